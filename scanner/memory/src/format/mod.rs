@@ -1,0 +1,218 @@
+//! Recognises a dump by its content. Each format is one file with one [`Format`] value; adding one
+//! is one word in `FORMATS`.
+//!
+//! A format only says where pages are and what the file states by itself; after [`open`] nothing
+//! knows the format any more.
+
+mod bitmap;
+mod blobs;
+mod elf;
+mod full;
+mod header;
+mod ranges;
+mod raw;
+mod summary;
+mod triage;
+mod user;
+mod vmware;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    image::Image,
+    map::Map,
+    records::{Problem, Records},
+    runs::{PhysRuns, VirtRuns},
+    space::Space,
+};
+use std::path::Path;
+
+/// One dump format.
+pub struct Format {
+    /// The name stored in `dumps.format` and `memory_runs.source`.
+    pub name: &'static str,
+    /// One sentence for `dumplake info` and the manual.
+    pub about: &'static str,
+    /// True when the file is of this format. Looks at the content, bounded in time whatever the size.
+    pub(crate) probe: fn(&Map) -> bool,
+    /// Reads runs and records.
+    pub(crate) open: fn(&Map) -> Result<Opened>,
+}
+
+/// The formats in the order in which they are tried: those with a magic number first.
+pub fn formats() -> &'static [&'static Format] {
+    &FORMATS
+}
+
+static FORMATS: [&Format; 11] = [
+    &full::FORMAT,
+    &summary::FORMAT,
+    &triage::FORMAT,
+    &bitmap::FORMAT,
+    &ranges::FORMAT,
+    &header::FORMAT, // any other dump type: its header is all that there is to read
+    &user::FORMAT,
+    &elf::FORMAT,
+    &vmware::STATE,
+    &vmware::MEMORY,
+    &raw::FORMAT,
+];
+
+/// What a format makes of a file.
+pub(crate) struct Opened {
+    pub memory: Memory,
+    pub records: Records,
+    /// The other file of a pair. Runs point into it when `memory_in_companion`.
+    pub companion: Option<Map>,
+    pub memory_in_companion: bool,
+}
+
+impl Opened {
+    /// An opened file without a companion.
+    pub fn new(memory: Memory, records: Records) -> Opened {
+        Opened { memory, records, companion: None, memory_in_companion: false }
+    }
+}
+
+/// Where the bytes of memory are.
+#[derive(Debug, Clone)]
+pub enum Memory {
+    /// Physical frames: full, bitmap, kernel dumps, raw images, guests of hypervisors.
+    Physical(PhysRuns),
+    /// Virtual blocks: triage dumps and user minidumps.
+    Virtual(VirtRuns),
+    /// The file holds no memory (header-only dump).
+    None,
+}
+
+/// An open dump.
+pub struct Dump {
+    map: Map,
+    companion: Option<Map>,
+    memory_in_companion: bool,
+    /// The format that the content was recognised as.
+    pub format: &'static Format,
+    /// Where the bytes of memory are.
+    pub memory: Memory,
+    /// What the file states by itself.
+    pub records: Records,
+}
+
+impl Dump {
+    /// Path of the file that was opened.
+    pub fn path(&self) -> &Path {
+        self.map.path()
+    }
+
+    /// The file's bytes.
+    pub fn file(&self) -> &[u8] {
+        self.map.bytes()
+    }
+
+    /// Path and bytes of the other file of a pair (`.vmss` beside `.vmem`).
+    pub fn companion(&self) -> Option<(&Path, &[u8])> {
+        self.companion.as_ref().map(|map| (map.path(), map.bytes()))
+    }
+
+    /// The bytes that the offsets of [`Memory`] point into.
+    pub fn memory_file(&self) -> &[u8] {
+        match &self.companion {
+            Some(companion) if self.memory_in_companion => companion.bytes(),
+            _ => self.map.bytes(),
+        }
+    }
+
+    /// Physical memory, where the dump has it.
+    pub fn image(&self) -> Option<Image<'_>> {
+        match &self.memory {
+            Memory::Physical(runs) => Some(Image::new(self.memory_file(), runs)),
+            Memory::Virtual(_) | Memory::None => None,
+        }
+    }
+
+    /// The virtual blocks as an address space, where the dump has them.
+    pub fn captured(&self) -> Option<Space<'_>> {
+        match &self.memory {
+            Memory::Virtual(runs) => Some(Space::captured(self.memory_file(), runs)),
+            Memory::Physical(_) | Memory::None => None,
+        }
+    }
+
+    /// Bytes of memory that the runs name and the file holds.
+    pub fn bytes_present(&self) -> u64 {
+        let size = self.memory_file().len() as u64;
+        match &self.memory {
+            Memory::Physical(runs) => runs.bytes_in(size),
+            Memory::Virtual(runs) => runs.bytes_in(size),
+            Memory::None => 0,
+        }
+    }
+
+    /// Bytes of memory that the runs name and the file, being truncated, does not hold.
+    pub fn bytes_missing(&self) -> u64 {
+        let named = match &self.memory {
+            Memory::Physical(runs) => runs.frames().saturating_mul(crate::PAGE_SIZE),
+            Memory::Virtual(runs) => runs.bytes(),
+            Memory::None => 0,
+        };
+        named.saturating_sub(self.bytes_present())
+    }
+}
+
+/// Opens a dump. `as_format` names the format instead of recognising it: the only way to open a raw
+/// image in which nothing of Windows can be recognised.
+pub fn open(path: &Path, as_format: Option<&str>) -> Result<Dump> {
+    let map = Map::open(path)?;
+    let format = match as_format {
+        Some(name) => by_name(name)?,
+        None => recognise(&map)?,
+    };
+    let Opened { memory, records, companion, memory_in_companion } = (format.open)(&map)?;
+    let mut dump = Dump { map, companion, memory_in_companion, format, memory, records };
+    note_missing(&mut dump);
+    Ok(dump)
+}
+
+/// The format of a file, from its content; `None` when it is no dump that we know.
+pub fn identify(path: &Path) -> Result<Option<&'static Format>> {
+    let map = Map::open(path)?;
+    Ok(formats().iter().copied().find(|format| (format.probe)(&map)))
+}
+
+fn by_name(name: &str) -> Result<&'static Format> {
+    formats().iter().copied().find(|format| format.name == name).ok_or_else(|| {
+        let names: Vec<&str> = formats().iter().map(|format| format.name).collect();
+        Error::invalid("format", "", 0, format!("one of {}", names.join(", ")), format!("{name:?}"))
+    })
+}
+
+fn recognise(map: &Map) -> Result<&'static Format> {
+    if let Some(format) = formats().iter().copied().find(|format| (format.probe)(map)) {
+        return Ok(format);
+    }
+    let head: Vec<String> = map.bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let found = match head.len() {
+        0 => "an empty file".to_string(),
+        _ => format!("{} bytes that start with {}", map.bytes().len(), head.join(" ")),
+    };
+    Err(Error {
+        kind: ErrorKind::Unrecognised,
+        structure: "file",
+        field: "",
+        offset: 0,
+        expected: "a Windows dump (PAGEDU64, PAGEDUMP, MDMP), an ELF core, a VMware state or a raw image \
+                   with a recognisable kernel (--format raw opens one regardless)"
+            .into(),
+        found,
+    })
+}
+
+fn note_missing(dump: &mut Dump) {
+    let missing = dump.bytes_missing();
+    if missing > 0 {
+        let size = dump.memory_file().len() as u64;
+        let expected = format!("{} bytes of memory", missing.saturating_add(dump.bytes_present()));
+        let found = format!("{missing} of them beyond the end of the file");
+        let problem = Problem::new("beyond_end", dump.format.name, "memory", size, expected, found);
+        dump.records.fault(problem);
+    }
+}

@@ -1,0 +1,46 @@
+//! Maps a dump read-only. The only unsafe code of the project.
+
+#![allow(unsafe_code)]
+
+use crate::error::{Error, Result};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+/// A file mapped read-only, with its path for messages.
+#[derive(Debug)]
+pub struct Map {
+    path: PathBuf,
+    map: memmap2::Mmap,
+}
+
+impl Map {
+    /// Maps the whole of `path`. Directories, pipes and devices are refused: a dump is a regular file.
+    pub fn open(path: &Path) -> Result<Map> {
+        // A FIFO would block in `open` for ever, so its kind is asked first.
+        let kind = std::fs::metadata(path).map_err(|e| Error::io("open", path, &e))?;
+        if !kind.is_file() {
+            let not_a_file = std::io::Error::other("not a regular file");
+            return Err(Error::io("open", path, &not_a_file));
+        }
+        let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
+        // SAFETY: the map is private to this value and only ever read. Bytes can change under us
+        // when somebody else writes the file; nothing in this crate relies on two reads agreeing:
+        // every value is read once, copied out as an integer, and checked after the copy. A file
+        // that is truncated by somebody while we read ends the process with a bus error, which the
+        // operating system gives any program that maps; outputs are published by rename only.
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| Error::io("map", path, &e))?;
+        Ok(Map { path: path.to_path_buf(), map })
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// The path given to [`Map::open`].
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
