@@ -9,11 +9,13 @@ mod blobs;
 mod elf;
 mod full;
 mod header;
+mod packed;
 mod ranges;
 mod raw;
 mod refuse;
 #[cfg(test)]
 mod scratch;
+mod secondary;
 mod summary;
 mod tally;
 mod triage;
