@@ -158,7 +158,7 @@ pub struct PhysRuns {
 
 impl PhysRuns {
     /// Frames above this are no physical memory on any architecture (52-bit physical addresses).
-    const LIMIT: u64 = 1 << 40;
+    pub(crate) const LIMIT: u64 = 1 << 40;
 
     /// Sorts and merges `runs`; of frames stated twice the first statement stays. The second value
     /// is the number of frames that were stated again.

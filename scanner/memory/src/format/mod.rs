@@ -11,7 +11,11 @@ mod full;
 mod header;
 mod ranges;
 mod raw;
+mod refuse;
+#[cfg(test)]
+mod scratch;
 mod summary;
+mod tally;
 mod triage;
 mod user;
 mod vmware;
@@ -21,10 +25,10 @@ use crate::{
     image::Image,
     map::Map,
     records::{Problem, Records},
-    runs::{PhysRuns, VirtRuns},
+    runs::{PhysRun, PhysRuns, VirtRuns},
     space::Space,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One dump format.
 pub struct Format {
@@ -178,6 +182,13 @@ pub fn identify(path: &Path) -> Result<Option<&'static Format>> {
     Ok(formats().iter().copied().find(|format| (format.probe)(&map)))
 }
 
+/// For a file that only describes the memory in another one (a VMware state with its `.vmem` beside
+/// it): that other file. Both paths open the same memory, so whoever converts a folder converts the
+/// other file and skips this one.
+pub fn companion_of(path: &Path) -> Option<PathBuf> {
+    vmware::companion_of(path)
+}
+
 fn by_name(name: &str) -> Result<&'static Format> {
     formats().iter().copied().find(|format| format.name == name).ok_or_else(|| {
         let names: Vec<&str> = formats().iter().map(|format| format.name).collect();
@@ -188,6 +199,9 @@ fn by_name(name: &str) -> Result<&'static Format> {
 fn recognise(map: &Map) -> Result<&'static Format> {
     if let Some(format) = formats().iter().copied().find(|format| (format.probe)(map)) {
         return Ok(format);
+    }
+    if let Some(error) = refuse::refusal(map) {
+        return Err(error);
     }
     let head: Vec<String> = map.bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let found = match head.len() {
@@ -204,6 +218,24 @@ fn recognise(map: &Map) -> Result<&'static Format> {
             .into(),
         found,
     })
+}
+
+/// Sorted runs of what a file states, with a row of `faults` for frames that it states twice and one
+/// for frames that no machine has. `offset` is where the file states them.
+fn physical(runs: Vec<PhysRun>, structure: &str, offset: u64, records: &mut Records) -> PhysRuns {
+    let fits = |run: &PhysRun| run.first.0.checked_add(run.count).is_some_and(|end| end <= PhysRuns::LIMIT);
+    let impossible = runs.iter().filter(|run| !fits(run)).count();
+    if impossible > 0 {
+        let expected = format!("frames below {:#x}", PhysRuns::LIMIT);
+        let found = format!("{impossible} runs beyond");
+        records.fault(Problem::new("invalid", structure, "runs", offset, expected, found));
+    }
+    let (runs, twice) = PhysRuns::new(runs);
+    if twice > 0 {
+        let found = format!("{twice} frames stated again");
+        records.fault(Problem::new("overlap", structure, "runs", offset, "every frame once", found));
+    }
+    runs
 }
 
 fn note_missing(dump: &mut Dump) {
