@@ -57,12 +57,16 @@ fn text_of(units: &[u16]) -> String {
 }
 
 /// `MINIDUMP_PROCESS_VM_COUNTERS_1` (80 bytes) or `_2` (152 bytes), told apart by `Revision`.
+///
+/// Situation: a writer that may not query the process reserves the stream and leaves it zero (seen in
+/// real files). Revision 0 therefore means "does not say": no counters, no fault.
 pub(super) fn vm_counters(reader: &mut Reader<'_>, stream: &Stream<'_>) -> Result<usize> {
     let bytes = stream.bytes;
     let counters = match bytes.u16(0)? {
+        0 => return Ok(0),
         1 => counters_1(bytes)?,
         2 => counters_2(bytes)?,
-        other => return Err(bytes.invalid("Revision", 0, "1 or 2", other.to_string())),
+        other => return Err(bytes.invalid("Revision", 0, "0, 1 or 2", other.to_string())),
     };
     reader.process.vm = Some(counters);
     Ok(1)
