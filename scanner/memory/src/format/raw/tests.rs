@@ -130,9 +130,15 @@ fn other_data_are_no_image() {
     .collect();
     assert_eq!(recognised(&random), None);
     // With evidence in it, a container that we know is still that container, and small files are none.
-    for magic in
-        [b"PK\x03\x04".as_slice(), b"PAR1", b"MZ\x90\0", b"\x7fELF\x02\x01", b"HIBR", b"EMiL\x01\0\0\0"]
-    {
+    for magic in [
+        b"PK\x03\x04".as_slice(),
+        b"PAR1",
+        b"MZ\x90\0",
+        b"\x7fELF\x02\x01",
+        b"HIBR",
+        b"EMiL\x01\0\0\0",
+        b"PAGEXXXX",
+    ] {
         let mut image = vec![0u8; 3 * MIB];
         root(&mut image, 0x1a_d000);
         put(&mut image, 0, magic);
