@@ -1,1 +1,32 @@
-//! schema
+//! What a table is, and how it is stored.
+//!
+//! One [`table!`] declaration gives the row struct, the Arrow schema with a description of every
+//! column, the builders and the manual. [`Lake`] stores batches as hive-partitioned Parquet, all
+//! tables of a dump at once or not at all.
+
+#![forbid(unsafe_code)]
+
+mod cell;
+mod error;
+mod lake;
+mod manual;
+mod publish;
+mod staged;
+mod table;
+pub mod tables;
+
+pub use cell::{Cell, CellType, Time};
+pub use error::{Error, Result};
+pub use lake::{Identity, Lake};
+pub use manual::manual;
+pub use staged::{Sink, Staged};
+pub use table::{ColumnSpec, Table, TableSpec, plain_name};
+pub use tables::all;
+
+/// The column that every table has in a lake without having it in its files: the hive partition.
+pub const DUMP_ID: ColumnSpec = ColumnSpec {
+    name: "dump_id",
+    doc: "Id of the dump: `d` and the first 16 hexadecimal digits of the BLAKE3 hash of its content.",
+    cell: CellType::Text,
+    nullable: false,
+};

@@ -24,7 +24,7 @@ pub use addr::{PAGE_SIZE, Pa, Pfn, Va};
 pub use bytes::{Bytes, utf16_lossy};
 pub use context::{Arm64, Context, Parts, Registers, X64, X86};
 pub use error::{Error, ErrorKind, Fault, Result};
-pub use format::{Dump, Memory, companion_of, formats, identify, open};
+pub use format::{Dump, Memory, companion_of, formats, identify, open, state_file_of};
 pub use image::Image;
 pub use map::Map;
 pub use paging::{Entry, PagingMode};

@@ -303,6 +303,8 @@ pub struct Process {
     pub integrity_level: Option<u32>,
     pub execute_flags: Option<u32>,
     pub protected: Option<bool>,
+    /// 32-bit process dumped by a 64-bit writer: registers are those of the 64-bit side.
+    pub wow64: Option<bool>,
     pub process_cookie: Option<u32>,
     pub cpu_max_mhz: Option<u32>,
     pub cpu_current_mhz: Option<u32>,

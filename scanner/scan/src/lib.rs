@@ -1,1 +1,99 @@
-//! scan
+//! Which rows does this dump give?
+//!
+//! [`run`] calls every walk whose table is wanted. A walk is one file in [`walks`]: it reads what
+//! `memory` knows of the dump and pushes rows; it never fails on what a dump holds.
+
+#![forbid(unsafe_code)]
+
+mod hash;
+mod names;
+mod out;
+mod walks;
+
+pub use hash::{content_hash, dump_id};
+pub use names::{bugcheck_name, exception_name, is_live_dump};
+
+use memory::Dump;
+use schema::{Sink, TableSpec};
+use std::collections::BTreeMap;
+
+/// One dump to be turned into rows.
+pub struct Job<'a> {
+    pub dump: &'a Dump,
+    /// BLAKE3 of the content, hexadecimal.
+    pub content_hash: &'a str,
+    pub tool_version: &'a str,
+    /// The options that change the rows, as stored in `dumps.options`.
+    pub options: &'a str,
+    /// The tables to write.
+    pub tables: &'a [&'static TableSpec],
+}
+
+/// Writes all rows of a dump and returns their number by table.
+pub fn run(job: &Job, sink: &dyn Sink) -> schema::Result<BTreeMap<&'static str, u64>> {
+    let mut rows = BTreeMap::new();
+    for (table, walk) in walks::all() {
+        if job.tables.iter().any(|wanted| wanted.name == table.name) {
+            rows.insert(table.name, walk(job, sink)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// What a dump is, in a few words, for the line at the end of a conversion.
+pub fn summary(dump: &Dump) -> String {
+    let header = &dump.records.header;
+    let mut words = vec![dump.format.name.to_string()];
+    words.extend(header.architecture.map(|architecture| architecture.name().to_string()));
+    words.extend(header.build.map(|build| format!("build {build}")));
+    if let Some(bugcheck) = header.bugcheck.filter(|bugcheck| bugcheck.code != 0) {
+        let name = bugcheck_name(bugcheck.code).unwrap_or("");
+        words.push(format!("{:#x} {name}", bugcheck.code).trim_end().to_string());
+    } else if let Some(exception) = dump.records.exceptions.first() {
+        let name = exception_name(exception.code).unwrap_or("");
+        words.push(format!("exception {:#x} {name}", exception.code).trim_end().to_string());
+    }
+    let missing = dump.bytes_missing();
+    if missing > 0 {
+        words.push(format!("truncated: {missing} bytes of memory missing"));
+    }
+    words.join(", ")
+}
+
+/// A time as ISO 8601 text in UTC, for people and JSON.
+pub fn iso_time(time: memory::Time) -> String {
+    let (days, micros) = (time.0.div_euclid(86_400_000_000), time.0.rem_euclid(86_400_000_000));
+    let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
+/// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar. The year is
+/// counted from March, so that the leap day comes last (method: H. Hinnant, "chrono-compatible
+/// low-level date algorithms").
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468; // days since 0000-03-01
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use memory::Time;
+
+    /// Expected: python3 -c "import datetime as d; print(d.datetime.fromtimestamp(N/1e6, d.UTC).isoformat())"
+    #[test]
+    fn times_as_text() {
+        let check = |micros, expected| assert_eq!(super::iso_time(Time(micros)), expected);
+        check(0, "1970-01-01T00:00:00.000000Z");
+        check(951_827_696_123_456, "2000-02-29T12:34:56.123456Z");
+        check(-1, "1969-12-31T23:59:59.999999Z");
+        check(-11_644_473_600_000_000, "1601-01-01T00:00:00.000000Z");
+    }
+}

@@ -19,7 +19,7 @@ use crate::{bytes::Bytes, error::Error, error::Result, records::Architecture};
 /// A register set and where the file states it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
-    /// `header`, `triage prcb`, `exception`, `thread`.
+    /// `header`, `triage prcb`, `exception`, `thread`, `qemu cpu`.
     pub source: &'static str,
     /// The thread it belongs to, where the file says.
     pub thread_id: Option<u32>,

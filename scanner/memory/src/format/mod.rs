@@ -191,6 +191,11 @@ pub fn companion_of(path: &Path) -> Option<PathBuf> {
     vmware::companion_of(path)
 }
 
+/// The other file whose content belongs to the dump at `path`: the state file beside a `.vmem`.
+pub fn state_file_of(path: &Path) -> Option<PathBuf> {
+    vmware::state_of(path)
+}
+
 fn by_name(name: &str) -> Result<&'static Format> {
     formats().iter().copied().find(|format| format.name == name).ok_or_else(|| {
         let names: Vec<&str> = formats().iter().map(|format| format.name).collect();

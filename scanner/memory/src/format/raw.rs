@@ -31,10 +31,12 @@ pub(crate) static FORMAT: Format = Format {
 /// Images smaller than this hold no Windows.
 const SMALLEST: u64 = 1 << 20;
 
-/// True when the file is no container that we know and has a Windows kernel's marks in it.
+/// True when the file is no container that we know and has a Windows kernel's marks in it. A crash
+/// dump has them too: one whose header is damaged must not pass for a raw image with wrong addresses.
 pub(super) fn recognised(map: &Map) -> bool {
     let file = map.bytes();
-    file.len() as u64 >= SMALLEST && refuse::container(file).is_none() && evidence::found(file)
+    let other = file.starts_with(b"PAGE") || file.starts_with(b"MDMP") || refuse::container(file).is_some();
+    !other && file.len() as u64 >= SMALLEST && evidence::found(file)
 }
 
 fn open(map: &Map) -> Result<Opened> {

@@ -31,7 +31,7 @@ pub(crate) static STATE: Format = Format {
 pub(crate) static MEMORY: Format = Format {
     name: "VMware memory",
     about: "VMware memory file (.vmem), read with the state file (.vmss, .vmsn) beside it where there is one",
-    probe: |map| is_vmem(map.path()) && (state_of(map.path()).is_some() || raw::recognised(map)),
+    probe: |map| state_of(map.path()).is_some() || (is_vmem(map.path()) && raw::recognised(map)),
     open: open_memory,
 };
 
@@ -47,7 +47,10 @@ pub(super) fn companion_of(path: &Path) -> Option<PathBuf> {
 }
 
 /// The state file beside a `.vmem`: the suspended state where there is one, else the snapshot.
-fn state_of(path: &Path) -> Option<PathBuf> {
+pub(super) fn state_of(path: &Path) -> Option<PathBuf> {
+    if !is_vmem(path) {
+        return None;
+    }
     let states = ["vmss", "vmsn"].into_iter().filter_map(|extension| sibling(path, extension));
     states.into_iter().find(|path| starts_with_magic(path))
 }

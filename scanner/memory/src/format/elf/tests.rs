@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Dump, Fault, Pa,
+    Dump, Fault, Pa, Registers,
     format::scratch::{Scratch, ill_treat},
     open,
 };
@@ -120,6 +120,15 @@ fn a_qemu_guest_gives_runs_processors_and_roots() {
     assert_eq!(dump.records.header.processors, Some(2));
     assert_eq!(dump.records.header.root_hints, [0x1a0, 0x10_01a0]);
     assert_eq!(dump.records.faults, []);
+    // Every word of the note is its own offset: the registers show where they were read.
+    let second = &dump.records.contexts[1];
+    assert_eq!((second.source, second.processor, second.has_control()), ("qemu cpu", Some(1), true));
+    assert_eq!((second.ip(), second.sp(), second.frame_pointer()), (0x10_0088, 0x10_0038, 0x10_0040));
+    let Registers::X64(cpu) = &dump.records.contexts[0].registers else { panic!("no x64 registers") };
+    assert_eq!([cpu.rax, cpu.rbx, cpu.rcx, cpu.rdx, cpu.rsi, cpu.rdi], [8, 0x10, 0x18, 0x20, 0x28, 0x30]);
+    assert_eq!([cpu.r8, cpu.r15, u64::from(cpu.eflags)], [0x48, 0x80, 0x90]);
+    assert_eq!([cpu.cs, cpu.ds, cpu.es, cpu.fs, cpu.gs, cpu.ss], [0x98, 0xb0, 0xc8, 0xe0, 0xf8, 0x110]);
+    assert_eq!((dump.records.contexts.len(), cpu.parts.debug, cpu.parts.floating_point), (2, false, false));
     let scratch = Scratch::new();
     let format = crate::identify(&scratch.file("x", &file)).unwrap();
     assert_eq!(format.map(|format| format.name), Some("ELF core"));
@@ -138,11 +147,15 @@ fn a_32_bit_guest_is_read() {
     assert_eq!(runs(&dump), [(0x100, 2, 0x400)]);
     assert_eq!(dump.records.header.architecture, Some(Architecture::X86));
     assert_eq!(dump.records.header.root_hints, [0x1a0]);
+    let Registers::X86(cpu) = &dump.records.contexts[0].registers else { panic!("no x86 registers") };
+    assert_eq!([cpu.eax, cpu.edx, cpu.esp, cpu.ebp, cpu.eip], [8, 0x20, 0x38, 0x40, 0x88]);
+    assert_eq!([cpu.cs, cpu.ss, cpu.gs], [0x98, 0x110, 0xf8]);
 }
 
 #[test]
 fn an_arm64_guest_starts_where_its_ram_starts() {
-    let notes = note(b"CORE\0", 1, &[0; 392]);
+    let status: Vec<u8> = (0..392u64).step_by(8).flat_map(u64::to_le_bytes).collect();
+    let notes = note(b"CORE\0", 1, &status);
     let ram_at = 64 + 2 * 56 + notes.len() as u64;
     let headers =
         [(PT_NOTE, 64 + 2 * 56, 0, notes.len() as u64, 0), (PT_LOAD, ram_at, 0x4000_0000, 0x1000, 0x1000)];
@@ -154,6 +167,9 @@ fn an_arm64_guest_starts_where_its_ram_starts() {
     assert_eq!(dump.records.header.architecture, Some(Architecture::Arm64));
     assert_eq!(dump.records.header.processors, Some(1));
     assert_eq!(dump.records.header.root_hints, [0u64; 0]);
+    let Registers::Arm64(cpu) = &dump.records.contexts[0].registers else { panic!("no ARM64 registers") };
+    assert_eq!([cpu.x[0], cpu.x[28], cpu.fp, cpu.lr], [112, 112 + 28 * 8, 344, 352]);
+    assert_eq!([cpu.sp, cpu.pc, u64::from(cpu.cpsr)], [360, 368, 376]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn found(file: &[u8]) -> bool {
                 None => {}
             }
             let named = header && name || header_here && has_section(&page, b"POOLCODE");
-            if named || is_root(&page, pa, file.len() as u64) {
+            if named || is_root(&page, pa) {
                 return true;
             }
         }
@@ -135,11 +135,35 @@ fn has_section(page: &Bytes<'_>, name: &[u8; 8]) -> bool {
     page.data().as_chunks::<8>().0.contains(name)
 }
 
-/// A page-table root of x86, PAE or x64 that maps itself (FACTS of MemProcFS and Volatility 3).
-fn is_root(page: &Bytes<'_>, pa: u64, _size: u64) -> bool {
+/// A page-table root that agrees with its own address.
+fn is_root(page: &Bytes<'_>, pa: u64) -> bool {
+    pa != 0 && (is_x64_root(page, pa) || is_pae_root(page, pa) || is_x86_root(page, pa))
+}
+
+/// x64: one entry of the kernel's half maps the page itself, and both halves have room (MemProcFS).
+fn is_x64_root(page: &Bytes<'_>, pa: u64) -> bool {
     let entries = page.data().as_chunks::<8>().0;
     let (user, kernel) = entries.split_at(entries.len() / 2);
     let own = kernel.iter().filter(|e| u64::from_le_bytes(**e) & 0x0000_ffff_ffff_f083 == pa + 3).count();
     let zeros = |half: &[[u8; 8]]| half.iter().filter(|entry| **entry == [0; 8]).count();
-    pa != 0 && own == 1 && zeros(user) > 0x40 && zeros(kernel) > 0x40
+    own == 1 && zeros(user) > 0x40 && zeros(kernel) > 0x40
+}
+
+/// PAE: the loader's table of four pointers to the four pages behind it, and nothing else (MemProcFS).
+fn is_pae_root(page: &Bytes<'_>, pa: u64) -> bool {
+    let entries = page.data().as_chunks::<8>().0;
+    let (pointers, rest) = entries.split_at(entries.len().min(4));
+    let next = (1..).map(|index| pa + index * PAGE_SIZE + 1);
+    pointers.iter().zip(next).all(|(entry, next)| u64::from_le_bytes(*entry) == next)
+        && rest.iter().all(|entry| *entry == [0; 8])
+}
+
+/// x86: the entry for 0xc0000000 maps the page itself, and the kernel's half is in use (MemProcFS).
+fn is_x86_root(page: &Bytes<'_>, pa: u64) -> bool {
+    if page.u32(0xc00).map_or(0, u64::from) & 0xffff_f003 != pa + 3 {
+        return false;
+    }
+    let entries = page.data().as_chunks::<4>().0;
+    let (_, kernel) = entries.split_at(entries.len() / 2);
+    kernel.iter().filter(|entry| u32::from_le_bytes(**entry) & 0x7f == 0x63).count() > 16
 }

@@ -39,6 +39,25 @@ fn a_root_that_maps_itself_is_evidence() {
 }
 
 #[test]
+fn roots_of_32_bit_windows_are_evidence() {
+    let mut pae = vec![0u8; 2 * MIB];
+    for index in 0..4 {
+        qword(&mut pae, 0x18_5000 + index * 8, 0x18_6001 + index as u64 * 0x1000);
+    }
+    assert_eq!(recognised(&pae), Some("raw"));
+    put(&mut pae, 0x18_5800, &[1]);
+    assert_eq!(recognised(&pae), None);
+    let mut x86 = vec![0u8; 2 * MIB];
+    for index in 0x200..0x220 {
+        put(&mut x86, 0x3_9000 + index * 4, &0x0080_01e3u32.to_le_bytes());
+    }
+    put(&mut x86, 0x3_9c00, &0x3_9063u32.to_le_bytes());
+    assert_eq!(recognised(&x86), Some("raw"));
+    put(&mut x86, 0x3_9c00, &0x3_a063u32.to_le_bytes());
+    assert_eq!(recognised(&x86), None);
+}
+
+#[test]
 fn the_start_up_stub_is_evidence() {
     let mut image = vec![0u8; 2 * MIB];
     qword(&mut image, 0x1_3000, 0x0000_0001_0006_4de9);
@@ -111,9 +130,15 @@ fn other_data_are_no_image() {
     .collect();
     assert_eq!(recognised(&random), None);
     // With evidence in it, a container that we know is still that container, and small files are none.
-    for magic in
-        [b"PK\x03\x04".as_slice(), b"PAR1", b"MZ\x90\0", b"\x7fELF\x02\x01", b"HIBR", b"EMiL\x01\0\0\0"]
-    {
+    for magic in [
+        b"PK\x03\x04".as_slice(),
+        b"PAR1",
+        b"MZ\x90\0",
+        b"\x7fELF\x02\x01",
+        b"HIBR",
+        b"EMiL\x01\0\0\0",
+        b"PAGEXXXX",
+    ] {
         let mut image = vec![0u8; 3 * MIB];
         root(&mut image, 0x1a_d000);
         put(&mut image, 0, magic);

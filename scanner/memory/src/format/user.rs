@@ -1,8 +1,0 @@
-//! stub
-use super::{Format, Memory, Opened};
-pub(crate) static FORMAT: Format = Format {
-    name: "user",
-    about: "",
-    probe: |_| false,
-    open: |_| Ok(Opened::new(Memory::None, Default::default())),
-};

@@ -1,0 +1,51 @@
+//! One walk a file; each fills one table.
+
+mod contexts;
+mod dumps;
+mod exceptions;
+mod faults;
+mod handles;
+mod memory_regions;
+mod memory_runs;
+mod modules;
+mod processes;
+mod streams;
+mod tagged_blobs;
+mod threads;
+mod tokens;
+mod unloaded_modules;
+
+use crate::Job;
+use schema::{Sink, Table, TableSpec, tables};
+
+/// Fills one table from one dump; the value is the number of rows.
+pub type Walk = fn(&Job, &dyn Sink) -> schema::Result<u64>;
+
+/// Every walk with its table. `dumps` counts the faults of all others and comes last.
+pub fn all() -> [(&'static TableSpec, Walk); 14] {
+    [
+        (tables::MemoryRuns::spec(), memory_runs::walk),
+        (tables::MemoryRegions::spec(), memory_regions::walk),
+        (tables::Modules::spec(), modules::walk),
+        (tables::UnloadedModules::spec(), unloaded_modules::walk),
+        (tables::Contexts::spec(), contexts::walk),
+        (tables::Exceptions::spec(), exceptions::walk),
+        (tables::Processes::spec(), processes::walk),
+        (tables::Threads::spec(), threads::walk),
+        (tables::Handles::spec(), handles::walk),
+        (tables::TaggedBlobs::spec(), tagged_blobs::walk),
+        (tables::Streams::spec(), streams::walk),
+        (tables::Tokens::spec(), tokens::walk),
+        (tables::Faults::spec(), faults::walk),
+        (tables::Dumps::spec(), dumps::walk),
+    ]
+}
+
+/// The process that a user minidump is of; NULL for the kernel.
+fn process_id(job: &Job) -> Option<u32> {
+    job.dump.records.processes.first().map(|process| process.process_id)
+}
+
+fn time(time: Option<memory::Time>) -> Option<schema::Time> {
+    time.map(|time| schema::Time(time.0))
+}

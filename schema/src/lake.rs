@@ -1,0 +1,116 @@
+//! A lake: `LAKE/<table>/dump_id=<id>/part-0.parquet`, a folder for each table, a partition for each
+//! dump.
+
+use crate::{
+    error::{Error, Result},
+    publish,
+    staged::Staged,
+};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+/// A folder of tables.
+#[derive(Debug)]
+pub struct Lake {
+    root: PathBuf,
+}
+
+/// What decides whether a dump has to be converted again. Stored in every file's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// BLAKE3 of the content, hexadecimal.
+    pub content_hash: String,
+    /// Version of the converter.
+    pub tool_version: String,
+    /// The options that change the rows.
+    pub options: String,
+}
+
+impl Identity {
+    pub(crate) fn pairs(&self) -> [(&'static str, &str); 3] {
+        [
+            ("dumplake.content_hash", &self.content_hash),
+            ("dumplake.tool_version", &self.tool_version),
+            ("dumplake.options", &self.options),
+        ]
+    }
+}
+
+impl Lake {
+    /// Opens the lake at `root` for writing, creating it when there is nothing. A folder that holds
+    /// other things is refused. What an interrupted conversion left is completed or removed.
+    pub fn create_or_open(root: &Path) -> Result<Lake> {
+        if root.exists() && !is_lake(root) {
+            let mut entries = fs::read_dir(root).map_err(|error| Error::new("open", root, error))?;
+            if entries.next().is_some() {
+                return Err(Error::new("use", root, "it is a folder with other things in it, not a lake"));
+            }
+        }
+        fs::create_dir_all(publish::staging(root)).map_err(|error| Error::new("create", root, error))?;
+        publish::recover(root)?;
+        Ok(Lake { root: root.to_path_buf() })
+    }
+
+    /// Opens a lake that must exist. Nothing is written unless an interrupted publication has to be
+    /// completed.
+    pub fn open(root: &Path) -> Result<Lake> {
+        if !is_lake(root) {
+            let hint = "it is not a lake; `dumplake convert DUMP -o LAKE` makes one";
+            return Err(Error::new("open", root, hint));
+        }
+        publish::recover(root)?;
+        Ok(Lake { root: root.to_path_buf() })
+    }
+
+    /// The lake's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Begins to write the tables of one dump.
+    pub fn begin(&self, dump_id: &str, identity: &Identity) -> Result<Staged<'_>> {
+        check_id(dump_id)?;
+        Staged::new(self, dump_id, identity)
+    }
+
+    /// True when the lake has this dump, converted with this identity.
+    pub fn has(&self, dump_id: &str, identity: &Identity) -> Result<bool> {
+        check_id(dump_id)?;
+        let path = self.root.join("dumps").join(format!("dump_id={dump_id}")).join("part-0.parquet");
+        let Ok(file) = File::open(&path) else { return Ok(false) };
+        // A file that cannot be read is as good as none: the dump is converted again.
+        let Ok(reader) = SerializedFileReader::new(file) else { return Ok(false) };
+        let stored = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+        let same = |key: &str, value: &str| {
+            stored.iter().any(|pair| pair.key == key && pair.value.as_deref() == Some(value))
+        };
+        Ok(identity.pairs().iter().all(|(key, value)| same(key, value)))
+    }
+
+    /// Ids of the dumps in the lake, sorted.
+    pub fn dump_ids(&self) -> Vec<String> {
+        let folder = fs::read_dir(self.root.join("dumps")).into_iter().flatten().flatten();
+        let names = folder.filter_map(|entry| entry.file_name().into_string().ok());
+        let ids = names.filter_map(|name| name.strip_prefix("dump_id=").map(str::to_string));
+        let mut ids: Vec<String> = ids.filter(|id| check_id(id).is_ok()).collect();
+        ids.sort();
+        ids
+    }
+}
+
+fn is_lake(root: &Path) -> bool {
+    publish::staging(root).is_dir() || root.join("lake.duckdb").is_file() || root.join("dumps").is_dir()
+}
+
+/// An id becomes a folder name: nothing but the one form that we make is let through.
+fn check_id(dump_id: &str) -> Result<()> {
+    let digits = dump_id.strip_prefix('d').unwrap_or_default();
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    match digits.len() == 16 && digits.bytes().all(hex) {
+        true => Ok(()),
+        false => Err(Error::plain(format!("{dump_id:?} is no dump id (`d` and 16 hexadecimal digits)"))),
+    }
+}

@@ -1,0 +1,133 @@
+//! The tables of one dump while they are written: a folder of its own beside the lake's tables, which
+//! nobody reads until it is whole.
+
+use crate::{
+    error::{Error, Result},
+    lake::{Identity, Lake},
+    publish,
+    table::TableSpec,
+};
+use arrow::array::RecordBatch;
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::{metadata::KeyValue, properties::WriterProperties},
+};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Rows in a row group: DuckDB's own vector-group size, so that its threads share a file well.
+const ROW_GROUP: usize = 122_880;
+
+/// Takes batches of rows: the lake, or a collection in a test.
+pub trait Sink: Sync {
+    /// Adds `batch` to `table`. A batch without rows makes the table exist.
+    fn write(&self, table: &TableSpec, batch: RecordBatch) -> Result<()>;
+}
+
+type Writer = Arc<Mutex<ArrowWriter<File>>>;
+
+/// The tables of one dump on their way into a lake. Dropped without [`Staged::commit`], it leaves
+/// nothing behind.
+pub struct Staged<'a> {
+    lake: &'a Lake,
+    dump_id: String,
+    metadata: Vec<KeyValue>,
+    folder: PathBuf,
+    /// Held while we live, so that another process can tell our folder from one left by a kill.
+    lock: Option<File>,
+    writers: Mutex<BTreeMap<&'static str, Writer>>,
+}
+
+impl<'a> Staged<'a> {
+    pub(crate) fn new(lake: &'a Lake, dump_id: &str, identity: &Identity) -> Result<Staged<'a>> {
+        let (folder, lock) = publish::claim(lake.root(), dump_id)?;
+        let pairs = identity.pairs().map(|(key, value)| KeyValue::new(key.to_string(), value.to_string()));
+        Ok(Staged {
+            lake,
+            dump_id: dump_id.into(),
+            metadata: pairs.to_vec(),
+            folder,
+            lock: Some(lock),
+            writers: Mutex::default(),
+        })
+    }
+
+    /// Makes all tables part of the lake, replacing those of an earlier conversion of the same dump.
+    pub fn commit(mut self) -> Result<()> {
+        let writers = std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tables = Vec::new();
+        for (name, writer) in writers {
+            close(writer, &self.folder)?;
+            tables.push(name);
+        }
+        let lock = self.lock.take();
+        publish::commit(self.lake.root(), &self.dump_id, &self.folder, &tables)?;
+        drop(lock);
+        publish::remove_lock(&self.folder);
+        Ok(())
+    }
+
+    fn writer(&self, table: &TableSpec) -> Result<Writer> {
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writers.get(table.name) {
+            return Ok(writer.clone());
+        }
+        let folder = self.folder.join(table.name);
+        fs::create_dir_all(&folder).map_err(|error| Error::new("create", &folder, error))?;
+        let path = folder.join("part-0.parquet");
+        let file = File::create_new(&path).map_err(|error| Error::new("create", &path, error))?;
+        let writer = ArrowWriter::try_new(file, table.schema(), Some(properties(&self.metadata)))
+            .map_err(|error| Error::new("write", &path, error))?;
+        let writer = Arc::new(Mutex::new(writer));
+        writers.insert(table.name, writer.clone());
+        Ok(writer)
+    }
+}
+
+impl Sink for Staged<'_> {
+    fn write(&self, table: &TableSpec, batch: RecordBatch) -> Result<()> {
+        let writer = self.writer(table)?;
+        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.write(&batch).map_err(|error| Error::new("write", &self.folder.join(table.name), error))
+    }
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            // Nobody reads this folder; what cannot be removed now goes at the next opening.
+            let _ = fs::remove_dir_all(&self.folder);
+            drop(lock);
+            publish::remove_lock(&self.folder);
+        }
+    }
+}
+
+fn properties(metadata: &[KeyValue]) -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_key_value_metadata(Some(metadata.to_vec()))
+        .build()
+}
+
+/// Writes the footer and waits until the file is on the disk: the commit must not come before it.
+fn close(writer: Writer, folder: &Path) -> Result<()> {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    writer.finish().map_err(|error| Error::new("write", folder, error))?;
+    writer.inner().sync_all().map_err(|error| Error::new("write", folder, error))
+}
+
+/// A sink that keeps everything, for tests.
+impl Sink for Mutex<Vec<(String, RecordBatch)>> {
+    fn write(&self, table: &TableSpec, batch: RecordBatch) -> Result<()> {
+        let mut kept = self.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push((table.name.to_string(), batch));
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! `dumps`: one row a dump.
+
+use crate::{cell::Time, table};
+
+table! {
+    /// One row for every dump of the lake: what its headers state, and how it was converted.
+    pub dumps: Dumps of DumpRow {
+        /// Path of the file as it was given to the converter.
+        path: String,
+        /// Size of the file in bytes.
+        file_size: u64,
+        /// BLAKE3 hash of the file's content (both files of a pair), hexadecimal; `dump_id` is taken from it.
+        content_hash: String,
+        /// Format that the content was recognised as, such as `kernel triage` or `user minidump`.
+        format: String,
+        /// Kind of kernel dump (`DUMP_HEADER.DumpType`): 1 full, 2 summary, 3 header, 4 triage, 5 and 6 bitmap, 7 automatic, 8 to 10 ranges.
+        dump_type: Option<u32>,
+        /// Name of `dump_type`.
+        dump_type_name: Option<String>,
+        /// Processor architecture: `x86`, `x64` or `ARM64`.
+        architecture: Option<String>,
+        /// Major version of Windows, where the file states it (minidump `SystemInfo.MajorVersion`).
+        os_major: Option<u32>,
+        /// Minor version of Windows, where the file states it (minidump `SystemInfo.MinorVersion`).
+        os_minor: Option<u32>,
+        /// Build number of Windows (`DUMP_HEADER.MinorVersion`, minidump `SystemInfo.BuildNumber`).
+        build: Option<u32>,
+        /// Service pack text (minidump `SystemInfo.CSDVersionRva`).
+        csd_version: Option<String>,
+        /// Number of processors (`DUMP_HEADER.NumberProcessors`, minidump `SystemInfo.NumberOfProcessors`).
+        processors: Option<u32>,
+        /// When the dump was taken, UTC (`DUMP_HEADER.SystemTime`, `MINIDUMP_HEADER.TimeDateStamp`).
+        system_time: Option<Time>,
+        /// Seconds since boot (`DUMP_HEADER.SystemUpTime`).
+        uptime_seconds: Option<f64>,
+        /// Bug-check code (`DUMP_HEADER.BugCheckCode`); 0 for a dump without a crash.
+        bugcheck_code: Option<u32>,
+        /// Name of the bug-check code as Microsoft documents it.
+        bugcheck_name: Option<String>,
+        /// First bug-check parameter; what it means depends on the code.
+        bugcheck_param1: Option<u64>,
+        /// Second bug-check parameter.
+        bugcheck_param2: Option<u64>,
+        /// Third bug-check parameter.
+        bugcheck_param3: Option<u64>,
+        /// Fourth bug-check parameter.
+        bugcheck_param4: Option<u64>,
+        /// True when the bug-check code only marks a live dump: nothing crashed.
+        is_live: Option<bool>,
+        /// Physical address of the page-table root as the header states it (`DUMP_HEADER.DirectoryTableBase`).
+        dtb: Option<u64>,
+        /// Virtual address of the PFN database (`DUMP_HEADER.PfnDataBase`).
+        pfn_database: Option<u64>,
+        /// Virtual address of the head of the kernel's module list (`DUMP_HEADER.PsLoadedModuleList`).
+        ps_loaded_module_list: Option<u64>,
+        /// Virtual address of the head of the process list (`DUMP_HEADER.PsActiveProcessHead`).
+        ps_active_process_head: Option<u64>,
+        /// Virtual address of `KDDEBUGGER_DATA64` (`DUMP_HEADER.KdDebuggerDataBlock`).
+        kd_debugger_data_block: Option<u64>,
+        /// `IMAGE_FILE_MACHINE_*` of the system (`DUMP_HEADER.MachineImageType`).
+        machine_type: Option<u32>,
+        /// 0xF for a free build, 0xC for a checked build (`DUMP_HEADER.MajorVersion`).
+        major_version: Option<u32>,
+        /// Whether a 32-bit system used PAE page tables (`DUMP_HEADER32.PaeEnabled`).
+        pae_enabled: Option<bool>,
+        /// Page frames of physical memory that are in the file; NULL for dumps of virtual memory.
+        pages_present: Option<u64>,
+        /// Bytes of memory that are in the file.
+        bytes_present: u64,
+        /// Bytes of memory that the file's tables name but that lie beyond its end: it is truncated.
+        bytes_missing: u64,
+        /// Size that the writer wanted for the whole dump, in bytes (`DUMP_HEADER.RequiredDumpSpace`); above the file size in ordinary triage dumps.
+        required_dump_space: Option<u64>,
+        /// Text that the writer left (`DUMP_HEADER.Comment`, minidump comment streams).
+        comment: Option<String>,
+        /// Text of `DUMP_HEADER.VersionUser`.
+        version_user: Option<String>,
+        /// Kind of Windows: 1 workstation, 2 domain controller, 3 server (`KUSER_SHARED_DATA.NtProductType`).
+        product_type: Option<u32>,
+        /// Name of `product_type`.
+        product_type_name: Option<String>,
+        /// `VER_SUITE_*` bits (`DUMP_HEADER.SuiteMask`).
+        suite_mask: Option<u32>,
+        /// Which parts of a triage dump are valid (`DUMP_HEADER.MiniDumpFields`).
+        minidump_fields: Option<u32>,
+        /// `DUMP_HEADER.SecondaryDataState`.
+        secondary_data_state: Option<u32>,
+        /// `DUMP_HEADER.WriterStatus`: 0 is good.
+        writer_status: Option<u32>,
+        /// `DUMP_HEADER.Attributes`, an opaque set of bits.
+        attributes: Option<u32>,
+        /// Number of the boot (`DUMP_HEADER.BootId`).
+        boot_id: Option<u32>,
+        /// `TRIAGE_DUMP.TriageOptions`.
+        triage_options: Option<u32>,
+        /// `TRIAGE_DUMP.ServicePackBuild`.
+        triage_service_pack_build: Option<u32>,
+        /// Bytes of the triage dump before its tagged blobs (`TRIAGE_DUMP.SizeOfDump`).
+        triage_size_of_dump: Option<u32>,
+        /// True when the end mark `TRGD` stands where the header says: the writer finished.
+        triage_complete: Option<bool>,
+        /// Number of data blocks of a triage dump (`TRIAGE_DUMP.DataBlocksCount`).
+        data_blocks: Option<u32>,
+        /// Driver that the system blames (`TRIAGE_DUMP.BrokenDriverOffset`).
+        broken_driver: Option<String>,
+        /// Pool tag under special pool (triage Mm block, `MmSpecialPoolTag`).
+        mm_special_pool_tag: Option<u32>,
+        /// Driver Verifier level (triage Mm block, `MmVerifyDriverLevel`).
+        mm_verify_driver_level: Option<u32>,
+        /// Triage action taken (triage Mm block, `MiTriageActionTaken`).
+        mm_triage_action_taken: Option<u32>,
+        /// Whether the kernel itself was verified (triage Mm block, `KernelVerifier`).
+        mm_kernel_verifier: Option<u32>,
+        /// Limit of nonpaged pool (triage Mm block, `MmMaximumNonPagedPool`; unit of the kernel variable).
+        mm_max_nonpaged_pool: Option<u64>,
+        /// Nonpaged pool in use (triage Mm block, `MmAllocatedNonPagedPool`; unit of the kernel variable).
+        mm_allocated_nonpaged_pool: Option<u64>,
+        /// Limit of paged pool (triage Mm block, `PagedPoolMaximum`; unit of the kernel variable).
+        mm_paged_pool_max: Option<u64>,
+        /// Paged pool in use (triage Mm block, `PagedPoolAllocated`; unit of the kernel variable).
+        mm_paged_pool_allocated: Option<u64>,
+        /// Committed memory in pages (triage Mm block, `CommittedPages`).
+        mm_committed_pages: Option<u64>,
+        /// Peak of committed memory in pages (triage Mm block, `CommittedPagesPeak`).
+        mm_committed_pages_peak: Option<u64>,
+        /// Commit limit in pages (triage Mm block, `CommitLimitMaximum`).
+        mm_commit_limit_max: Option<u64>,
+        /// What a user minidump was asked to hold (`MINIDUMP_HEADER.Flags`, MINIDUMP_TYPE).
+        minidump_flags: Option<u64>,
+        /// When a user minidump was written, UTC (`MINIDUMP_HEADER.TimeDateStamp`).
+        minidump_time: Option<Time>,
+        /// Full build text of Windows (captured `NtBuildLab`, minidump `MISC_INFO_4.BuildString`).
+        build_string: Option<String>,
+        /// Build text of the debugger library that wrote a minidump (`MISC_INFO_4.DbgBldStr`).
+        debug_build_string: Option<String>,
+        /// Processor vendor (minidump `SystemInfo.Cpu.X86CpuInfo.VendorId`).
+        cpu_vendor: Option<String>,
+        /// Processor family, model and stepping as text (minidump `SystemInfo`).
+        cpu_description: Option<String>,
+        /// Where layouts and symbols came from; `none` until a table needs them.
+        symbol_source: String,
+        /// Path of the other file of a pair, such as the `.vmss` beside a `.vmem`.
+        companion: Option<String>,
+        /// Number of rows that this dump has in `faults`.
+        faults: u64,
+        /// Options of the conversion that change its rows, empty for the defaults.
+        options: String,
+        /// Version of dumplake that converted the dump.
+        tool_version: String,
+        /// When the dump was converted, UTC.
+        converted_at: Time,
+    }
+}

@@ -1,0 +1,51 @@
+//! One table a file. Adding one is its file, its `mod` and its word in [`all`].
+
+mod contexts;
+mod dumps;
+mod exceptions;
+mod faults;
+mod handles;
+mod memory;
+mod modules;
+mod processes;
+mod streams;
+mod tagged_blobs;
+mod threads;
+
+pub use contexts::{ContextRow, Contexts};
+pub use dumps::{DumpRow, Dumps};
+pub use exceptions::{ExceptionRow, Exceptions};
+pub use faults::{FaultRow, Faults};
+pub use handles::{HandleRow, Handles};
+pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
+pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
+pub use processes::{ProcessRow, Processes};
+pub use streams::{StreamRow, Streams, TokenRow, Tokens};
+pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
+pub use threads::{ThreadRow, Threads};
+
+use crate::{Table, TableSpec};
+use std::sync::OnceLock;
+
+/// Every table, in the order of the manual.
+pub fn all() -> &'static [&'static TableSpec] {
+    static ALL: OnceLock<Vec<&'static TableSpec>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        vec![
+            Dumps::spec(),
+            Faults::spec(),
+            MemoryRuns::spec(),
+            MemoryRegions::spec(),
+            Modules::spec(),
+            UnloadedModules::spec(),
+            Contexts::spec(),
+            Exceptions::spec(),
+            Processes::spec(),
+            Threads::spec(),
+            Handles::spec(),
+            Tokens::spec(),
+            TaggedBlobs::spec(),
+            Streams::spec(),
+        ]
+    })
+}

@@ -1,0 +1,63 @@
+//! `modules` and `unloaded_modules`.
+
+use crate::{cell::Time, table};
+
+table! {
+    /// One row for every loaded module that the dump states: drivers of a kernel dump, modules of a process.
+    pub modules: Modules of ModuleRow {
+        /// Process id for a user-mode module; NULL for the kernel.
+        process_id: Option<u32>,
+        /// File name without its folder.
+        name: Option<String>,
+        /// Path, or the bare name where the dump states no more.
+        path: Option<String>,
+        /// First address (`_KLDR_DATA_TABLE_ENTRY.DllBase`, `MINIDUMP_MODULE.BaseOfImage`).
+        base: u64,
+        /// Bytes of address space (`SizeOfImage`).
+        size: u64,
+        /// PE `TimeDateStamp` as it is: a date for old images, a hash for reproducible builds.
+        timestamp: Option<u32>,
+        /// PE `CheckSum`.
+        checksum: Option<u32>,
+        /// File version `a.b.c.d` (`VS_FIXEDFILEINFO.dwFileVersion`).
+        version: Option<String>,
+        /// Product version `a.b.c.d` (`VS_FIXEDFILEINFO.dwProductVersion`).
+        product_version: Option<String>,
+        /// Name of the PDB (RSDS or NB10 record).
+        pdb_name: Option<String>,
+        /// GUID of the PDB: 32 hexadecimal digits, upper case, no dashes.
+        pdb_guid: Option<String>,
+        /// Age of the PDB.
+        pdb_age: Option<u32>,
+        /// Address of the entry point (`_KLDR_DATA_TABLE_ENTRY.EntryPoint`).
+        entry_point: Option<u64>,
+        /// Loader flags (`_KLDR_DATA_TABLE_ENTRY.Flags`).
+        flags: Option<u32>,
+        /// Place in the list, from 0.
+        load_order: Option<u32>,
+        /// List that states the module: `triage driver list`, `ModuleListStream`.
+        source: String,
+    }
+}
+
+table! {
+    /// One row for every module that had been unloaded before the dump was taken.
+    pub unloaded_modules: UnloadedModules of UnloadedModuleRow {
+        /// Process id for a user-mode module; NULL for the kernel.
+        process_id: Option<u32>,
+        /// File name; kernel entries keep the first 12 characters only.
+        name: Option<String>,
+        /// First address.
+        start: u64,
+        /// First address behind the module.
+        end: u64,
+        /// When it was unloaded, UTC; triage dumps and minidumps do not say.
+        unload_time: Option<Time>,
+        /// PE `TimeDateStamp`.
+        timestamp: Option<u32>,
+        /// PE `CheckSum`.
+        checksum: Option<u32>,
+        /// List that states it: `triage unloaded drivers`, `UnloadedModuleListStream`.
+        source: String,
+    }
+}
