@@ -143,7 +143,7 @@ mod tests {
     fn text_stops_at_nul_and_replaces_what_is_no_text() {
         assert_eq!(utf16_lossy(&[b'n', 0, b't', 0, 0, 0, b'x', 0]), "nt");
         assert_eq!(utf16_lossy(&[0x00, 0xd8, b'a', 0]), "\u{fffd}a");
-        assert_eq!(utf16_lossy(&[b'a']), "");
+        assert_eq!(utf16_lossy(b"a"), "");
         assert_eq!(ascii_lossy(b"ab\xffc\0d"), "ab\u{fffd}c");
     }
 }

@@ -2,18 +2,36 @@
 
 use super::helpers::debug_id;
 use super::*;
-use crate::records::Architecture;
+use crate::context::Context;
+use crate::records::{Architecture, Exception, Header, Module, Process, Thread};
 
-/// The blocks of `minidump_dump`: a heading, then `key = value` lines.
-fn blocks(text: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
-    let mut blocks: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
+/// A block of `minidump_dump`: a heading, then `key = value` lines.
+struct Block<'a> {
+    heading: &'a str,
+    fields: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Block<'a> {
+    fn text(&self, key: &str) -> &'a str {
+        let field = self.fields.iter().find(|(name, _)| *name == key);
+        field.unwrap_or_else(|| panic!("{key} of {}", self.heading)).1.trim_matches('"')
+    }
+
+    fn number(&self, key: &str) -> u64 {
+        let first = self.text(key).split(' ').next().unwrap();
+        if first.starts_with("0x") { hex(first) } else { first.parse().unwrap() }
+    }
+}
+
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block> = Vec::new();
     for line in text.lines() {
         match (line.split_once(" = "), blocks.last_mut()) {
             (Some((key, value)), Some(block)) if line.starts_with(' ') => {
-                block.1.push((key.trim(), value.trim()))
+                block.fields.push((key.trim(), value.trim()))
             }
             (None, _) if !line.is_empty() && !line.starts_with([' ', '0']) => {
-                blocks.push((line.trim(), Vec::new()))
+                blocks.push(Block { heading: line.trim(), fields: Vec::new() })
             }
             _ => {}
         }
@@ -23,89 +41,79 @@ fn blocks(text: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
 
 /// `minidump_dump` of Breakpad and of rust-minidump print the same fields under different headings.
 fn check_minidump_dump(text: &str, records: &Records) {
-    let (mut modules, mut threads, mut contexts, mut checked) =
-        (records.modules.iter(), records.threads.iter(), records.contexts.iter(), 0);
-    for (heading, fields) in blocks(text) {
-        let number = |key: &str| {
-            let value = fields
-                .iter()
-                .find(|(name, _)| *name == key)
-                .unwrap_or_else(|| panic!("{key} of {heading}"))
-                .1;
-            let first = value.split(' ').next().unwrap();
-            if first.starts_with("0x") { hex(first) } else { first.parse().unwrap() }
-        };
-        let text = |key: &str| {
-            fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.trim_matches('"'))
-        };
+    let (mut modules, mut threads) = (records.modules.iter(), records.threads.iter());
+    let (mut contexts, mut checked) = (records.contexts.iter(), 0);
+    for block in blocks(text) {
         checked += 1;
-        match heading {
-            "MDRawHeader" => {
-                assert_eq!(
-                    records.header.minidump_time.unwrap().0,
-                    number("time_date_stamp") as i64 * 1_000_000
-                );
-                assert_eq!(records.header.minidump_flags, Some(number("flags")));
-                assert_eq!(records.streams.len() as u64, number("stream_count"));
-            }
-            "MDRawThread" | "MINIDUMP_THREAD" => {
-                let thread = threads.next().unwrap();
-                assert_eq!(u64::from(thread.thread_id), number("thread_id"));
-                assert_eq!(thread.teb, Some(number("teb")));
-                assert_eq!(thread.stack_start, Some(number("stack.start_of_memory_range")));
-                assert_eq!(thread.stack_size, Some(number("stack.memory.data_size")));
-            }
-            "MDRawContextX86" | "CONTEXT_X86" => {
-                let registers = &contexts.next().unwrap().registers;
-                let known =
-                    fields.iter().filter_map(|(name, value)| Some((register(registers, name)?, hex(value))));
-                let (ours, theirs): (Vec<u64>, Vec<u64>) = known.unzip();
-                assert_eq!((ours.len(), ours), (19, theirs));
-            }
-            "MDRawModule" | "MINIDUMP_MODULE" => {
-                let module = modules.next().unwrap();
-                assert_eq!((module.base, module.size), (number("base_of_image"), number("size_of_image")));
-                assert_eq!(module.checksum.map(u64::from), Some(number("checksum")));
-                assert_eq!(module.timestamp.map(u64::from), Some(number("time_date_stamp")));
-                assert_eq!(module.path.as_deref(), text("(code_file)"));
-                assert_eq!(module.pdb_name.as_deref(), text("(debug_file)"));
-                assert_eq!(module.version.as_deref().unwrap_or(""), text("(version)").unwrap());
-                let id = text("(cv_record).signature").unwrap().replace('-', "").to_uppercase();
-                assert_eq!(
-                    (module.pdb_guid.as_deref(), module.pdb_age.map(u64::from)),
-                    (Some(&*id), Some(number("(cv_record).age")))
-                );
-            }
-            "MDException" | "MINIDUMP_EXCEPTION" => {
-                let exception = &records.exceptions[0];
-                assert_eq!(exception.thread_id.map(u64::from), Some(number("thread_id")));
-                assert_eq!(u64::from(exception.code), number("exception_record.exception_code"));
-                assert_eq!(exception.address, Some(number("exception_record.exception_address")));
-                assert_eq!(exception.parameters.len() as u64, number("exception_record.number_parameters"));
-            }
-            "MDRawSystemInfo" | "MINIDUMP_SYSTEM_INFO" => {
-                let header = &records.header;
-                let version =
-                    [header.os_major, header.os_minor, header.build].map(|part| u64::from(part.unwrap()));
-                assert_eq!(version, ["major_version", "minor_version", "build_number"].map(number));
-                assert_eq!(header.processors.map(u64::from), Some(number("number_of_processors")));
-                assert_eq!(header.suite_mask.map(u64::from), Some(number("suite_mask")));
-                assert_eq!(header.product_type.map(u64::from), Some(number("product_type")));
-            }
-            "MDRawMiscInfo" | "MINIDUMP_MISC_INFO" => {
-                let process = &records.processes[0];
-                assert_eq!(u64::from(process.process_id), number("process_id"));
-                assert_eq!(process.user_time_seconds, Some(number("process_user_time") as f64));
-            }
+        match block.heading {
+            "MDRawHeader" => check_header(&block, records),
+            "MDRawThread" | "MINIDUMP_THREAD" => check_thread(&block, threads.next().unwrap()),
+            "MDRawContextX86" | "CONTEXT_X86" => check_context(&block, contexts.next().unwrap()),
+            "MDRawModule" | "MINIDUMP_MODULE" => check_module(&block, modules.next().unwrap()),
+            "MDException" | "MINIDUMP_EXCEPTION" => check_exception(&block, &records.exceptions[0]),
+            "MDRawSystemInfo" | "MINIDUMP_SYSTEM_INFO" => check_system(&block, &records.header),
+            "MDRawMiscInfo" | "MINIDUMP_MISC_INFO" => check_process(&block, &records.processes[0]),
             _ => checked -= 1,
         }
     }
     assert!(modules.next().is_none() && threads.next().is_none() && contexts.next().is_none());
-    assert_eq!(
-        checked,
-        1 + 2 + 3 + 13 + 1 + 1 + 1,
-        "blocks of header, threads, contexts, modules, exception, system, misc"
-    );
+    // Blocks of header, threads, contexts, modules, exception, system and process.
+    assert_eq!(checked, 1 + 2 + 3 + 13 + 1 + 1 + 1);
+}
+
+fn check_header(block: &Block<'_>, records: &Records) {
+    let time = block.number("time_date_stamp") as i64 * 1_000_000;
+    assert_eq!(records.header.minidump_time.map(|time| time.0), Some(time));
+    assert_eq!(records.header.minidump_flags, Some(block.number("flags")));
+    assert_eq!(records.streams.len() as u64, block.number("stream_count"));
+}
+
+fn check_thread(block: &Block<'_>, thread: &Thread) {
+    assert_eq!(u64::from(thread.thread_id), block.number("thread_id"));
+    assert_eq!(thread.teb, Some(block.number("teb")));
+    assert_eq!(thread.stack_start, Some(block.number("stack.start_of_memory_range")));
+    assert_eq!(thread.stack_size, Some(block.number("stack.memory.data_size")));
+}
+
+fn check_context(block: &Block<'_>, context: &Context) {
+    let registers = &context.registers;
+    let known =
+        block.fields.iter().filter_map(|(name, value)| Some((register(registers, name)?, hex(value))));
+    let (ours, theirs): (Vec<u64>, Vec<u64>) = known.unzip();
+    assert_eq!((ours.len(), ours), (19, theirs));
+}
+
+fn check_module(block: &Block<'_>, module: &Module) {
+    let [base, size] = ["base_of_image", "size_of_image"].map(|key| block.number(key));
+    assert_eq!((module.base, module.size), (base, size));
+    assert_eq!(module.checksum.map(u64::from), Some(block.number("checksum")));
+    assert_eq!(module.timestamp.map(u64::from), Some(block.number("time_date_stamp")));
+    assert_eq!(module.path.as_deref(), Some(block.text("(code_file)")));
+    assert_eq!(module.pdb_name.as_deref(), Some(block.text("(debug_file)")));
+    assert_eq!(module.version.as_deref().unwrap_or(""), block.text("(version)"));
+    let guid = block.text("(cv_record).signature").replace('-', "").to_uppercase();
+    assert_eq!(module.pdb_guid, Some(guid));
+    assert_eq!(module.pdb_age.map(u64::from), Some(block.number("(cv_record).age")));
+}
+
+fn check_exception(block: &Block<'_>, exception: &Exception) {
+    assert_eq!(exception.thread_id.map(u64::from), Some(block.number("thread_id")));
+    assert_eq!(u64::from(exception.code), block.number("exception_record.exception_code"));
+    assert_eq!(exception.address, Some(block.number("exception_record.exception_address")));
+    assert_eq!(exception.parameters.len() as u64, block.number("exception_record.number_parameters"));
+}
+
+fn check_system(block: &Block<'_>, header: &Header) {
+    let version = [header.os_major, header.os_minor, header.build].map(|part| u64::from(part.unwrap()));
+    assert_eq!(version, ["major_version", "minor_version", "build_number"].map(|key| block.number(key)));
+    assert_eq!(header.processors.map(u64::from), Some(block.number("number_of_processors")));
+    assert_eq!(header.suite_mask.map(u64::from), Some(block.number("suite_mask")));
+    assert_eq!(header.product_type.map(u64::from), Some(block.number("product_type")));
+}
+
+fn check_process(block: &Block<'_>, process: &Process) {
+    assert_eq!(u64::from(process.process_id), block.number("process_id"));
+    assert_eq!(process.user_time_seconds, Some(block.number("process_user_time") as f64));
 }
 
 #[test]
