@@ -1,1 +1,45 @@
-fn main() {}
+//! `dumplake`: the face of the program. It opens, scans and reports, and holds no logic.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod convert;
+mod demo;
+mod info;
+mod inputs;
+mod progress;
+mod report;
+mod sql;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Nothing could be done.
+const NOTHING_DONE: u8 = 2;
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    let result = match args::Cli::parse().command {
+        args::Command::Convert(args) => convert::command(&args),
+        args::Command::Info(args) => info::command(&args),
+        args::Command::Sql(args) => sql::command(&args),
+        args::Command::Demo(args) => demo::command(&args),
+        args::Command::Lake(args) => sql::lake_command(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", queries::terminal_safe(&error.to_string()));
+            ExitCode::from(NOTHING_DONE)
+        }
+    }
+}
+
+/// `dumplake sql … | head` closes our output: that is the reader's right, not an error.
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        || error.source().is_some_and(is_broken_pipe)
+}

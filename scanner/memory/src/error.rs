@@ -121,6 +121,8 @@ pub enum Fault {
     Prototype { va: Va, prototype: Va },
     /// Only a VAD knows what is here (page-file offset 0xffffffff).
     VadBacked(Va),
+    /// The page is in a mapped file that the entry does not name (builds from 22621 on).
+    FileBacked(Va),
     /// An entry has bits set that the architecture reserves: damaged or not a page table.
     Reserved { va: Va, entry: u64 },
     /// A page table itself is not in the dump. `table` is its physical address, `level` counts from the top (0).
@@ -145,6 +147,7 @@ impl Fault {
             Fault::PageFile { .. } => "page_file",
             Fault::Prototype { .. } => "prototype",
             Fault::VadBacked(_) => "vad_backed",
+            Fault::FileBacked(_) => "file_backed",
             Fault::Reserved { .. } => "reserved_bits",
             Fault::TableMissing { .. } => "table_missing",
             Fault::NoPhysical(_) => "no_physical",
@@ -168,6 +171,7 @@ impl fmt::Display for Fault {
             }
             Fault::Prototype { va, prototype } => write!(f, "{va} needs the prototype PTE at {prototype}"),
             Fault::VadBacked(va) => write!(f, "{va} is described by a VAD only"),
+            Fault::FileBacked(va) => write!(f, "{va} is in a mapped file"),
             Fault::Reserved { va, entry } => write!(f, "{va} has a damaged page-table entry {entry:#x}"),
             Fault::TableMissing { va, table, level } => {
                 write!(f, "{va} needs the level-{level} page table at {table}, which is not in the dump")

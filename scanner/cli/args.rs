@@ -1,0 +1,149 @@
+//! The command line: what can be asked for, with examples in every help text.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Turns Windows memory dumps into Parquet tables and answers questions about them in SQL.
+#[derive(Parser)]
+#[command(name = "dumplake", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dumplake demo                              try it on synthetic dumps, no input needed
+  dumplake convert C:\\Dumps -o lake          every dump in a folder becomes one lake
+  dumplake sql lake \"FROM bugchecks\"         which bugchecks, how often, on which builds
+  dumplake info MEMORY.DMP                   what one file is
+
+Exit codes: 0 all well, 1 some of the work failed, 2 nothing could be done.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    Convert(Convert),
+    Info(Info),
+    Sql(Sql),
+    Demo(Demo),
+    Lake(Lake),
+}
+
+/// Convert dumps to a lake: a folder of Parquet tables and a DuckDB file.
+///
+/// Folders are searched recursively for dumps, by content. A dump that is in the lake already with
+/// the same content, tool version and options is skipped.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake convert MEMORY.DMP -o lake
+  dumplake convert /cases/2026-11 'more/*.dmp' -o lake --jobs 2
+  dumplake convert image.bin -o lake --format raw
+  dumplake convert dumps -o lake --json | jq 'select(.status == \"failed\")'
+
+Exit codes: 0 every dump converted or skipped, 1 some dumps failed, 2 nothing could be done.")]
+pub struct Convert {
+    /// Dumps, folders (recursive) or glob patterns.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The lake: created when absent, added to when present.
+    #[arg(short, long, value_name = "LAKE")]
+    pub output: PathBuf,
+    /// How many dumps to convert at a time [default: one per processor].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Only these tables, separated by commas (`dumps` and `faults` are always written).
+    #[arg(short, long, value_name = "A,B", value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// Convert again what is in the lake already.
+    #[arg(short, long)]
+    pub force: bool,
+    /// Take every named file for this format instead of recognising it (see `dumplake info --formats`).
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+    /// One JSON object a dump on standard output instead of one line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Say what a file is: format, machine, bugcheck, what is missing.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake info MEMORY.DMP
+  dumplake info MEMORY.DMP --json
+  dumplake info --formats")]
+pub struct Info {
+    /// The dump.
+    #[arg(required_unless_present = "formats", value_name = "DUMP")]
+    pub dump: Option<PathBuf>,
+    /// Take the file for this format instead of recognising it.
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// List the formats that are read, and stop.
+    #[arg(long)]
+    pub formats: bool,
+}
+
+/// Ask a lake in SQL (DuckDB); without a query, a prompt.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake sql lake
+  dumplake sql lake \"SELECT bugcheck_name, count(*) FROM dumps GROUP BY ALL\"
+  dumplake sql lake \"FROM third_party_drivers\" --format csv > drivers.csv
+
+The lake is opened read-only: a query cannot write files, nor read any outside the lake.")]
+pub struct Sql {
+    /// The lake.
+    pub lake: PathBuf,
+    /// One or more statements, separated by `;`.
+    pub query: Option<String>,
+    /// How rows are printed.
+    #[arg(short, long, value_enum, default_value_t = SqlFormat::Table)]
+    pub format: SqlFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SqlFormat {
+    Table,
+    Csv,
+    Json,
+    Markdown,
+}
+
+/// Make synthetic dumps, convert them and ask a handful of questions.
+///
+/// Writes a kernel crash and two snapshots of a leaking system, all invented, then the lake.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake demo
+  dumplake demo -o /tmp/demo && dumplake sql /tmp/demo/lake")]
+pub struct Demo {
+    /// Where the dumps and the lake go. What an earlier demo left there is replaced.
+    #[arg(short, long, value_name = "DIR", default_value = "demo")]
+    pub output: PathBuf,
+}
+
+/// Look after a lake.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  dumplake lake repair lake       after the folder was moved, for a stock DuckDB")]
+pub struct Lake {
+    #[command(subcommand)]
+    pub command: LakeCommand,
+}
+
+#[derive(Subcommand)]
+pub enum LakeCommand {
+    /// Finish what an interrupted conversion left and write lake.duckdb anew.
+    Repair {
+        /// The lake.
+        lake: PathBuf,
+    },
+}

@@ -1,0 +1,197 @@
+//! `dumplake convert`: from paths to a lake.
+//!
+//! Two passes over the inputs. The first reads every file once for its content hash, which is its
+//! identity: it decides what is in the lake already and which of two equal files counts. The second
+//! converts what is left, side by side. Both keep the order of the inputs, so that the result does
+//! not depend on the number of threads.
+
+use crate::{
+    args,
+    inputs::{self, Inputs},
+    progress,
+    report::{self, Outcome, Status},
+};
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+use schema::{Identity, Lake, TableSpec};
+use std::{
+    collections::{BTreeMap, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// What one run converts with.
+pub struct Run {
+    lake: Lake,
+    tables: Vec<&'static TableSpec>,
+    format: Option<String>,
+    force: bool,
+}
+
+/// One input file and its identity.
+struct Identified {
+    path: PathBuf,
+    bytes: u64,
+    content_hash: String,
+}
+
+/// Runs the command; the value is the exit code.
+pub fn command(args: &args::Convert) -> Result<u8, Error> {
+    let run = Run {
+        tables: select_tables(&args.tables)?,
+        lake: Lake::create_or_open(&args.output)?,
+        format: args.format.clone(),
+        force: args.force,
+    };
+    let inputs = inputs::collect(&args.paths, args.format.is_some(), &args.output);
+    let ignored = inputs.ignored;
+    let jobs = args.jobs.map_or(0, usize::from); // 0: one per processor
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
+    let outcomes = pool.install(|| run.all(inputs));
+    queries::rebuild(&args.output)?;
+    report::print(&outcomes, args.json)?;
+    if ignored > 0 && !args.json {
+        eprintln!("{ignored} other files in the folders are no dumps and were passed over");
+    }
+    if outcomes.is_empty() {
+        eprintln!("no dumps found: name a dump, a folder that holds some, or a pattern");
+    }
+    Ok(report::exit_code(&outcomes))
+}
+
+/// The tables that `--tables` names, all when it is absent. `dumps` and `faults` are always there:
+/// without them nobody can tell what the other tables mean.
+fn select_tables(names: &[String]) -> Result<Vec<&'static TableSpec>, Error> {
+    if let Some(unknown) = names.iter().find(|name| schema::all().iter().all(|spec| spec.name != **name)) {
+        let known: Vec<&str> = schema::all().iter().map(|spec| spec.name).collect();
+        return Err(format!("no table is called {unknown:?}; the tables are {}", known.join(", ")).into());
+    }
+    let wanted = |spec: &&&TableSpec| {
+        names.is_empty() || ["dumps", "faults"].contains(&spec.name) || names.iter().any(|name| name == spec.name)
+    };
+    Ok(schema::all().iter().filter(wanted).copied().collect())
+}
+
+impl Run {
+    /// A run with all tables into `lake`.
+    pub fn everything(lake: Lake) -> Run {
+        Run { lake, tables: schema::all().to_vec(), format: None, force: false }
+    }
+
+    /// Identifies and converts all inputs, in their order.
+    pub fn all(&self, inputs: Inputs) -> Vec<Outcome> {
+        let failed = inputs.failed.into_iter().map(|(path, why)| Outcome::failed(path, 0, why));
+        let mut outcomes: Vec<Outcome> = failed.collect();
+        let paths: Vec<PathBuf> = inputs.dumps.into_iter().collect();
+        let identified = identify_all(&paths);
+        let first = first_of_each_content(&identified);
+        let total = first.values().filter_map(|&index| identified[index].as_ref().ok()).map(|f| f.bytes).sum();
+        let bar = progress::bytes(total, "converting");
+        let converted: Vec<Outcome> = identified
+            .into_par_iter()
+            .enumerate()
+            .map(|(index, file)| match file {
+                Ok(file) => match first.get(&file.content_hash) {
+                    Some(&at) if at != index => same_as(file, &paths[at]),
+                    _ => self.one(file, &bar),
+                },
+                Err(outcome) => outcome,
+            })
+            .collect();
+        bar.finish_and_clear();
+        outcomes.extend(converted);
+        outcomes
+    }
+
+    fn one(&self, file: Identified, bar: &ProgressBar) -> Outcome {
+        let start = Instant::now();
+        let id = scan::dump_id(&file.content_hash);
+        // A defect of ours must not cost the rest of the batch.
+        let result = catch_unwind(AssertUnwindSafe(|| self.convert(&file, &id)));
+        bar.inc(file.bytes);
+        let (status, rows, summary) = match result {
+            Ok(Ok(done)) => done,
+            Ok(Err(error)) => (Status::Failed(error.to_string()), BTreeMap::new(), String::new()),
+            Err(_) => (Status::Failed("internal error, please report it".into()), BTreeMap::new(), String::new()),
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        let dump_id = (!matches!(status, Status::Failed(_))).then_some(id);
+        Outcome { path: file.path, dump_id, status, bytes: file.bytes, seconds, rows, summary }
+    }
+
+    fn convert(
+        &self,
+        file: &Identified,
+        id: &str,
+    ) -> Result<(Status, BTreeMap<&'static str, u64>, String), Error> {
+        let identity = Identity {
+            content_hash: file.content_hash.clone(),
+            tool_version: env!("CARGO_PKG_VERSION").into(),
+            options: self.options(),
+        };
+        if !self.force && self.lake.has(id, &identity)? {
+            return Ok((Status::Skipped("in the lake already".into()), BTreeMap::new(), String::new()));
+        }
+        let dump = memory::open(&file.path, self.format.as_deref())?;
+        let staged = self.lake.begin(id, &identity)?;
+        let job = scan::Job {
+            dump: &dump,
+            content_hash: &identity.content_hash,
+            tool_version: &identity.tool_version,
+            options: &identity.options,
+            tables: &self.tables,
+        };
+        let rows = scan::run(&job, &staged)?;
+        staged.commit()?;
+        Ok((Status::Converted, rows, scan::summary(&dump)))
+    }
+
+    /// What changes the rows, as stored in `dumps.options`.
+    fn options(&self) -> String {
+        let format = self.format.as_deref().map(|format| format!("format={format}"));
+        let names: Vec<&str> = self.tables.iter().map(|spec| spec.name).collect();
+        let tables = (names.len() < schema::all().len()).then(|| format!("tables={}", names.join(",")));
+        [format, tables].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn identify_all(paths: &[PathBuf]) -> Vec<Result<Identified, Outcome>> {
+    let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum();
+    let bar = progress::bytes(total, "reading");
+    let identified = paths.par_iter().map(|path| identify(path, &bar)).collect();
+    bar.finish_and_clear();
+    identified
+}
+
+fn identify(path: &Path, bar: &ProgressBar) -> Result<Identified, Outcome> {
+    let hash = scan::content_hash(path, &|bytes| bar.inc(bytes));
+    let (content_hash, bytes) = hash.map_err(|error| Outcome::failed(path.to_path_buf(), 0, error.to_string()))?;
+    Ok(Identified { path: path.to_path_buf(), bytes, content_hash })
+}
+
+/// For each content the first input that has it.
+fn first_of_each_content(files: &[Result<Identified, Outcome>]) -> HashMap<String, usize> {
+    let mut first = HashMap::new();
+    for (index, file) in files.iter().enumerate() {
+        if let Ok(file) = file {
+            first.entry(file.content_hash.clone()).or_insert(index);
+        }
+    }
+    first
+}
+
+fn same_as(file: Identified, first: &Path) -> Outcome {
+    let why = format!("same content as {}", first.display());
+    Outcome {
+        dump_id: Some(scan::dump_id(&file.content_hash)),
+        path: file.path,
+        status: Status::Skipped(why),
+        bytes: file.bytes,
+        seconds: 0.0,
+        rows: BTreeMap::new(),
+        summary: String::new(),
+    }
+}

@@ -1,0 +1,124 @@
+//! `dumplake demo`: invented dumps, converted and questioned, so that anybody can try the tool.
+//!
+//! The synthetic machine crashes once (a small kernel dump), and a second one leaks: two live dumps of
+//! its kernel, and beside each a minidump of the service that forgets to close its handles.
+
+use crate::{Result, args, convert::Run, inputs, report};
+use fixtures::{Arch, Build, Family, Format, Handle, Machine, ProcessId, Space};
+use schema::Lake;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// `LIVE_SYSTEM_DUMP`: the marker of a dump that nobody crashed for.
+const LIVE_SYSTEM_DUMP: u32 = 0x161;
+/// `DRIVER_IRQL_NOT_LESS_OR_EQUAL`.
+const DRIVER_IRQL: u32 = 0xd1;
+
+/// Runs the command; the value is the exit code.
+pub fn command(args: &args::Demo) -> Result<u8> {
+    let (dumps, lake) = (args.output.join("dumps"), args.output.join("lake"));
+    for folder in [&dumps, &lake] {
+        remove_earlier(folder)?;
+    }
+    write_dumps(&dumps)?;
+    println!("$ dumplake convert {} -o {}", dumps.display(), lake.display());
+    let run = Run::everything(Lake::create_or_open(&lake)?);
+    let outcomes = run.all(inputs::collect(std::slice::from_ref(&dumps), false, &lake));
+    queries::rebuild(&lake)?;
+    report::print(&outcomes, false)?;
+    for query in QUERIES {
+        println!("\n$ dumplake sql {} \"{query}\"", lake.display());
+        queries::Session::open(&lake)?.run(query, queries::OutputFormat::Table, &mut std::io::stdout().lock())?;
+    }
+    println!("\nNow ask yourself: dumplake sql {}", lake.display());
+    Ok(report::exit_code(&outcomes))
+}
+
+/// The questions of the demo. Each stands in the README with its answer.
+pub const QUERIES: [&str; 5] = [
+    "FROM bugchecks",
+    "SELECT driver, path, dumps FROM third_party_drivers",
+    "SELECT path, format, build, processors, pages_present, bytes_missing FROM dumps ORDER BY path",
+    "SELECT d.path, h.type_name, count(*) AS handles FROM handles h JOIN dumps d USING (dump_id) \
+     GROUP BY ALL ORDER BY ALL",
+    "SELECT d.path, p.name, p.private_usage, p.working_set FROM processes p JOIN dumps d USING (dump_id) \
+     ORDER BY d.path",
+];
+
+/// Removes what an earlier demo left, and nothing that is not plainly that.
+fn remove_earlier(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    if !folder.join(MARK).exists() {
+        let shown = folder.display();
+        return Err(format!("{shown} exists and is not from an earlier demo; name another folder with -o").into());
+    }
+    Ok(fs::remove_dir_all(folder)?)
+}
+
+/// A file that says "made by the demo", so that the next demo may remove the folder.
+const MARK: &str = ".dumplake-demo";
+
+fn write_dumps(folder: &Path) -> Result<()> {
+    let place = |name: &str| -> Result<PathBuf> {
+        let place = folder.join(name);
+        fs::create_dir_all(&place)?;
+        Ok(place)
+    };
+    fs::write(place("")?.join(MARK), "made by `dumplake demo`, which may remove this folder\n")?;
+    crashed_machine().dump(Format::Triage(Family::B)).write_to(&place("crash")?)?;
+    for (day, leaked) in [("monday", 40), ("friday", 400)] {
+        let (machine, service) = leaking_machine(leaked);
+        machine.dump(Format::BitmapKernel).write_to(&place(day)?)?;
+        machine.dump(Format::UserMinidump { process: service, full: false }).write_to(&place(day)?)?;
+    }
+    Ok(())
+}
+
+/// A workstation with a storage driver of somebody's that touched paged memory at DISPATCH_LEVEL.
+fn crashed_machine() -> Machine {
+    let mut machine = Machine::new(Arch::X64, Build::WIN10_19041);
+    let driver = machine.facts.kernel_base + 0x800_0000;
+    machine
+        .processors(4)
+        .module("hal.dll", machine.facts.kernel_base + 0x200_0000, 0x6000)
+        .module("ntfs.sys", machine.facts.kernel_base + 0x400_0000, 0x2d_8000)
+        .module("contoso_flt.sys", driver, 0x1_2000)
+        .unloaded("contoso_old.sys", driver + 0x10_0000, driver + 0x11_2000, 133_500_000_000_000_000)
+        .crash(DRIVER_IRQL, [0xffff_a508_dead_b000, 2, 0, driver + 0x1a2c])
+        .comment("invented by dumplake demo");
+    machine
+}
+
+/// A server whose driver forgets pool pages and whose service forgets events: `leaked` of each.
+fn leaking_machine(leaked: u32) -> (Machine, ProcessId) {
+    let mut machine = Machine::new(Arch::X64, Build::WIN10_19041);
+    machine.processors(2).crash(LIVE_SYSTEM_DUMP, [0; 4]).comment("invented by dumplake demo");
+    machine.facts.product_type = 3;
+    machine.facts.system_time += u64::from(leaked) * 10_000_000_000; // the later snapshot has leaked more
+    machine.facts.uptime += u64::from(leaked) * 10_000_000_000;
+    let service = machine.process("contoso_svc.exe", 1_204);
+    machine.thread(service, 1_208);
+    machine.user_module(service, "contoso_svc.exe", 0x7ff6_4000_0000, 0x4_0000);
+    for number in 0..leaked {
+        let page = machine.kernel_alloc(0x1000);
+        machine.write_va(Space::Kernel, page, format!("forgotten buffer {number}").as_bytes());
+        machine.handle(service, event(0x100 + u64::from(number) * 4));
+    }
+    (machine, service)
+}
+
+fn event(handle: u64) -> Handle {
+    Handle {
+        handle,
+        type_name: "Event".into(),
+        object_name: None,
+        attributes: 0,
+        granted_access: 0x1f_0003,
+        handle_count: 1,
+        pointer_count: 2,
+    }
+}

@@ -1,0 +1,95 @@
+//! `dumplake info`: what one file is, from its headers alone.
+
+use crate::{Result, args};
+use memory::{Dump, Memory};
+use queries::terminal_safe;
+use serde_json::{Map, Value, json};
+
+/// Runs the command; the value is the exit code.
+pub fn command(args: &args::Info) -> Result<u8> {
+    if args.formats {
+        for format in memory::formats() {
+            println!("{:16} {}", format.name, format.about);
+        }
+    }
+    let Some(path) = &args.dump else { return Ok(0) };
+    let dump = memory::open(path, args.format.as_deref())
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let facts = facts(&dump);
+    if args.json {
+        let object: Map<String, Value> = facts.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+        println!("{}", Value::Object(object));
+        return Ok(0);
+    }
+    for (name, value) in facts {
+        match value {
+            Value::Null => {}
+            Value::String(text) => println!("{name:20} {}", terminal_safe(&text)),
+            value => println!("{name:20} {value}"),
+        }
+    }
+    Ok(0)
+}
+
+/// The facts, named like the columns of `dumps` where there is one. Addresses are text, in hex.
+fn facts(dump: &Dump) -> Vec<(&'static str, Value)> {
+    let header = &dump.records.header;
+    let hex = |value: Option<u64>| json!(value.map(|value| format!("{value:#x}")));
+    let mut facts = vec![
+        ("path", json!(dump.path().to_string_lossy())),
+        ("companion", json!(dump.companion().map(|(path, _)| path.to_string_lossy()))),
+        ("file_size", json!(dump.file().len())),
+        ("format", json!(dump.format.name)),
+        ("dump_type", json!(header.dump_type)),
+        ("architecture", json!(header.architecture.map(|a| a.name()))),
+        ("os_major", json!(header.os_major)),
+        ("os_minor", json!(header.os_minor)),
+        ("build", json!(header.build)),
+        ("build_string", json!(header.build_string)),
+        ("processors", json!(header.processors)),
+        ("system_time", json!(header.system_time.map(scan::iso_time))),
+        ("uptime_seconds", json!(header.uptime.map(|ticks| ticks as f64 / 1e7))),
+        ("comment", json!(header.comment)),
+    ];
+    if let Some(bugcheck) = header.bugcheck {
+        facts.push(("bugcheck_code", hex(Some(bugcheck.code.into()))));
+        facts.push(("bugcheck_name", json!(scan::bugcheck_name(bugcheck.code))));
+        let parameters: Vec<String> = bugcheck.parameters.iter().map(|p| format!("{p:#x}")).collect();
+        facts.push(("bugcheck_params", json!(parameters)));
+    }
+    if let Some(exception) = dump.records.exceptions.first() {
+        facts.push(("exception_code", hex(Some(exception.code.into()))));
+        facts.push(("exception_name", json!(scan::exception_name(exception.code))));
+        facts.push(("exception_address", hex(exception.address)));
+    }
+    facts.extend([
+        ("dtb", hex(header.directory_table_base)),
+        ("kd_debugger_data_block", hex(header.kd_debugger_data_block)),
+        ("memory", json!(memory_kind(&dump.memory))),
+        ("memory_runs", json!(memory_runs(&dump.memory))),
+        ("bytes_present", json!(dump.bytes_present())),
+        ("bytes_missing", json!(dump.bytes_missing())),
+        ("modules", json!(dump.records.modules.len())),
+        ("unloaded_modules", json!(dump.records.unloaded_modules.len())),
+        ("threads", json!(dump.records.threads.len())),
+        ("tagged_blobs", json!(dump.records.blobs.len())),
+        ("faults", json!(dump.records.faults.len())),
+    ]);
+    facts
+}
+
+fn memory_kind(memory: &Memory) -> &'static str {
+    match memory {
+        Memory::Physical(_) => "physical",
+        Memory::Virtual(_) => "virtual",
+        Memory::None => "none",
+    }
+}
+
+fn memory_runs(memory: &Memory) -> usize {
+    match memory {
+        Memory::Physical(runs) => runs.as_slice().len(),
+        Memory::Virtual(runs) => runs.as_slice().len(),
+        Memory::None => 0,
+    }
+}

@@ -1,0 +1,87 @@
+//! From the paths of the command line to the list of dumps: folders are searched, patterns are
+//! expanded, and each file comes once, in one order.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+use walkdir::WalkDir;
+
+/// What the paths of a command line come to.
+#[derive(Default)]
+pub struct Inputs {
+    /// Dumps to convert, sorted, each once.
+    pub dumps: BTreeSet<PathBuf>,
+    /// Paths that gave nothing, with the reason.
+    pub failed: Vec<(PathBuf, String)>,
+    /// Files found in folders that are no dumps.
+    pub ignored: u64,
+}
+
+/// Files with these extensions are called dumps by whoever made them: one in a folder that we do not
+/// recognise is a failure to report, not a file to pass over.
+const DUMP_EXTENSIONS: [&str; 7] = ["dmp", "mdmp", "hdmp", "kdmp", "vmem", "vmss", "vmsn"];
+
+/// Expands `paths`. A file that is named is always an input; files in folders are inputs when their
+/// content says so. `skip` is the lake, which may lie inside a folder that is converted.
+pub fn collect(paths: &[PathBuf], forced_format: bool, skip: &Path) -> Inputs {
+    let mut inputs = Inputs::default();
+    let skip = skip.canonicalize().unwrap_or_else(|_| skip.to_path_buf());
+    for path in paths {
+        for path in expand(path, &mut inputs) {
+            match path.is_dir() {
+                true => search(&path, forced_format, &skip, &mut inputs),
+                false => add(path, &mut inputs),
+            }
+        }
+    }
+    inputs
+}
+
+/// A path that exists is taken as it is, whatever characters it has; otherwise it may be a pattern.
+fn expand(path: &Path, inputs: &mut Inputs) -> Vec<PathBuf> {
+    if path.symlink_metadata().is_ok() {
+        return vec![path.to_path_buf()];
+    }
+    let pattern = path.to_string_lossy();
+    if !pattern.contains(['*', '?', '[']) {
+        inputs.failed.push((path.to_path_buf(), "no such file or folder".into()));
+        return Vec::new();
+    }
+    let found: Vec<PathBuf> = glob::glob(&pattern).into_iter().flatten().flatten().collect();
+    if found.is_empty() {
+        inputs.failed.push((path.to_path_buf(), "no file matches this pattern".into()));
+    }
+    found
+}
+
+fn add(path: PathBuf, inputs: &mut Inputs) {
+    // The state file of a VMware pair and its memory file are one dump.
+    let path = memory::companion_of(&path).unwrap_or(path);
+    inputs.dumps.insert(path);
+}
+
+fn search(folder: &Path, forced_format: bool, skip: &Path, inputs: &mut Inputs) {
+    let is_lake = |path: &Path| path.canonicalize().is_ok_and(|path| path == skip);
+    let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(|entry| !(entry.file_type().is_dir() && is_lake(entry.path()))) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() => consider(entry.into_path(), forced_format, inputs),
+            Ok(_) => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(folder).to_path_buf();
+                inputs.failed.push((path, error.to_string()));
+            }
+        }
+    }
+}
+
+fn consider(path: PathBuf, forced_format: bool, inputs: &mut Inputs) {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let claims = DUMP_EXTENSIONS.contains(&extension.as_str());
+    if forced_format || claims || matches!(memory::identify(&path), Ok(Some(_))) {
+        add(path, inputs);
+    } else {
+        inputs.ignored += 1;
+    }
+}
