@@ -1,0 +1,91 @@
+//! The SQL that makes `lake.duckdb`: macros, a view for each table, the library of views, and all descriptions.
+//!
+//! The script depends on nothing but the lake's path, on which tables have a partition, and on the version of
+//! `dumplake`, so its checksum tells whether an existing `lake.duckdb` still is what would be written now.
+
+use std::fmt::Write;
+
+use crate::path::{glob_literal, quote};
+use crate::tables::{Column, Table};
+use crate::views;
+
+/// What Windows people write: `hex_address(18446735277616529408)` is `0xfffff80000000000`, `hex_code(268435582)` is
+/// `0x1000007E`, `file_name('C:\\Windows\\System32\\Ntfs.sys')` is `ntfs.sys`.
+///
+/// What is no 64-bit number (the end of a module that claims to be larger than the address space) becomes NULL: one
+/// odd row must not fail a query over all dumps.
+const MACROS: &str = r"
+CREATE MACRO hex_address(x) AS printf('0x%016x', TRY_CAST(x AS UBIGINT));
+CREATE MACRO hex_code(x) AS printf('0x%X', TRY_CAST(x AS UBIGINT));
+CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
+";
+
+/// The whole script for the lake at `root`, where `filled` tells which tables have a partition.
+pub fn script(root: &str, tables: &[Table], filled: impl Fn(&Table) -> bool) -> String {
+    let mut sql = String::from(MACROS);
+    for table in tables {
+        let source = filled(table).then(|| partitions(root, table.name));
+        table_view(&mut sql, table, source.as_deref());
+    }
+    for view in views::LIBRARY {
+        let _ = writeln!(sql, "{}", view.sql);
+        comment(&mut sql, "VIEW", &name(view.name), &view.question());
+    }
+    sql
+}
+
+/// The row of `lake_info`: where this lake was when the script ran, and the script's checksum.
+pub fn info(root: &str, script: &str) -> String {
+    format!(
+        "CREATE TABLE lake_info (path VARCHAR, script VARCHAR, tool_version VARCHAR);\n\
+         INSERT INTO lake_info VALUES ({}, '{}', '{}');\n\
+         COMMENT ON TABLE lake_info IS 'Where the lake was when this file was written. Moved it? dumplake lake repair';\n",
+        quote(root),
+        checksum(script),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// FNV-1a, 64 bits: tells scripts apart, protects from nothing.
+pub fn checksum(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// What reads all partitions of a table. `union_by_name` lets partitions of an older version lack a column.
+fn partitions(root: &str, table: &str) -> String {
+    let pattern = format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root));
+    format!(
+        "read_parquet({}, hive_partitioning = true, hive_types = {{'dump_id': VARCHAR}}, union_by_name = true)",
+        quote(&pattern)
+    )
+}
+
+/// A view with the table's columns in their order. The empty first half gives it those columns and types even where
+/// no partition has them, or where there is no partition at all; DuckDB's optimizer drops it from every plan.
+fn table_view(sql: &mut String, table: &Table, source: Option<&str>) {
+    let list = |each: fn(&Column) -> String| table.columns.iter().map(each).collect::<Vec<_>>().join(", ");
+    let names = list(|column| name(column.name));
+    let typed = list(|column| format!("NULL::{} AS {}", column.sql_type, name(column.name)));
+    let _ =
+        write!(sql, "CREATE VIEW {} AS SELECT {names} FROM (SELECT {typed} WHERE false", name(table.name));
+    if let Some(source) = source {
+        let _ = write!(sql, " UNION ALL BY NAME SELECT * FROM {source}");
+    }
+    sql.push_str(");\n");
+    comment(sql, "VIEW", &name(table.name), table.doc);
+    for column in &table.columns {
+        comment(sql, "COLUMN", &format!("{}.{}", name(table.name), name(column.name)), column.doc);
+    }
+}
+
+fn comment(sql: &mut String, kind: &str, what: &str, text: &str) {
+    let _ = writeln!(sql, "COMMENT ON {kind} {what} IS {};", quote(text));
+}
+
+/// A quoted name: `end` and `type` are columns.
+fn name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,70 @@
+//! A question to the lake and its answer.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use duckdb::Connection;
+
+use crate::error::{Error, Result};
+use crate::format::{self, Style};
+use crate::guard::{self, Kind};
+use crate::lake;
+use crate::statement;
+
+/// A connection to a lake that reads the lake and can do nothing else.
+///
+/// It cannot read a file outside of the lake, write one anywhere, reach the network, or load an extension; temporary
+/// tables, views, macros and variables live in memory as long as the session.
+pub struct Session {
+    connection: Connection,
+    root: PathBuf,
+}
+
+impl Session {
+    /// Opens a lake. Its views are written anew first if they are stale, for example because the lake was moved; if
+    /// they cannot be written they are made in memory.
+    ///
+    /// # Errors
+    /// There is no such folder, its name cannot be used in SQL, or a Parquet file in it is broken.
+    pub fn open(lake: &Path) -> Result<Self> {
+        let (connection, root) = lake::open(lake)?;
+        guard::lock_down(&connection, &root)?;
+        Ok(Self { connection, root })
+    }
+
+    /// The lake's folder, absolute and without links.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Runs one or more statements, each ended by `;` but for the last, and writes each answer to `out` as it comes:
+    /// big answers are not held in memory.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a statement that would do more than read, DuckDB's message, or a failed write. What was
+    /// written before stays written.
+    pub fn run(&self, sql: &str, style: Style, out: &mut dyn Write) -> Result<()> {
+        let (mut statements, last) = statement::split(sql);
+        statements.push(last);
+        for statement in statements.into_iter().filter(|statement| !statement::is_blank(statement)) {
+            self.run_one(statement, style, out)?;
+        }
+        Ok(())
+    }
+
+    fn run_one(&self, sql: &str, style: Style, out: &mut dyn Write) -> Result<()> {
+        let kind = guard::check(&self.connection, sql)?;
+        let mut statement = self.connection.prepare(sql)?;
+        // Its iterator panics where a later chunk fails; `step` says so instead. So only start the query with it.
+        let _ = statement.stream_arrow([])?;
+        let mut answer = match kind {
+            Kind::Query => format::answer(style, &statement.schema(), out),
+            Kind::Plan => format::plan(out),
+            Kind::Command => format::nothing(),
+        };
+        while let Some(chunk) = statement.step()? {
+            answer.rows(&chunk.into()).map_err(Error::Output)?;
+        }
+        answer.end().map_err(Error::Output)
+    }
+}

@@ -1,0 +1,182 @@
+//! The library of views: every one runs, and answers what its header says.
+
+use super::*;
+use crate::views::LIBRARY;
+
+/// Two crashes with the same code and a dump without one.
+fn crashes() -> Lake {
+    let lake = Lake::empty();
+    let dump = |id: &str, build: &str, code: &str, time: &str| {
+        lake.put(
+            "dumps",
+            id,
+            &[&[
+                ("path", &format!("'{id}.dmp'")),
+                ("architecture", "'x64'"),
+                ("build", build),
+                ("bugcheck_code", code),
+                ("bugcheck_name", "'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED_M'"),
+                ("bugcheck_param1", "18446744072635809797"),
+                ("system_time", time),
+                ("bytes_missing", "0"),
+            ]],
+        );
+    };
+    dump(FIRST, "19041", "268435582", "'2021-01-02 03:04:05'");
+    dump(SECOND, "22000", "268435582", "'2022-01-02 03:04:05'");
+    dump("d0000000000000003", "22000", "0", "NULL");
+    let module = |path: &'static str, base: &'static str| -> [(&'static str, &'static str); 3] {
+        [("path", path), ("base", base), ("size", "4096")]
+    };
+    lake.put(
+        "modules",
+        FIRST,
+        &[
+            &module(r"'\SystemRoot\system32\NTOSKRNL.EXE'", "18446735277616529408"),
+            &module(r"'\SystemRoot\System32\drivers\Ntfs.sys'", "18446735277620723712"),
+            &module(r"'\SystemRoot\System32\drivers\dump_storahci.sys'", "18446735277624918016"),
+            &module(r"'\??\C:\Vendor\Acme.sys'", "18446735277629112320"),
+        ],
+    );
+    // Claims to reach beyond the end of the address space.
+    lake.put(
+        "modules",
+        SECOND,
+        &[&module("'acme.sys'", "18446744073709551615"), &module("'other.sys'", "4096")],
+    );
+    lake
+}
+
+#[test]
+fn every_view_runs_on_an_empty_and_on_a_filled_lake() {
+    for lake in [Lake::empty(), crashes()] {
+        let session = lake.session();
+        for view in LIBRARY {
+            csv(&session, &format!("SELECT * FROM {}", view.name));
+        }
+    }
+}
+
+#[test]
+fn every_view_has_a_header_that_is_true() {
+    for view in LIBRARY {
+        assert!(view.question().ends_with('?'), "{}: {}", view.name, view.question());
+        assert!(view.how_to_read().ends_with('.'), "{}: {}", view.name, view.how_to_read());
+        assert!(view.sql.contains(&format!("CREATE VIEW {} AS", view.name)), "{}", view.name);
+        let reads = view.tables();
+        for table in &reads {
+            assert!(tables::all().iter().any(|known| known.name == table), "{} names {table}", view.name);
+        }
+        for table in tables::all() {
+            let read = view.sql.contains(&format!("FROM {} ", table.name))
+                || view.sql.contains(&format!("FROM {}\n", table.name))
+                || view.sql.contains(&format!("JOIN {} ", table.name));
+            assert!(
+                !read || reads.iter().any(|named| named == table.name),
+                "{} hides {}",
+                view.name,
+                table.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_folder_is_in_the_library() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("views");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let mut names: Vec<&str> = LIBRARY.iter().map(|view| view.name).collect();
+    files.sort();
+    names.sort();
+    assert_eq!(files, names);
+}
+
+#[test]
+fn the_newcomers_question_is_one_statement() {
+    let lake = crashes();
+    let session = lake.session();
+    let sql = "SELECT bugcheck, dumps, builds, third_party_drivers FROM bugchecks";
+    assert_eq!(csv(&session, sql), "0x1000007E,2,\"[19041, 22000]\",\"[acme.sys (2), other.sys (1)]\"");
+}
+
+#[test]
+fn third_party_drivers_counts_dumps() {
+    let lake = crashes();
+    let session = lake.session();
+    let sql = "SELECT file_name, dumps, of_dumps, bugchecks FROM third_party_drivers";
+    assert_eq!(csv(&session, sql), "acme.sys,2,2,[0x1000007E]\nother.sys,1,2,[0x1000007E]");
+}
+
+#[test]
+fn the_overview_has_a_row_for_each_dump() {
+    let lake = crashes();
+    let session = lake.session();
+    let sql =
+        "SELECT dump_id, bugcheck, param1, kernel_modules, third_party_drivers, faults FROM crash_overview";
+    assert_eq!(
+        csv(&session, sql),
+        "d00000000000000ff,0x1000007E,0xffffffffc0000005,2,\"[acme.sys, other.sys]\",0\n\
+         d0000000000000001,0x1000007E,0xffffffffc0000005,4,[acme.sys],0\n\
+         d0000000000000003,0x0,0xffffffffc0000005,0,,0"
+    );
+}
+
+#[test]
+fn the_overview_shows_the_exception_of_a_thread_before_the_one_of_the_header() {
+    let lake = crashes();
+    lake.put(
+        "exceptions",
+        FIRST,
+        &[
+            &[("source", "'header'"), ("code", "2147483651"), ("address", "1")],
+            &[
+                ("source", "'thread'"),
+                ("code", "3221225477"),
+                ("address", "18446735277616529408"),
+                ("thread_id", "4"),
+            ],
+        ],
+    );
+    let sql =
+        format!("SELECT exception_code, exception_address FROM crash_overview WHERE dump_id = '{FIRST}'");
+    assert_eq!(lake.csv(&sql), "0xC0000005,0xfffff80000000000");
+}
+
+#[test]
+fn one_lying_module_does_not_fail_the_query() {
+    let lake = crashes();
+    let session = lake.session();
+    let sql = format!("SELECT base, \"end\" FROM modules_hex WHERE dump_id = '{SECOND}'");
+    assert_eq!(csv(&session, &sql), "0x0000000000001000,0x0000000000002000\n0xffffffffffffffff,");
+}
+
+#[test]
+fn modules_of_a_process_are_no_drivers() {
+    let lake = Lake::empty();
+    lake.put("dumps", FIRST, &[&[("minidump_flags", "0")]]);
+    lake.put("modules", FIRST, &[&[("path", "'C:\\app.dll'"), ("base", "1"), ("size", "1")]]);
+    assert_eq!(lake.csv("SELECT count(*) FROM kernel_modules"), "0");
+}
+
+#[test]
+fn fault_summary_counts() {
+    let lake = Lake::empty();
+    let fault =
+        [("stage", "'format'"), ("structure", "'TRIAGE_DUMP'"), ("kind", "'truncated'"), ("message", "'m'")];
+    lake.put("faults", FIRST, &[&fault, &fault]);
+    lake.put("faults", SECOND, &[&fault]);
+    let sql = "SELECT structure, kind, faults, dumps, example FROM fault_summary";
+    assert_eq!(lake.csv(sql), "TRIAGE_DUMP,truncated,3,2,m");
+}
+
+#[test]
+fn macros_write_numbers_as_debuggers_do() {
+    let lake = Lake::empty();
+    let session = lake.session();
+    let sql = r"SELECT hex_address(18446735277616529408), hex_code(268435582), hex_address(NULL), hex_address(-1),
+                file_name('\SystemRoot\System32\Ntfs.SYS'), file_name('ntfs.sys'), file_name('C:/x/y.sys')";
+    assert_eq!(csv(&session, sql), "0xfffff80000000000,0x1000007E,,,ntfs.sys,ntfs.sys,y.sys");
+}

@@ -1,0 +1,30 @@
+-- Question: Which bugchecks, how often, on which builds, with which third-party drivers loaded?
+-- Tables: dumps, modules
+-- How to read it: one row a bugcheck code, most frequent first. third_party_drivers are the names that
+--   microsoft_drivers lacks, each with the number of these dumps that had it loaded; NULL where no dump of the row
+--   lists a module. Dumps without a crash (code 0) do not count.
+CREATE VIEW bugchecks AS
+WITH loaded AS (
+    SELECT d.bugcheck_code, m.file_name, count(DISTINCT d.dump_id) AS dumps
+    FROM dumps AS d JOIN kernel_modules AS m USING (dump_id)
+    WHERE m.third_party
+    GROUP BY ALL
+), drivers AS (
+    SELECT bugcheck_code,
+           list(file_name || ' (' || dumps || ')' ORDER BY dumps DESC, file_name) AS third_party_drivers
+    FROM loaded
+    GROUP BY ALL
+)
+SELECT hex_code(d.bugcheck_code) AS bugcheck,
+       any_value(d.bugcheck_name) AS name,
+       count(*) AS dumps,
+       list_sort(list_distinct(list(d.build))) AS builds,
+       list_sort(list_distinct(list(d.architecture))) AS architectures,
+       min(d.system_time) AS first_seen,
+       max(d.system_time) AS last_seen,
+       any_value(drivers.third_party_drivers) AS third_party_drivers
+FROM dumps AS d
+LEFT JOIN drivers ON drivers.bugcheck_code = d.bugcheck_code
+WHERE d.bugcheck_code <> 0
+GROUP BY d.bugcheck_code
+ORDER BY dumps DESC, bugcheck;
