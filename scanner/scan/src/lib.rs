@@ -11,7 +11,7 @@ mod out;
 mod walks;
 
 pub use hash::{content_hash, dump_id};
-pub use names::{bugcheck_name, exception_name, is_live_dump};
+pub use names::{bugcheck_name, exception_name, is_live_dump, ntstatus_name};
 
 use memory::Dump;
 use schema::{Sink, TableSpec};
