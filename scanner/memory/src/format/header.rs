@@ -75,7 +75,6 @@ impl Kind {
 pub(super) mod dump_type {
     pub const FULL: u32 = 1;
     pub const SUMMARY: u32 = 2;
-    pub const HEADER: u32 = 3;
     pub const BITMAP_FULL: u32 = 5;
     pub const BITMAP_KERNEL: u32 = 6;
     pub const AUTOMATIC: u32 = 7;
@@ -139,16 +138,16 @@ pub(crate) fn read(file: &[u8]) -> Result<Header> {
 
 fn open(file: &[u8]) -> Result<Opened> {
     let Header { kind, dump_type, mut records, .. } = read(file)?;
-    if let Some(other) = dump_type.filter(|&kind| kind != dump_type::HEADER) {
-        let problem = Problem::new(
-            "unsupported",
-            kind.structure(),
-            "DumpType",
-            kind.layout().dump_type,
-            "a dump type from 1 to 10",
-            format!("unsupported dump type {other}"),
-        );
-        records.fault(problem);
+    // A type that is known comes here only when the user names this format.
+    let found = match dump_type {
+        Some(dump_type::FULL..=dump_type::RANGES_FULL) => None,
+        Some(other) => Some(format!("unsupported dump type {other}")),
+        None => Some("a field that was never written or is cut off".into()),
+    };
+    if let Some(found) = found {
+        let (structure, at) = (kind.structure(), kind.layout().dump_type);
+        let expected = "a dump type from 1 to 10";
+        records.fault(Problem::new("unsupported", structure, "DumpType", at, expected, found));
     }
     Ok(Opened::new(Memory::None, records))
 }

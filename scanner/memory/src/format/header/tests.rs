@@ -238,6 +238,12 @@ fn a_type_that_nobody_knows_gives_its_header() {
     let text = "unsupported DUMP_HEADER64.DumpType: a dump type from 1 to 10 / unsupported dump type";
     assert_eq!(open(11), ("kernel header", vec![format!("{text} 11")]));
     assert_eq!(open(u32::MAX), ("kernel header", vec![format!("{text} 4294967295")]));
+    let unwritten = crate::open(&scratch.file("memory.dmp", &blank(Kind::Bits32)), None).unwrap();
+    let text = "a dump type from 1 to 10 / a field that was never written or is cut off";
+    assert_eq!(fault_texts(&unwritten.records), [format!("unsupported DUMP_HEADER32.DumpType: {text}")]);
+    // The header of a dump of a known type, when the user asks for no more.
+    let full = scratch.file("memory.dmp", &of_type(Kind::Bits64, 1));
+    assert_eq!(fault_texts(&crate::open(&full, Some("kernel header")).unwrap().records), [""; 0]);
 }
 
 #[test]
