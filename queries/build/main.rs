@@ -44,7 +44,11 @@ fn main() {
 /// Finds or fetches the library; the error is one line for the user.
 fn library_dir() -> Result<PathBuf, String> {
     if let Some(dir) = env::var_os("DUCKDB_LIB_DIR").filter(|dir| !dir.is_empty()) {
-        return std::path::absolute(dir).map_err(|e| format!("DUCKDB_LIB_DIR: {e}"));
+        let dir = std::path::absolute(dir).map_err(|e| format!("DUCKDB_LIB_DIR: {e}"))?;
+        if !dir.is_dir() {
+            return Err(format!("DUCKDB_LIB_DIR: {} is no folder", dir.display()));
+        }
+        return Ok(dir);
     }
     let (os, arch, abi) = (
         cargo_cfg("CARGO_CFG_TARGET_OS"),

@@ -5,7 +5,9 @@
 //! one rename: whoever opens the lake sees the old views or the new ones.
 //!
 //! The views hold absolute paths (`path.rs` says why), so moving the lake makes them stale. [`is_current`] sees that,
-//! and every `dumplake` command on the lake writes them anew; `dumplake lake repair` does nothing else.
+//! and every `dumplake` command on the lake writes them anew; `dumplake lake repair` does nothing else. What a user
+//! adds to this file with another DuckDB is lost then: own views belong into a database of their own that attaches
+//! this one.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -40,27 +42,37 @@ pub fn rebuild(lake: &Path) -> Result<()> {
 /// Whether `lake.duckdb` is what [`rebuild`] would write now: same place, same tables with rows, same version.
 ///
 /// # Errors
-/// The lake itself cannot be used. A missing or broken `lake.duckdb` is no error: it is not current.
+/// The lake itself cannot be used. A missing, broken or locked `lake.duckdb` is no error: it is not current.
 pub fn is_current(lake: &Path) -> Result<bool> {
-    Ok(Plan::of(lake)?.open_current().is_some())
+    Ok(matches!(Plan::of(lake)?.open_file(), Found::Current(_)))
 }
 
 /// Opens the views of a lake and gives its canonical path; writes `lake.duckdb` anew first if it has to be.
 ///
-/// Where the lake cannot be written to (another user's, or on a read-only medium) the views are made in memory.
+/// Where that cannot be (another user's lake, a read-only medium, another program has the file open for writing) the
+/// views are made in memory.
 pub(crate) fn open(lake: &Path) -> Result<(Connection, PathBuf)> {
     let plan = Plan::of(lake)?;
-    if let Some(connection) = plan.open_current() {
-        return Ok((connection, plan.root));
+    let mut found = plan.open_file();
+    if matches!(found, Found::Stale) && rebuild(lake).is_ok() {
+        found = plan.open_file();
     }
-    if rebuild(lake).is_ok()
-        && let Some(connection) = plan.open_current()
-    {
+    if let Found::Current(connection) = found {
         return Ok((connection, plan.root));
     }
     let connection = Connection::open_in_memory()?;
     plan.run(&connection)?;
     Ok((connection, plan.root))
+}
+
+/// What there is under the name `lake.duckdb`.
+enum Found {
+    /// What has to be there, opened read-only.
+    Current(Connection),
+    /// Nothing, or something else.
+    Stale,
+    /// Another program writes to it; it must not be replaced under its hands.
+    Busy,
 }
 
 /// What `lake.duckdb` of a lake has to hold.
@@ -83,18 +95,25 @@ impl Plan {
         Ok(())
     }
 
-    /// The file as it is, read-only, if it is what it has to be.
-    fn open_current(&self) -> Option<Connection> {
+    fn open_file(&self) -> Found {
         let file = self.root.join(FILE_NAME);
-        // DuckDB says "no such file" for what is no regular file in many ways; and never make one here.
+        // DuckDB would try to open a folder too, and has no clear words for it.
         if !file.is_file() {
-            return None;
+            return Found::Stale;
         }
-        let config = Config::default().access_mode(AccessMode::ReadOnly).ok()?;
-        let connection = Connection::open_with_flags(file, config).ok()?;
-        let found: String =
-            connection.query_row("SELECT script FROM lake_info", [], |row| row.get(0)).ok()?;
-        (found == script::checksum(&self.script)).then_some(connection)
+        let config = Config::default().access_mode(AccessMode::ReadOnly);
+        let connection = match config.and_then(|config| Connection::open_with_flags(file, config)) {
+            Ok(connection) => connection,
+            // "Could not set lock on file" on Unix, "being used by another process" on Windows.
+            Err(e) if ["set lock", "used by another process"].iter().any(|w| e.to_string().contains(w)) => {
+                return Found::Busy;
+            }
+            Err(_) => return Found::Stale,
+        };
+        let script: Option<String> =
+            connection.query_row("SELECT script FROM lake_info", [], |row| row.get(0)).ok();
+        let current = script.is_some_and(|script| script == script::checksum(&self.script));
+        if current { Found::Current(connection) } else { Found::Stale }
     }
 }
 

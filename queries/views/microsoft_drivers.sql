@@ -73,4 +73,8 @@ SELECT DISTINCT unnest(string_split_regex(trim($list$
   spbcx.sys simbadd.sys capimg.sys rhproxy.sys uiomap.sys pdc.sys sensorscx.sys mbbcx.sys wwanprotdim.sys rawwan.sys
   nfccx.sys smartcrd.sys pnpmem.sys gpuenergydrv.sys prm.sys cnghwassist.sys xboxgip.sys xinputhid.sys xusb22.sys
   xusb21.sys xvdd.sys gameflt.sys fips.sys dmio.sys dmload.sys dmboot.sys ftdisk.sys
+  clipsp.sys executioncontext.sys globmerger.sys intelta.sys kmpdc.sys mshwnclx.sys mssmbios.sys ndu.sys fsdepends.sys
+  bfs.sys unionfs.sys wtd.sys ucpd.sys uefi.sys sleepstudyhelper.sys vmsproxyhnic.sys win32kbase_rs.sys
+  windowstrustedrt.sys windowstrustedrtproxy.sys ws2ifsl.sys kerb3961kernel.sys knetpwrdepbroker.sys
+  wdmcompanionfilter.sys spatialgraphfilter.sys hvsifltr.sys sdfrd.sys
 $list$), '\s+')) AS name;

@@ -172,3 +172,41 @@ fn a_broken_parquet_file_is_named_and_keeps_the_old_views() {
     assert!(error.contains("faults"), "{error}");
     assert_eq!(std::fs::read(lake.path.join(lake::FILE_NAME)).unwrap(), before);
 }
+
+#[cfg(unix)] // Windows does not let a file that is open be replaced anyway.
+#[test]
+fn a_file_that_another_program_writes_to_is_left_alone() {
+    let lake = Lake::empty();
+    two_dumps(&lake);
+    rebuild(&lake.path).unwrap();
+    // A lock is between processes, so a second one holds it: this test program again, running only the test below.
+    let mut holder = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::lakes::hold_the_lock", "--nocapture"])
+        .env(HOLD, &lake.path)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(holder.stdout.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap().contains("holding")));
+    let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    let file = lake.path.join(lake::FILE_NAME);
+    let before = inode(&file);
+    assert_eq!(lake.csv("SELECT count(*) FROM dumps"), "2");
+    assert_eq!(inode(&file), before, "the file was replaced under the hands of its user");
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+}
+
+const HOLD: &str = "DUMPLAKE_TEST_HOLD_LOCK";
+
+/// Only does something as the helper of the test above: holds the lock until its input ends.
+#[test]
+fn hold_the_lock() {
+    let Some(path) = std::env::var_os(HOLD) else { return };
+    let connection = stock(Path::new(&path));
+    println!("\nholding");
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut std::io::stdin(), &mut rest).unwrap();
+    drop(connection);
+}
