@@ -106,6 +106,30 @@ fn frames_stated_twice_keep_their_first_place() {
     assert_eq!(found(&dump), [("overlap", "runs", "1 frames stated again")]);
 }
 
+/// A dump followed by a `_DUMP_BLOB_FILE_HEADER` and one blob of five bytes.
+#[test]
+fn blobs_behind_the_pages() {
+    let scratch = Scratch::new();
+    let mut bytes = dump(Kind::Bits64, &[(1, 1)]);
+    bytes.extend([0; 12]);
+    bytes.extend(b"DumpBlob");
+    bytes.extend([0x10, 0xf000_4a61u32].iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend(0x20u32.to_le_bytes());
+    bytes.extend([7; 16]);
+    bytes.extend([5u32, 0, 3].iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend(*b"hello\0\0\0");
+    // RequiredDumpSpace was never written, then says something wrong, then the truth.
+    for required in [None, Some(0x2000), Some(0x300c)] {
+        if let Some(required) = required {
+            put64(&mut bytes, 0xfa0, &[required]);
+        }
+        let dump = open(&scratch, &bytes);
+        let blobs: Vec<_> = dump.records.blobs.iter().map(|b| (b.tag, b.offset, b.size)).collect();
+        assert_eq!(blobs, [([7; 16], 0x303c, 5)], "{required:x?}");
+        assert_eq!(found(&dump), [], "{required:x?}");
+    }
+}
+
 #[test]
 fn damaged_files_never_panic() {
     for kind in [Kind::Bits32, Kind::Bits64] {
