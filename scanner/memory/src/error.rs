@@ -121,7 +121,8 @@ pub enum Fault {
     Prototype { va: Va, prototype: Va },
     /// Only a VAD knows what is here (page-file offset 0xffffffff).
     VadBacked(Va),
-    /// The page is in a mapped file that the entry does not name (builds from 22621 on).
+    /// The page is in a mapped file: a prototype entry that refers to a subsection, or an entry of builds
+    /// from 22621 on that says so.
     FileBacked(Va),
     /// An entry has bits set that the architecture reserves: damaged or not a page table.
     Reserved { va: Va, entry: u64 },
@@ -129,6 +130,8 @@ pub enum Fault {
     TableMissing { va: Va, table: Pa, level: u8 },
     /// The address has bytes but no physical address: the dump holds virtual memory only.
     NoPhysical(Va),
+    /// More bytes from here on were asked for than the whole file holds: damaged page tables or lengths.
+    TooLong(Va),
     /// The space has no paging root that is usable.
     NoRoot,
 }
@@ -151,6 +154,7 @@ impl Fault {
             Fault::Reserved { .. } => "reserved_bits",
             Fault::TableMissing { .. } => "table_missing",
             Fault::NoPhysical(_) => "no_physical",
+            Fault::TooLong(_) => "too_long",
             Fault::NoRoot => "no_root",
         }
     }
@@ -177,6 +181,7 @@ impl fmt::Display for Fault {
                 write!(f, "{va} needs the level-{level} page table at {table}, which is not in the dump")
             }
             Fault::NoPhysical(va) => write!(f, "{va} has no physical address in a virtual-memory dump"),
+            Fault::TooLong(va) => write!(f, "more bytes at {va} than the file holds"),
             Fault::NoRoot => write!(f, "there is no usable page-table root"),
         }
     }

@@ -61,6 +61,16 @@ impl<'a> Image<'a> {
         Ok(bytes.try_into().map_or(0, u64::from_le_bytes))
     }
 
+    /// Bytes of the file that the runs point into.
+    pub(crate) fn file_size(&self) -> usize {
+        self.file.len()
+    }
+
+    /// Number of frames that the file really holds: the bound of whatever grows with memory.
+    pub fn frames_in_file(&self) -> u64 {
+        self.runs.bytes_in(self.file.len() as u64).min(self.file.len() as u64) / PAGE_SIZE
+    }
+
     /// The runs of frames, ascending.
     pub fn runs(&self) -> &'a PhysRuns {
         self.runs

@@ -2,18 +2,23 @@
 
 use crate::{
     addr::{PAGE_SIZE, Pa, Va},
-    bytes::slice,
+    bytes::{slice, utf16_lossy},
     error::Fault,
     image::Image,
-    paging::{Entry, Mapped, Pages, PagingMode, Software, Walk},
-    runs::VirtRuns,
+    paging::{Entry, Pages, PagingMode, Software, Walk},
+    runs::{VirtRun, VirtRuns},
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, slice::Iter};
+
+#[cfg(test)]
+mod tests;
 
 /// An address space. Cheap to copy, `Sync`.
 #[derive(Clone, Copy)]
 pub struct Space<'a> {
     kind: Kind<'a>,
+    /// Pointers have 8 bytes, not 4.
+    wide: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -23,15 +28,21 @@ enum Kind<'a> {
 }
 
 impl<'a> Space<'a> {
-    /// The blocks of a triage dump or user minidump.
+    /// The blocks of a triage dump or user minidump. Pointers are taken to have 8 bytes.
     pub fn captured(file: &'a [u8], runs: &'a VirtRuns) -> Space<'a> {
-        Space { kind: Kind::Captured { file, runs } }
+        Space { kind: Kind::Captured { file, runs }, wide: true }
     }
 
     /// Physical memory seen through the page tables at `root` (CR3, or both TTBRs of ARM64).
     pub fn paged(image: Image<'a>, root: Pa, mode: PagingMode) -> Space<'a> {
         let walk = Walk { image, root, user_root: None, mode, software: Software::default() };
-        Space { kind: Kind::Paged(walk) }
+        Space { kind: Kind::Paged(walk), wide: !matches!(mode, PagingMode::X86 | PagingMode::X86Pae) }
+    }
+
+    /// The same with pointers of 4 bytes: captured blocks of a 32-bit system, or of a WOW64 process.
+    pub fn with_narrow_pointers(mut self) -> Space<'a> {
+        self.wide = false;
+        self
     }
 
     /// The same with the build known, which decides how page-file entries are read.
@@ -71,8 +82,7 @@ impl<'a> Space<'a> {
 
     /// The physical address of `va`. Whether the page is in the dump, reading tells.
     pub fn translate(&self, va: Va) -> Result<Pa, Fault> {
-        let entry = self.entry(va)?;
-        Ok(Pa(entry.pa.0 + va.0 % entry.size))
+        Ok(self.entry(va)?.at(va))
     }
 
     /// Fills `out` from `va` on. On a fault the front of `out` may have been written.
@@ -87,7 +97,7 @@ impl<'a> Space<'a> {
         Ok(())
     }
 
-    /// `len` bytes at `va`, without a copy where they lie together in the file.
+    /// `len` bytes at `va`, without a copy where they lie together in the file, be it over many pages.
     pub fn bytes(&self, va: Va, len: usize) -> Result<Cow<'a, [u8]>, Fault> {
         if len == 0 {
             return Ok(Cow::Borrowed(&[]));
@@ -96,13 +106,45 @@ impl<'a> Space<'a> {
         if first.len() == len {
             return Ok(Cow::Borrowed(first));
         }
-        // Grows as far as memory really goes, so that an absurd `len` costs nothing.
+        match self.together(va, len) {
+            Some(bytes) => Ok(Cow::Borrowed(bytes)),
+            None => self.copied(va, len, first).map(Cow::Owned),
+        }
+    }
+
+    /// `len` bytes of consecutive pages that are consecutive in one physical run too.
+    fn together(&self, va: Va, len: usize) -> Option<&'a [u8]> {
+        let Kind::Paged(walk) = &self.kind else { return None };
+        let start = walk.entry(va).ok()?.at(va);
+        let bytes = walk.image.bytes(start, len).ok()?;
+        let mut covered = 0;
+        while covered < len as u64 {
+            let at = va.checked_add(covered)?;
+            let entry = walk.entry(at).ok()?;
+            if start.checked_add(covered) != Some(entry.at(at)) {
+                return None;
+            }
+            covered += entry.size - at.0 % entry.size;
+        }
+        Some(bytes)
+    }
+
+    /// Grows as far as memory really goes, so that an absurd `len` costs nothing; and no further than the
+    /// file is long, since tables can map one page a billion times.
+    fn copied(&self, va: Va, len: usize, first: &[u8]) -> Result<Vec<u8>, Fault> {
+        let most = match &self.kind {
+            Kind::Captured { file, .. } => file.len(),
+            Kind::Paged(walk) => walk.image.file_size(),
+        };
         let mut bytes = first.to_vec();
         while bytes.len() < len {
             let at = va.checked_add(bytes.len() as u64).ok_or(Fault::NonCanonical(va))?;
             bytes.extend_from_slice(self.piece(at, len - bytes.len())?);
+            if bytes.len() > most {
+                return Err(Fault::TooLong(va));
+            }
         }
-        Ok(Cow::Owned(bytes))
+        Ok(bytes)
     }
 
     /// As many bytes from `va` on, at most `len` and at least one, as lie together.
@@ -114,6 +156,12 @@ impl<'a> Space<'a> {
                 walk.image.bytes(self.translate(va)?, in_page.min(len))
             }
         }
+    }
+
+    /// A little-endian integer of 2 bytes.
+    pub fn u16(&self, va: Va) -> Result<u16, Fault> {
+        let mut bytes = [0; 2];
+        self.read(va, &mut bytes).map(|()| u16::from_le_bytes(bytes))
     }
 
     /// A little-endian integer of 4 bytes.
@@ -128,23 +176,52 @@ impl<'a> Space<'a> {
         self.read(va, &mut bytes).map(|()| u64::from_le_bytes(bytes))
     }
 
-    /// The pages that the tables name, in ascending order; nothing for captured blocks, whose
-    /// [`VirtRuns`] are the list.
+    /// A pointer, of the size that pointers of this space have.
+    pub fn pointer(&self, va: Va) -> Result<Va, Fault> {
+        if self.wide { self.u64(va).map(Va) } else { self.u32(va).map(|low| Va(low.into())) }
+    }
+
+    /// UTF-16 text of `len` bytes or up to its NUL; what cannot be decoded becomes U+FFFD.
+    pub fn utf16(&self, va: Va, len: usize) -> Result<String, Fault> {
+        self.bytes(va, len).map(|bytes| utf16_lossy(&bytes))
+    }
+
+    /// The pages that the tables name, or the captured blocks, in ascending order of address. Whether a
+    /// page is in the dump, reading tells. The window in which Windows maps the tables themselves is left out.
     pub fn pages(&self) -> SpacePages<'a> {
-        match self.kind {
-            Kind::Paged(walk) => SpacePages(Some(walk.pages())),
-            Kind::Captured { .. } => SpacePages(None),
-        }
+        SpacePages(match self.kind {
+            Kind::Paged(walk) => Source::Paged(Pages::new(walk)),
+            Kind::Captured { runs, .. } => Source::Captured(runs.as_slice().iter()),
+        })
     }
 }
 
-/// Iterates over the pages of a [`Space`].
-pub struct SpacePages<'a>(Option<Pages<'a>>);
+/// A page or captured block of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapped {
+    /// First address.
+    pub va: Va,
+    /// Length in bytes.
+    pub size: u64,
+    /// The leaf that leads to the page, `None` for a captured block.
+    pub entry: Option<Entry>,
+}
+
+/// Iterates over the pages or captured blocks of a [`Space`].
+pub struct SpacePages<'a>(Source<'a>);
+
+enum Source<'a> {
+    Paged(Pages<'a>),
+    Captured(Iter<'a, VirtRun>),
+}
 
 impl SpacePages<'_> {
-    /// True when the iteration ended because damaged tables refer to each other without end.
+    /// True when the iteration ended because damaged tables share tables without end.
     pub fn truncated(&self) -> bool {
-        self.0.as_ref().is_some_and(Pages::truncated)
+        match &self.0 {
+            Source::Paged(pages) => pages.truncated(),
+            Source::Captured(_) => false,
+        }
     }
 }
 
@@ -152,7 +229,14 @@ impl Iterator for SpacePages<'_> {
     type Item = Mapped;
 
     fn next(&mut self) -> Option<Mapped> {
-        self.0.as_mut()?.next()
+        match &mut self.0 {
+            Source::Paged(pages) => {
+                pages.next().map(|(va, entry)| Mapped { va, size: entry.size, entry: Some(entry) })
+            }
+            Source::Captured(runs) => {
+                runs.next().map(|run| Mapped { va: run.start, size: run.len, entry: None })
+            }
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 //! What Windows writes into entries that the processor does not look at is decoded in [`software`].
 
 mod arm64;
+mod pages;
+mod root;
 mod software;
 #[cfg(test)]
 mod tests;
@@ -12,10 +14,12 @@ mod walk;
 mod x64;
 mod x86;
 
+pub(crate) use pages::Pages;
+pub use root::looks_like_root;
 pub(crate) use software::Software;
-pub(crate) use walk::{Mapped, Pages, Walk};
+pub(crate) use walk::Walk;
 
-use crate::addr::Pa;
+use crate::addr::{Pa, Va};
 
 /// How virtual addresses are translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,6 +53,13 @@ pub struct Entry {
     pub user: bool,
     /// The processor may execute. False for pages in transition.
     pub executable: bool,
+}
+
+impl Entry {
+    /// Where `va`, an address in the page of this entry, is in physical memory.
+    pub(crate) fn at(&self, va: Va) -> Pa {
+        Pa(self.pa.0 | va.0 & (self.size - 1)) // pages are aligned to their size, a power of two
+    }
 }
 
 /// How an entry leads to its page.

@@ -1,6 +1,10 @@
 //! Page tables written by hand, entry by entry, as the manuals print them: literal numbers, none of
 //! the constants of the walk.
 
+mod hostile;
+mod roots;
+mod software;
+
 use super::*;
 use crate::{
     Space,
@@ -32,6 +36,14 @@ impl Ram {
         self
     }
 
+    /// The same memory with one more run of frames.
+    fn with_run(mut self, run: PhysRun) -> Ram {
+        let mut runs = self.runs.as_slice().to_vec();
+        runs.push(run);
+        self.runs = PhysRuns::new(runs).0;
+        self
+    }
+
     fn space(&self, root: u64, mode: PagingMode) -> Space<'_> {
         Space::paged(Image::new(&self.bytes, &self.runs), Pa(root), mode)
     }
@@ -46,6 +58,15 @@ fn x64(leaf: u64) -> Ram {
         .put8(0x1000 + 0x111 * 8, 0x2063)
         .put8(0x2000 + 16, 0x3063)
         .put8(0x3000 + 32, 0x4063)
+        .put8(0x4000 + 64, leaf)
+}
+
+/// The same tables as ARM64 writes them.
+fn arm64(leaf: u64) -> Ram {
+    Ram::new()
+        .put8(0x1000 + 0x111 * 8, 0x0060_0000_0000_2703)
+        .put8(0x2000 + 16, 0x0060_0000_0000_3703)
+        .put8(0x3000 + 32, 0x0060_0000_0000_4703)
         .put8(0x4000 + 64, leaf)
 }
 
@@ -160,19 +181,22 @@ fn pae_has_a_root_of_32_bytes() {
 
 #[test]
 fn arm64_pages_blocks_and_both_halves() {
-    let ram = Ram::new()
-        .put8(0x1000 + 0x111 * 8, 0x0060_0000_0000_2703)
-        .put8(0x2000 + 16, 0x0060_0000_0000_3703)
-        .put8(0x3000 + 32, 0x0060_0000_0000_4703)
-        .put8(0x4000 + 64, 0x00c0_0000_0000_5703)
-        .put8(0x3000 + 40, 0x00e0_0001_0020_0701)
-        .put8(0x6000, 0x2703); // the user half's root: index 0
+    let ram = arm64(0x00c0_0000_0000_5703).put8(0x3000 + 40, 0x00e0_0001_0020_0701).put8(0x6000, 0x2703); // the user half's root: index 0
     let space = ram.space(0x1000, PagingMode::Arm64);
     assert_eq!(space.translate(Va(VA + 7)), Ok(Pa(0x5007)));
     let entry = space.entry(Va(VA)).unwrap();
     assert_eq!((entry.writable, entry.executable), (true, true), "bit 54 forbids user mode only");
     assert_eq!(space.translate(Va(VA + 0x20_0000)), Ok(Pa(0x1_0020_8000)));
     assert_eq!(space.with_user_root(Pa(0x6000)).translate(Va(0x8080_8007)), Ok(Pa(0x5007)));
+    assert_eq!(space.with_user_root(Pa(0x6000)).translate(Va(VA + 7)), Ok(Pa(0x5007)), "the kernel's half");
+    assert_eq!(space.translate(Va(0x8080_8007)), Err(Fault::NotMapped(Va(0x8080_8007))));
+    let gigabyte = arm64(0).put8(0x2000 + 16, 0x00e0_0002_4000_0741); // a block of level 1, for user mode
+    let space = gigabyte.space(0x1000, PagingMode::Arm64);
+    assert_eq!(space.translate(Va(VA + 7)), Ok(Pa(0x2_4080_8007)));
+    let entry = space.entry(Va(VA)).unwrap();
+    assert_eq!((entry.size, entry.user, entry.writable, entry.executable), (1 << 30, true, true, false));
+    let top = arm64(0).put8(0x1000 + 0x111 * 8, 0x2701); // no blocks at the top
+    assert!(matches!(top.space(0x1000, PagingMode::Arm64).translate(Va(VA)), Err(Fault::Reserved { .. })));
     let block_at_the_end = Ram { bytes: ram.bytes.clone(), runs: ram.runs.clone() }.put8(0x4000 + 64, 0x5701);
     assert!(block_at_the_end.space(0x1000, PagingMode::Arm64).translate(Va(VA)).is_err());
 }
@@ -180,29 +204,14 @@ fn arm64_pages_blocks_and_both_halves() {
 #[test]
 fn pages_come_in_order_and_the_self_reference_is_left_out() {
     let ram = x64(0x5063).put8(0x4000, 0x6863).put8(0x1000 + 0x1ed * 8, 0x1063).put8(0x1000, 0x2067);
-    let found: Vec<(u64, u64)> =
-        ram.space(0x1000, PagingMode::X64).pages().map(|(va, entry)| (va.0, entry.pa.0)).collect();
+    let found: Vec<(u64, u64)> = ram
+        .space(0x1000, PagingMode::X64)
+        .pages()
+        .map(|page| (page.va.0, page.entry.unwrap().pa.0))
+        .collect();
     let low = 0x8080_0000;
     let high = 0xffff_8880_8080_0000;
     assert_eq!(found, [(low, 0x6000), (low + 0x8000, 0x5000), (high, 0x6000), (high + 0x8000, 0x5000)]);
-}
-
-#[test]
-fn tables_that_share_tables_end() {
-    // Every entry of every level refers to the next of 60 tables: 512^3 pages, if one believed it.
-    for mode in [PagingMode::X64, PagingMode::X64La57, PagingMode::Arm64, PagingMode::X86Pae, PagingMode::X86]
-    {
-        let mut ram = Ram::new();
-        for (slot, chunk) in ram.bytes.chunks_exact_mut(8).enumerate() {
-            let next = (slot as u64 / 512 + 1) % 64 * 0x1000;
-            chunk.copy_from_slice(&(next | 0x63).to_le_bytes());
-        }
-        let mut pages = ram.space(0x1000, mode).pages();
-        let count = pages.by_ref().take(10_000_000).count();
-        assert!(count < 10_000_000, "{mode:?}");
-        let four_levels = matches!(mode, PagingMode::X64 | PagingMode::X64La57 | PagingMode::Arm64);
-        assert_eq!(pages.truncated(), four_levels, "{mode:?}: {count} pages");
-    }
 }
 
 #[test]
@@ -225,7 +234,8 @@ fn random_memory_is_no_reason_to_panic() {
             let va = Va(space_va(mode, random()));
             let _ = (space.translate(va), space.u64(va), space.bytes(va, 0x3000));
         }
-        assert!(space.pages().take(100_000).count() <= 100_000);
+        let most = 64 * 5 + 4096; // tables, of 1024 entries at most
+        assert!(space.pages().count() <= (most + 1) * 1024);
     }
 }
 

@@ -7,6 +7,8 @@ const PRESENT: u64 = 1;
 /// Bit 7 of an entry above the last level: it is a page.
 const PAGE_SIZE_BIT: u64 = 1 << 7;
 const NO_EXECUTE: u64 = 1 << 63;
+/// PAE: bits 52 to 62 of every entry are reserved (with 4 levels they are ignored).
+const PAE_RESERVED: u64 = 0x7ff0_0000_0000_0000;
 
 pub static PLAIN: Rules = Rules {
     entry_size: 4,
@@ -50,7 +52,7 @@ pub static PAE: Rules = Rules {
     ],
     root_mask: 0xffff_ffe0,
     frame_mask: 0x000f_ffff_ffff_f000,
-    reserved: 0,
+    reserved: PAE_RESERVED,
     va_bits: 32,
     canonical: false,
     valid,
