@@ -1,0 +1,3 @@
+//! The one test binary of the whole house; crates test themselves in place.
+
+mod house;
