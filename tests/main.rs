@@ -1,3 +1,10 @@
 //! The one test binary of the whole house; crates test themselves in place.
 
+mod cli;
+mod hostile;
 mod house;
+mod oracles;
+mod published;
+mod support;
+mod synthetic;
+mod tables;
