@@ -50,6 +50,7 @@ fn soft_pages(machine: &mut Machine, user: Space) {
     machine.software_pte(user, 0x3000_0000, Soft::DemandZero { protection: 4 });
     machine.software_pte(user, 0x3000_1000, Soft::PageFile { number: 1, offset: 0x77 });
     machine.software_pte(user, 0x3000_2000, Soft::Transition { bytes: b"still resident".to_vec() });
+    machine.software_pte(user, 0x3000_4000, Soft::VadBacked);
     machine.prototype_page(user, 0x3000_3000, b"shared by prototype");
 }
 

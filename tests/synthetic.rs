@@ -128,11 +128,11 @@ fn software_entries_say_why() {
             let (va, found) = (Va(soft.va), space.translate(Va(soft.va)));
             match &soft.soft {
                 Soft::DemandZero { protection } => {
-                    let expected = Fault::DemandZero { va, protection: *protection as u8 };
+                    let expected = Fault::DemandZero { va, protection: *protection };
                     assert_eq!(found, Err(expected), "{name}");
                 }
                 Soft::PageFile { number, offset } => {
-                    let expected = Fault::PageFile { va, number: *number as u8, offset: *offset as u32 };
+                    let expected = Fault::PageFile { va, number: *number, offset: *offset };
                     assert_eq!(found, Err(expected), "{name}");
                 }
                 Soft::Transition { bytes } => {
@@ -141,6 +141,8 @@ fn software_entries_say_why() {
                     assert_eq!(&read, bytes, "{name}");
                 }
                 Soft::Prototype { .. } => assert!(found.is_ok(), "{name}: prototype page: {found:?}"),
+                Soft::VadBacked => assert_eq!(found, Err(Fault::VadBacked(va)), "{name}"),
+                Soft::Raw(entry) => panic!("{name}: the machine has no plan for {entry:#x}"),
             }
         }
     });
