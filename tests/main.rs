@@ -5,6 +5,7 @@ mod hostile;
 mod house;
 mod oracles;
 mod published;
+mod readme;
 mod support;
 mod synthetic;
 mod tables;
