@@ -24,8 +24,8 @@ pub fn command(args: &args::Info) -> Result<u8> {
     for (name, value) in facts {
         match value {
             Value::Null => {}
-            Value::String(text) => println!("{name:20} {}", terminal_safe(&text)),
-            value => println!("{name:20} {value}"),
+            Value::String(text) => println!("{name:24} {}", terminal_safe(&text)),
+            value => println!("{name:24} {value}"),
         }
     }
     Ok(0)
