@@ -2,7 +2,8 @@
 -- Tables: dumps, modules
 -- How to read it: one row a bugcheck code, most frequent first. third_party_drivers are the names that
 --   microsoft_drivers lacks, each with the number of these dumps that had it loaded; NULL where no dump of the row
---   lists a module. Dumps without a crash (code 0) do not count.
+--   lists a module. Dumps without a crash (code 0) do not
+--   count; is_live marks the codes that a dump of a running system gets: nothing crashed.
 CREATE VIEW bugchecks AS
 WITH loaded AS (
     SELECT d.bugcheck_code, m.file_name, count(DISTINCT d.dump_id) AS dumps
@@ -18,6 +19,7 @@ WITH loaded AS (
 SELECT hex_code(d.bugcheck_code) AS bugcheck,
        any_value(d.bugcheck_name) AS name,
        count(*) AS dumps,
+       bool_or(d.is_live) AS is_live,
        list_sort(list_distinct(list(d.build))) AS builds,
        list_sort(list_distinct(list(d.architecture))) AS architectures,
        min(d.system_time) AS first_seen,

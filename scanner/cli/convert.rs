@@ -70,7 +70,9 @@ fn select_tables(names: &[String]) -> Result<Vec<&'static TableSpec>, Error> {
         return Err(format!("no table is called {unknown:?}; the tables are {}", known.join(", ")).into());
     }
     let wanted = |spec: &&&TableSpec| {
-        names.is_empty() || ["dumps", "faults"].contains(&spec.name) || names.iter().any(|name| name == spec.name)
+        names.is_empty()
+            || ["dumps", "faults"].contains(&spec.name)
+            || names.iter().any(|name| name == spec.name)
     };
     Ok(schema::all().iter().filter(wanted).copied().collect())
 }
@@ -88,7 +90,8 @@ impl Run {
         let paths: Vec<PathBuf> = inputs.dumps.into_iter().collect();
         let identified = identify_all(&paths);
         let first = first_of_each_content(&identified);
-        let total = first.values().filter_map(|&index| identified[index].as_ref().ok()).map(|f| f.bytes).sum();
+        let total =
+            first.values().filter_map(|&index| identified[index].as_ref().ok()).map(|f| f.bytes).sum();
         let bar = progress::bytes(total, "converting");
         let converted: Vec<Outcome> = identified
             .into_par_iter()
@@ -115,7 +118,9 @@ impl Run {
         let (status, rows, summary) = match result {
             Ok(Ok(done)) => done,
             Ok(Err(error)) => (Status::Failed(error.to_string()), BTreeMap::new(), String::new()),
-            Err(_) => (Status::Failed("internal error, please report it".into()), BTreeMap::new(), String::new()),
+            Err(_) => {
+                (Status::Failed("internal error, please report it".into()), BTreeMap::new(), String::new())
+            }
         };
         let seconds = start.elapsed().as_secs_f64();
         let dump_id = (!matches!(status, Status::Failed(_))).then_some(id);
@@ -168,7 +173,8 @@ fn identify_all(paths: &[PathBuf]) -> Vec<Result<Identified, Outcome>> {
 
 fn identify(path: &Path, bar: &ProgressBar) -> Result<Identified, Outcome> {
     let hash = scan::content_hash(path, &|bytes| bar.inc(bytes));
-    let (content_hash, bytes) = hash.map_err(|error| Outcome::failed(path.to_path_buf(), 0, error.to_string()))?;
+    let (content_hash, bytes) =
+        hash.map_err(|error| Outcome::failed(path.to_path_buf(), 0, error.to_string()))?;
     Ok(Identified { path: path.to_path_buf(), bytes, content_hash })
 }
 

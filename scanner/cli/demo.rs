@@ -5,6 +5,7 @@
 
 use crate::{Result, args, convert::Run, inputs, report};
 use fixtures::{Arch, Build, Family, Format, Handle, Machine, ProcessId, Space};
+use queries::{Session, Style};
 use schema::Lake;
 use std::{
     fs,
@@ -19,9 +20,12 @@ const DRIVER_IRQL: u32 = 0xd1;
 /// Runs the command; the value is the exit code.
 pub fn command(args: &args::Demo) -> Result<u8> {
     let (dumps, lake) = (args.output.join("dumps"), args.output.join("lake"));
-    for folder in [&dumps, &lake] {
-        remove_earlier(folder)?;
-    }
+    remove_earlier(&args.output, &[&dumps, &lake])?;
+    fs::create_dir_all(&dumps)?;
+    fs::write(
+        args.output.join(MARK),
+        "`dumplake demo` made this folder and may replace dumps and lake in it\n",
+    )?;
     write_dumps(&dumps)?;
     println!("$ dumplake convert {} -o {}", dumps.display(), lake.display());
     let run = Run::everything(Lake::create_or_open(&lake)?);
@@ -30,7 +34,7 @@ pub fn command(args: &args::Demo) -> Result<u8> {
     report::print(&outcomes, false)?;
     for query in QUERIES {
         println!("\n$ dumplake sql {} \"{query}\"", lake.display());
-        queries::Session::open(&lake)?.run(query, queries::OutputFormat::Table, &mut std::io::stdout().lock())?;
+        Session::open(&lake)?.run(query, Style::default(), &mut std::io::stdout().lock())?;
     }
     println!("\nNow ask yourself: dumplake sql {}", lake.display());
     Ok(report::exit_code(&outcomes))
@@ -39,28 +43,29 @@ pub fn command(args: &args::Demo) -> Result<u8> {
 /// The questions of the demo. Each stands in the README with its answer.
 pub const QUERIES: [&str; 5] = [
     "FROM bugchecks",
-    "SELECT driver, path, dumps FROM third_party_drivers",
+    "SELECT file_name, dumps, bugchecks FROM third_party_drivers",
     "SELECT path, format, build, processors, pages_present, bytes_missing FROM dumps ORDER BY path",
     "SELECT d.path, h.type_name, count(*) AS handles FROM handles h JOIN dumps d USING (dump_id) \
      GROUP BY ALL ORDER BY ALL",
-    "SELECT d.path, p.name, p.private_usage, p.working_set FROM processes p JOIN dumps d USING (dump_id) \
-     ORDER BY d.path",
+    "SELECT c.source, c.processor, hex_address(c.ip) AS ip, hex_address(c.sp) AS sp FROM contexts c \
+     JOIN dumps d USING (dump_id) WHERE d.bugcheck_code = '0xD1' ORDER BY ALL",
 ];
 
-/// Removes what an earlier demo left, and nothing that is not plainly that.
-fn remove_earlier(folder: &Path) -> Result<()> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    if !folder.join(MARK).exists() {
-        let shown = folder.display();
-        return Err(format!("{shown} exists and is not from an earlier demo; name another folder with -o").into());
-    }
-    Ok(fs::remove_dir_all(folder)?)
-}
-
-/// A file that says "made by the demo", so that the next demo may remove the folder.
+/// A file that says "made by the demo", so that the next demo may replace what is there.
 const MARK: &str = ".dumplake-demo";
+
+/// Removes what an earlier demo left, and nothing that is not plainly that.
+fn remove_earlier(output: &Path, folders: &[&Path]) -> Result<()> {
+    for folder in folders.iter().filter(|folder| folder.exists()) {
+        if !output.join(MARK).exists() {
+            let shown = folder.display();
+            let hint = "is not from an earlier demo; name another folder with -o";
+            return Err(format!("{shown} exists and {hint}").into());
+        }
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(())
+}
 
 fn write_dumps(folder: &Path) -> Result<()> {
     let place = |name: &str| -> Result<PathBuf> {
@@ -68,7 +73,6 @@ fn write_dumps(folder: &Path) -> Result<()> {
         fs::create_dir_all(&place)?;
         Ok(place)
     };
-    fs::write(place("")?.join(MARK), "made by `dumplake demo`, which may remove this folder\n")?;
     crashed_machine().dump(Format::Triage(Family::B)).write_to(&place("crash")?)?;
     for (day, leaked) in [("monday", 40), ("friday", 400)] {
         let (machine, service) = leaking_machine(leaked);
@@ -81,11 +85,12 @@ fn write_dumps(folder: &Path) -> Result<()> {
 /// A workstation with a storage driver of somebody's that touched paged memory at DISPATCH_LEVEL.
 fn crashed_machine() -> Machine {
     let mut machine = Machine::new(Arch::X64, Build::WIN10_19041);
-    let driver = machine.facts.kernel_base + 0x800_0000;
+    let kernel = machine.facts.kernel_base;
+    let driver = kernel + 0x800_0000;
     machine
         .processors(4)
-        .module("hal.dll", machine.facts.kernel_base + 0x200_0000, 0x6000)
-        .module("ntfs.sys", machine.facts.kernel_base + 0x400_0000, 0x2d_8000)
+        .module("hal.dll", kernel + 0x200_0000, 0x6000)
+        .module("ntfs.sys", kernel + 0x400_0000, 0x2d_8000)
         .module("contoso_flt.sys", driver, 0x1_2000)
         .unloaded("contoso_old.sys", driver + 0x10_0000, driver + 0x11_2000, 133_500_000_000_000_000)
         .crash(DRIVER_IRQL, [0xffff_a508_dead_b000, 2, 0, driver + 0x1a2c])

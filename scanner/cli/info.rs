@@ -2,7 +2,7 @@
 
 use crate::{Result, args};
 use memory::{Dump, Memory};
-use queries::terminal_safe;
+use queries::safe::terminal as terminal_safe;
 use serde_json::{Map, Value, json};
 
 /// Runs the command; the value is the exit code.
@@ -13,8 +13,8 @@ pub fn command(args: &args::Info) -> Result<u8> {
         }
     }
     let Some(path) = &args.dump else { return Ok(0) };
-    let dump = memory::open(path, args.format.as_deref())
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let dump =
+        memory::open(path, args.format.as_deref()).map_err(|error| format!("{}: {error}", path.display()))?;
     let facts = facts(&dump);
     if args.json {
         let object: Map<String, Value> = facts.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
@@ -24,8 +24,8 @@ pub fn command(args: &args::Info) -> Result<u8> {
     for (name, value) in facts {
         match value {
             Value::Null => {}
-            Value::String(text) => println!("{name:20} {}", terminal_safe(&text)),
-            value => println!("{name:20} {value}"),
+            Value::String(text) => println!("{name:24} {}", terminal_safe(&text)),
+            value => println!("{name:24} {value}"),
         }
     }
     Ok(0)

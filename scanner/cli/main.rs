@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", queries::terminal_safe(&error.to_string()));
+            eprintln!("error: {}", queries::safe::terminal(&error.to_string()));
             ExitCode::from(NOTHING_DONE)
         }
     }

@@ -1,6 +1,6 @@
 //! What a conversion says at its end: one line a dump, or one JSON object a dump.
 
-use queries::terminal_safe;
+use queries::safe::terminal as terminal_safe;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -30,7 +30,15 @@ impl Outcome {
     /// One that ended before anything was read.
     pub fn failed(path: PathBuf, bytes: u64, error: impl Into<String>) -> Outcome {
         let status = Status::Failed(error.into());
-        Outcome { path, dump_id: None, status, bytes, seconds: 0.0, rows: BTreeMap::new(), summary: String::new() }
+        Outcome {
+            path,
+            dump_id: None,
+            status,
+            bytes,
+            seconds: 0.0,
+            rows: BTreeMap::new(),
+            summary: String::new(),
+        }
     }
 
     fn status_name(&self) -> &'static str {
@@ -49,7 +57,8 @@ impl Outcome {
     }
 
     fn json(&self) -> Value {
-        let rows: Map<String, Value> = self.rows.iter().map(|(table, n)| (table.to_string(), json!(n))).collect();
+        let rows: Map<String, Value> =
+            self.rows.iter().map(|(table, n)| (table.to_string(), json!(n))).collect();
         json!({
             "path": self.path.to_string_lossy(),
             "dump_id": self.dump_id,

@@ -2,7 +2,7 @@
 //! line with structure, offset, expected and found. [`Fault`]: one page cannot be read, and why.
 
 use crate::addr::{Pa, Va};
-use std::{fmt, io, path::Path};
+use std::{fmt, io};
 
 /// What the fallible functions of this crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,20 +72,23 @@ impl Error {
     }
 
     /// The operating system refused; `doing` says what (`open`, `map`).
-    pub fn io(doing: &'static str, path: &Path, error: &io::Error) -> Error {
+    pub fn io(doing: &'static str, error: &io::Error) -> Error {
         Error {
             kind: ErrorKind::Io,
             structure: doing,
             field: "",
             offset: 0,
             expected: "a readable file".into(),
-            found: format!("{error} ({})", path.display()),
+            found: error.to_string(),
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind == ErrorKind::Io {
+            return write!(f, "cannot {} it: {}", self.structure, self.found);
+        }
         let dot = if self.field.is_empty() { "" } else { "." };
         write!(
             f,

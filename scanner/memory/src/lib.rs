@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 mod addr;
+mod architecture;
 mod bytes;
 mod context;
 mod error;

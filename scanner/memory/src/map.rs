@@ -19,18 +19,18 @@ impl Map {
     /// Maps the whole of `path`. Directories, pipes and devices are refused: a dump is a regular file.
     pub fn open(path: &Path) -> Result<Map> {
         // A FIFO would block in `open` for ever, so its kind is asked first.
-        let kind = std::fs::metadata(path).map_err(|e| Error::io("open", path, &e))?;
+        let kind = std::fs::metadata(path).map_err(|e| Error::io("open", &e))?;
         if !kind.is_file() {
             let not_a_file = std::io::Error::other("not a regular file");
-            return Err(Error::io("open", path, &not_a_file));
+            return Err(Error::io("open", &not_a_file));
         }
-        let file = File::open(path).map_err(|e| Error::io("open", path, &e))?;
+        let file = File::open(path).map_err(|e| Error::io("open", &e))?;
         // SAFETY: the map is private to this value and only ever read. Bytes can change under us
         // when somebody else writes the file; nothing in this crate relies on two reads agreeing:
         // every value is read once, copied out as an integer, and checked after the copy. A file
         // that is truncated by somebody while we read ends the process with a bus error, which the
         // operating system gives any program that maps; outputs are published by rename only.
-        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| Error::io("map", path, &e))?;
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| Error::io("map", &e))?;
         Ok(Map { path: path.to_path_buf(), map })
     }
 

@@ -23,6 +23,8 @@ table! {
         execute_flags: Option<u32>,
         /// Whether it is a protected process (`ProtectedProcess`).
         protected: Option<bool>,
+        /// True when a 32-bit process ran on a 64-bit system: the dump is a 64-bit one and lists `wow64.dll`.
+        wow64: Option<bool>,
         /// Cookie with which its pointers are encoded (`ProcessCookie`).
         process_cookie: Option<u32>,
         /// Highest clock of the processor in MHz.

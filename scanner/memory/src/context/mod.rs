@@ -14,7 +14,7 @@ pub use arm64::Arm64;
 pub use x64::X64;
 pub use x86::X86;
 
-use crate::{bytes::Bytes, error::Error, error::Result, records::Architecture};
+use crate::{architecture::Architecture, bytes::Bytes, error::Error, error::Result};
 
 /// A register set and where the file states it.
 #[derive(Debug, Clone, PartialEq)]

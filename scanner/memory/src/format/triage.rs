@@ -73,7 +73,7 @@ fn limit(file: &[u8], header: &TriageHeader, records: &mut Records) -> u64 {
     let (stated, size) = (u64::from(header.size_of_dump), file.len() as u64);
     if stated > size {
         let found = format!("{size} bytes in the file");
-        records.fault(header.problem("truncated", "SizeOfDump", format!("{stated} bytes"), found));
+        records.fault(header.problem("truncated", header::SIZE_OF_DUMP, format!("{stated} bytes"), found));
     }
     stated.min(size)
 }
@@ -125,7 +125,7 @@ impl Reader<'_> {
     }
 
     /// A row of `faults` about a count that the file cannot hold.
-    fn too_many(&self, field: &'static str, stated: u64, room: u64) -> Problem {
+    fn too_many(&self, field: (&str, u64), stated: u64, room: u64) -> Problem {
         self.header.problem(
             "invalid",
             field,

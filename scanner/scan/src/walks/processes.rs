@@ -30,6 +30,7 @@ fn row(job: &Job, process: &Process) -> ProcessRow {
         integrity_level: process.integrity_level,
         execute_flags: process.execute_flags,
         protected: process.protected,
+        wow64: process.wow64,
         process_cookie: process.process_cookie,
         cpu_max_mhz: process.cpu_max_mhz,
         cpu_current_mhz: process.cpu_current_mhz,

@@ -1,6 +1,6 @@
 //! The blocks of virtual memory: call stack, data page, debugger data block, data blocks.
 
-use super::{super::header::Kind, super::tally::Tally, Reader};
+use super::{super::header::Kind, super::tally::Tally, Reader, header};
 use crate::{
     addr::Va,
     bytes::Bytes,
@@ -33,12 +33,15 @@ impl Reader<'_> {
     }
 
     fn data_blocks(&self, records: &mut Records, blocks: &mut Vec<VirtRun>, odd: &mut Tally) {
-        let stride = if self.kind == Kind::Bits64 { 16 } else { 12 };
+        let (stride, count_field) = match self.kind {
+            Kind::Bits64 => (16, header::DATA_BLOCKS_COUNT_64),
+            Kind::Bits32 => (12, header::DATA_BLOCKS_COUNT_32),
+        };
         let (start, stated) =
             (u64::from(self.header.data_blocks_offset), u64::from(self.header.data_blocks_count));
         let room = self.limit.saturating_sub(start) / stride;
         if stated > room {
-            records.fault(self.too_many("DataBlocksCount", stated, room));
+            records.fault(self.too_many(count_field, stated, room));
         }
         let table = Bytes::up_to(self.file, start, stated.min(room) * stride, TABLE);
         for index in 0..table.len() / stride {

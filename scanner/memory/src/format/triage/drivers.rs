@@ -4,7 +4,7 @@
 //! 64-bit dump from build 19041 to 26100, *not* the live kernel's layout. The distance of list and
 //! pool says how long entries are; another length than expected is used and noted.
 
-use super::{super::header::Kind, super::tally::Tally, Reader};
+use super::{super::header::Kind, super::tally::Tally, Reader, header::DRIVER_COUNT};
 use crate::{
     addr::PAGE_SIZE,
     bytes::{Bytes, utf16_lossy},
@@ -30,7 +30,7 @@ impl Reader<'_> {
             (u64::from(self.header.driver_list_offset), u64::from(self.header.driver_count));
         let room = self.limit.saturating_sub(start) / stride;
         if stated > room {
-            records.fault(self.too_many("DriverCount", stated, room));
+            records.fault(self.too_many(DRIVER_COUNT, stated, room));
         }
         let (mut nameless, mut odd) = (Tally::default(), Tally::default());
         for index in 0..stated.min(room) {
@@ -71,7 +71,7 @@ impl Reader<'_> {
                 let found =
                     stride.map_or("a string pool before the list".into(), |stride| format!("{stride:#x}"));
                 let expected = format!("entries of {ENTRY64:#x} bytes up to the string pool");
-                records.fault(header.problem("invalid", "DriverCount", expected, found));
+                records.fault(header.problem("invalid", DRIVER_COUNT, expected, found));
                 Some(stride.filter(|stride| (needed..=0x200).contains(stride)).unwrap_or(ENTRY64))
             }
             (Kind::Bits32, Some(stride)) if (needed..=0x100).contains(&stride) => Some(stride),
@@ -79,7 +79,7 @@ impl Reader<'_> {
                 let found = format!("{count} entries between {list:#x} and {pool:#x}");
                 records.fault(header.problem(
                     "invalid",
-                    "DriverCount",
+                    DRIVER_COUNT,
                     "a list that ends at the string pool",
                     found,
                 ));

@@ -32,6 +32,12 @@ pub struct TriageHeader {
     pub data_blocks_count: u32,
 }
 
+/// Fields that can be wrong in themselves, with their offsets in the header.
+pub const SIZE_OF_DUMP: (&str, u64) = ("SizeOfDump", 0x04);
+pub const DRIVER_COUNT: (&str, u64) = ("DriverCount", 0x34);
+pub const DATA_BLOCKS_COUNT_64: (&str, u64) = ("DataBlocksCount", 0x7c);
+pub const DATA_BLOCKS_COUNT_32: (&str, u64) = ("DataBlocksCount", 0x64);
+
 /// The documented name of the structure.
 pub const STRUCTURE: &str = "TRIAGE_DUMP";
 
@@ -92,14 +98,14 @@ impl TriageHeader {
         ]
     }
 
-    /// A row of `faults` about a field of the header.
+    /// A row of `faults` about the field at `at` of the header.
     pub fn problem(
         &self,
         kind: &str,
-        field: &str,
+        (field, at): (&str, u64),
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Problem {
-        Problem::new(kind, STRUCTURE, field, self.start, expected, found)
+        Problem::new(kind, STRUCTURE, field, self.start + at, expected, found)
     }
 }

@@ -83,5 +83,5 @@ fn entry(file: &[u8], at: u64, layout: &Layout) -> Result<UnloadedModule> {
 }
 
 fn is_plausible(module: &UnloadedModule) -> bool {
-    module.start != 0 && module.start % PAGE_SIZE == 0 && module.end > module.start
+    module.start != 0 && module.start.is_multiple_of(PAGE_SIZE) && module.end > module.start
 }

@@ -1,0 +1,46 @@
+//! `dumplake sql` and `dumplake lake`: a lake's SQL, and its upkeep.
+
+use crate::{Result, args};
+use queries::{Format, Session, Style};
+use std::io::{IsTerminal, Write};
+
+/// Runs `dumplake sql`; the value is the exit code.
+pub fn command(args: &args::Sql) -> Result<u8> {
+    schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
+    let session = Session::open(&args.lake)?;
+    let terminal = std::io::stdout().is_terminal();
+    let style = Style { format: format(args.format), width: terminal.then(width), terminal };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match &args.query {
+        Some(query) => session.run(query, style, &mut out)?,
+        None => queries::prompt::run(&session, style, &mut out)?,
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+fn format(format: args::SqlFormat) -> Format {
+    match format {
+        args::SqlFormat::Table => Format::Table,
+        args::SqlFormat::Csv => Format::Csv,
+        args::SqlFormat::Json => Format::Json,
+        args::SqlFormat::Markdown => Format::Markdown,
+    }
+}
+
+/// Columns of the terminal that standard output is.
+fn width() -> usize {
+    console::Term::stdout().size_checked().map_or(80, |(_, columns)| columns.into())
+}
+
+/// Runs `dumplake lake`; the value is the exit code.
+pub fn lake_command(args: &args::Lake) -> Result<u8> {
+    match &args.command {
+        args::LakeCommand::Repair { lake } => {
+            let dumps = schema::Lake::open(lake)?.dump_ids().len();
+            queries::rebuild(lake)?;
+            println!("{}: {dumps} dumps, lake.duckdb written anew", lake.display());
+            Ok(0)
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The one test binary of the whole house; crates test themselves in place.
+
+mod cli;
+mod hostile;
+mod house;
+mod oracles;
+mod published;
+mod readme;
+mod support;
+mod synthetic;
+mod tables;
