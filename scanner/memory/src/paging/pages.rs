@@ -2,21 +2,20 @@
 //!
 //! Windows maps its own tables by an entry of the root that refers to the root. Followed as it
 //! stands, that would list every table again at every level. So a table that stands on its own path is
-//! not entered; this leaves out the window of the self-reference, and any cycle in damaged memory.
+//! not entered; this leaves out the window of the self-reference, and any cycle in damaged memory. PAE's
+//! root is no page and cannot map itself: there the last directory maps all four, as if they were page
+//! tables, so a directory of the root is not entered as one.
 //!
 //! Bound: tables that share tables without a cycle can still make a few pages of file look like
 //! millions of tables. No more tables are entered than the file holds frames, times the number of levels,
-//! plus 4096, since only damage or malice shares tables that often. A table that the file does not
-//! hold is not entered at all. Where the bound ends the iteration, [`Pages::truncated`] says so.
+//! since only damage or malice shares tables that often. A table that the file does not hold is not
+//! entered at all. Where the bound ends the iteration, [`Pages::truncated`] says so.
 
 use super::{
     Entry, PagingMode, low_bits,
     walk::{Rights, Step, Walk},
 };
 use crate::addr::{Pa, Va};
-
-/// Tables that even a tiny dump may have entered.
-const FEW_TABLES: u64 = 4096;
 
 /// Iterates over the pages of a space: the first address of each, and its leaf.
 pub(crate) struct Pages<'a> {
@@ -42,7 +41,7 @@ struct Visit<'a> {
 impl<'a> Pages<'a> {
     pub fn new(walk: Walk<'a>) -> Pages<'a> {
         let levels = walk.mode.rules().levels.len() as u64;
-        let visits_left = walk.image.frames_in_file().saturating_mul(levels).saturating_add(FEW_TABLES);
+        let visits_left = walk.image.frames_in_file().saturating_mul(levels);
         let mut pages = Pages { walk, path: Vec::with_capacity(6), visits_left, truncated: false };
         pages.enter_roots();
         pages
@@ -78,7 +77,7 @@ impl<'a> Pages<'a> {
 
     /// Enters a table of the level below the innermost one, at `va`.
     fn enter(&mut self, table: Pa, depth: usize, va: u64, rights: Rights) {
-        if self.path.iter().any(|visit| visit.table == table) {
+        if self.path.iter().any(|visit| visit.table == table) || self.is_pae_directory(table, depth) {
             return;
         }
         let rules = self.walk.mode.rules();
@@ -92,6 +91,14 @@ impl<'a> Pages<'a> {
             Some(left) => self.visits_left = left,
             None => self.truncated = true,
         }
+    }
+
+    /// True for one of the four directories of PAE where a page table should be.
+    fn is_pae_directory(&self, table: Pa, depth: usize) -> bool {
+        let pae = self.walk.mode == PagingMode::X86Pae && depth == 2;
+        let frame_mask = self.walk.mode.rules().frame_mask;
+        let refers = |entry: &[u8; 8]| u64::from_le_bytes(*entry) & frame_mask == table.0;
+        pae && self.path.first().is_some_and(|root| root.entries.as_chunks::<8>().0.iter().any(refers))
     }
 }
 

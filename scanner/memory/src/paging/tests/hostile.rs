@@ -21,8 +21,8 @@ fn tables_that_share_tables_end() {
     for mode in MODES {
         let ram = carousel();
         let mut pages = ram.space(0x1000, mode).pages();
-        let count = pages.by_ref().take(5_000_000).count();
-        assert!(count < 5_000_000, "{mode:?}");
+        let count = pages.by_ref().take(200_000).count();
+        assert!(count < 200_000, "{mode:?}");
         let four_levels = !matches!(mode, PagingMode::X86 | PagingMode::X86Pae);
         assert_eq!(pages.truncated(), four_levels, "{mode:?}: {count} pages");
     }
@@ -58,8 +58,8 @@ fn frames_that_the_file_does_not_hold_pay_for_nothing() {
     let ram = carousel().with_run(PhysRun { first: Pfn(1 << 38), count: 1 << 38, offset: 1 << 50 });
     for mode in MODES {
         let mut pages = ram.space(0x1000, mode).pages();
-        let count = pages.by_ref().take(5_000_000).count();
-        assert!(count < 5_000_000, "{mode:?}");
+        let count = pages.by_ref().take(200_000).count();
+        assert!(count < 200_000, "{mode:?}");
     }
 }
 
@@ -91,6 +91,22 @@ fn a_user_root_with_a_reference_to_itself_is_left_out() {
         .map(|page| (page.va.0, page.entry.unwrap().pa.0))
         .collect();
     assert_eq!(pages, [(0, 0xa000), (VA, 0x5000)]);
+}
+
+#[test]
+fn the_window_of_paes_self_reference_is_left_out() {
+    // Directory 3 maps all four directories from 0xc060_0000 on, that is, as the tables of 0xc000_0000.
+    let mut ram = Ram::new();
+    for directory in 0..4 {
+        let (index, frame) = (directory as usize, (directory + 2) * 0x1000);
+        ram = ram.put8(0x1020 + index * 8, frame | 1).put8(0x5000 + index * 8, frame | 0x63);
+    }
+    let ram = ram.put8(0x2000, 0x6067).put8(0x6000, 0x7067).put8(0x5ff8, 0x8063).put8(0x8ff8, 0x9063);
+    let space = ram.space(0x1020, PagingMode::X86Pae);
+    let found: Vec<u64> = space.pages().map(|page| page.va.0).collect();
+    assert_eq!(found, [0, 0xffff_f000]);
+    assert_eq!(space.translate(Va(0xc060_1008)), Ok(Pa(0x3008)), "it translates all the same");
+    assert_eq!(space.translate(Va(0xc000_0008)), Ok(Pa(0x6008)));
 }
 
 #[test]
