@@ -23,8 +23,8 @@ fn tables_that_share_tables_end() {
         let mut pages = ram.space(0x1000, mode).pages();
         let count = pages.by_ref().take(200_000).count();
         assert!(count < 200_000, "{mode:?}");
-        let four_levels = !matches!(mode, PagingMode::X86 | PagingMode::X86Pae);
-        assert_eq!(pages.truncated(), four_levels, "{mode:?}: {count} pages");
+        // PAE's pointers have reserved bits in these entries: they lead nowhere.
+        assert_eq!(pages.truncated(), mode != PagingMode::X86Pae, "{mode:?}: {count} pages");
     }
 }
 
@@ -65,14 +65,18 @@ fn frames_that_the_file_does_not_hold_pay_for_nothing() {
 
 #[test]
 fn tables_out_of_the_dump_do_not_use_up_the_bound() {
-    // 512 x 511 page directories that are not there, and behind them one page that is.
+    // Eight times 511 page directories that are not there, and behind them one page that is. With 64
+    // frames and 4 levels the bound is 256 tables; 8 x 3 are really entered.
     let mut ram = Ram::new();
-    for slot in 0..512 {
-        ram = ram.put8(0x1000 + slot * 8, 0x2063).put8(0x2000 + slot * 8, 0xff_f063);
+    for slot in 0..8 {
+        ram = ram.put8(0x1000 + slot * 8, 0x2063);
+    }
+    for slot in 0..511 {
+        ram = ram.put8(0x2000 + slot * 8, 0xff_f063);
     }
     let ram = ram.put8(0x2000 + 511 * 8, 0x3063).put8(0x3000, 0x4063).put8(0x4000, 0x5063);
     let mut pages = ram.space(0x1000, PagingMode::X64).pages();
-    assert_eq!(pages.by_ref().count(), 512);
+    assert_eq!(pages.by_ref().count(), 8);
     assert!(!pages.truncated());
 }
 
