@@ -1,5 +1,6 @@
 //! The one test binary of the whole house; crates test themselves in place.
 
+mod ask;
 mod cli;
 mod hostile;
 mod house;
