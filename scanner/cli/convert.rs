@@ -51,7 +51,10 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
     let jobs = args.jobs.map_or(0, usize::from); // 0: one per processor
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let outcomes = pool.install(|| run.all(inputs));
-    queries::rebuild(&args.output)?;
+    // A run that finds everything converted changes no file of the lake.
+    if !queries::is_current(&args.output)? {
+        queries::rebuild(&args.output)?;
+    }
     report::print(&outcomes, args.json)?;
     if ignored > 0 && !args.json {
         eprintln!("{ignored} other files in the folders are no dumps and were passed over");
