@@ -101,7 +101,7 @@ impl Run {
                     Some(&at) if at != index => same_as(file, &paths[at]),
                     _ => self.one(file, &bar),
                 },
-                Err(outcome) => outcome,
+                Err(outcome) => *outcome,
             })
             .collect();
         bar.finish_and_clear();
@@ -163,7 +163,7 @@ impl Run {
     }
 }
 
-fn identify_all(paths: &[PathBuf]) -> Vec<Result<Identified, Outcome>> {
+fn identify_all(paths: &[PathBuf]) -> Vec<Result<Identified, Box<Outcome>>> {
     let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum();
     let bar = progress::bytes(total, "reading");
     let identified = paths.par_iter().map(|path| identify(path, &bar)).collect();
@@ -171,7 +171,7 @@ fn identify_all(paths: &[PathBuf]) -> Vec<Result<Identified, Outcome>> {
     identified
 }
 
-fn identify(path: &Path, bar: &ProgressBar) -> Result<Identified, Outcome> {
+fn identify(path: &Path, bar: &ProgressBar) -> Result<Identified, Box<Outcome>> {
     let hash = scan::content_hash(path, &|bytes| bar.inc(bytes));
     let (content_hash, bytes) =
         hash.map_err(|error| Outcome::failed(path.to_path_buf(), 0, error.to_string()))?;
@@ -179,7 +179,7 @@ fn identify(path: &Path, bar: &ProgressBar) -> Result<Identified, Outcome> {
 }
 
 /// For each content the first input that has it.
-fn first_of_each_content(files: &[Result<Identified, Outcome>]) -> HashMap<String, usize> {
+fn first_of_each_content(files: &[Result<Identified, Box<Outcome>>]) -> HashMap<String, usize> {
     let mut first = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         if let Ok(file) = file {
