@@ -1,8 +1,10 @@
 //! What the captured `KDDEBUGGER_DATA64` leads to: the build text and the registers of every processor.
 //!
 //! The block states where a processor's `KPRCB` keeps its saved `CONTEXT`, so nothing here depends on
-//! a build. What was not captured is simply absent: a triage dump is a selection. A dump written at
-//! crash time holds neither `KiProcessorBlock` nor the build text.
+//! a build. What was not captured is simply absent: a triage dump is a selection. Situation: a dump
+//! written at crash time holds neither `KiProcessorBlock` nor the build text, only the copy of the
+//! crashed processor's `KPRCB`, whose address nothing states. Handling: the copy is asked for its
+//! number and its registers; ARM64 keeps them in it, x64 elsewhere, and what is there must prove itself.
 
 use super::{super::header::Kind, Reader};
 use crate::{
@@ -20,6 +22,8 @@ const KDBG: [u8; 4] = *b"KDBG";
 const SIZE: u64 = 0x14;
 const NT_BUILD_LAB: u64 = 0x208;
 const KI_PROCESSOR_BLOCK: u64 = 0x218;
+const OFFSET_PRCB_PROC_STATE_CONTEXT: u64 = 0x2bc;
+const OFFSET_PRCB_NUMBER: u64 = 0x2be;
 const OFFSET_PRCB_CONTEXT: u64 = 0x338;
 /// Windows supports 2,048 logical processors.
 const MOST_PROCESSORS: u32 = 2048;
@@ -38,7 +42,10 @@ impl Reader<'_> {
         records.header.build_string = kernel.build_lab();
         let Some(architecture) = records.header.architecture else { return };
         let processors = records.header.processors.unwrap_or(0).min(MOST_PROCESSORS);
-        records.contexts.extend(kernel.saved_contexts(architecture, processors));
+        let mut contexts = kernel.saved_contexts(architecture, processors);
+        let copied = self.prcb_copy().and_then(|copy| kernel.copied_context(architecture, processors, &copy));
+        contexts.extend(copied.filter(|copied| contexts.iter().all(|c| c.processor != copied.processor)));
+        records.contexts.extend(contexts);
     }
 
     /// The block, as long as it states itself: fields behind `Header.Size` do not exist in this version.
@@ -50,6 +57,11 @@ impl Reader<'_> {
         }
         let stated = block.u32(SIZE).map_or(0, u64::from).min(block.len());
         block.sub(0, stated, "KDDEBUGGER_DATA64").ok()
+    }
+
+    fn prcb_copy(&self) -> Option<Bytes<'_>> {
+        let offset = self.header.prcb_offset;
+        (offset != 0).then(|| Bytes::up_to(self.file, offset.into(), self.size_of_copy(offset), "KPRCB"))
     }
 }
 
@@ -87,6 +99,29 @@ impl Kernel<'_> {
             Some(Context { processor: Some(processor), ..self.captured_context(architecture, context)? })
         };
         (0..processors).filter_map(saved).collect()
+    }
+
+    /// The context of the processor whose `KPRCB` is `copy`: where its pointer leads, or in the copy itself.
+    fn copied_context(
+        &self,
+        architecture: Architecture,
+        processors: u32,
+        copy: &Bytes<'_>,
+    ) -> Option<Context> {
+        let number = copy.u32(self.offset(OFFSET_PRCB_NUMBER)?).ok().filter(|n| *n < processors)?;
+        let pointed = || {
+            let at = self.offset(OFFSET_PRCB_CONTEXT)?;
+            let pointer = match self.kind {
+                Kind::Bits64 => copy.u64(at).ok()?,
+                Kind::Bits32 => copy.u32(at).ok()?.into(),
+            };
+            self.captured_context(architecture, self.address(pointer)?)
+        };
+        let embedded = || {
+            let at = self.offset(OFFSET_PRCB_PROC_STATE_CONTEXT)?;
+            saved(architecture, copy.sub(at, Context::size(architecture), "CONTEXT").ok()?)
+        };
+        Some(Context { processor: Some(number), ..pointed().or_else(embedded)? })
     }
 
     fn captured_context(&self, architecture: Architecture, at: Va) -> Option<Context> {

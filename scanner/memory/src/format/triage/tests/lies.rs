@@ -2,7 +2,7 @@
 
 use super::{
     super::*,
-    made::{DRIVERS, Machine, Made, dump},
+    made::{DRIVERS, Machine, Made, dump, put_context},
 };
 use crate::format::scratch;
 
@@ -174,6 +174,48 @@ fn copies_outside_the_dump_are_not_there() {
     assert_eq!(triage.prcb, Some((made.prcb as u64, 0x800)));
     assert_eq!((triage.process, triage.thread), (None, None));
     assert_eq!(fields(&records), ["ProcessOffset"]);
+}
+
+/// The crashed processor's own `KPRCB` is in the file as a copy, whether or not its address was captured.
+#[test]
+fn registers_of_the_copied_processor() {
+    for machine in MACHINES {
+        let embedded = |made: &mut Made| made.prcb + 0x100;
+        let captured = |made: &mut Made| {
+            let (at, va) = (made.prcb + 0x7f0, machine.kernel(0x80_1000));
+            made.put(at, &va.to_le_bytes()[..machine.width()]);
+            made.data + 0x10
+        };
+        for place in [&embedded as &dyn Fn(&mut Made) -> usize, &captured] {
+            let mut made = dump(machine);
+            let at = place(&mut made);
+            put_context(&mut made, machine, at, machine.kernel(0x1234), machine.kernel(0x5678));
+            // The second block holds the CONTEXT of x64 only when it is longer than made.
+            let size = if machine == Machine::X64 { 0x4d0 } else { 0x3f0 };
+            made.put32(made.table + machine.width() + 8 + machine.width() + 4, size);
+            let records = records(&made);
+            assert_eq!(records.contexts.len(), 1);
+            let context = &records.contexts[0];
+            assert_eq!((context.source, context.processor), ("triage prcb", Some(1)));
+            assert_eq!((context.ip(), context.sp()), (machine.kernel(0x1234), machine.kernel(0x5678)));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_context_is_no_row() {
+    for (at, value) in [(0x30, 0xdead_beef), (0x30, 0x10_0000), (0x30, 0x10_010f), (0xf8, 0), (0x9c, 0)] {
+        let mut made = dump(Machine::X64);
+        let context = made.prcb + 0x100;
+        put_context(&mut made, Machine::X64, context, 0x1234, Machine::X64.kernel(0) & !0xffff_ffff);
+        made.put32(context + at, value);
+        assert_eq!(records(&made).contexts, [], "{at:#x} {value:#x}");
+    }
+    let mut made = dump(Machine::X64);
+    let context = made.prcb + 0x100;
+    put_context(&mut made, Machine::X64, context, Machine::X64.kernel(4), Machine::X64.kernel(8));
+    made.put32(made.prcb + 0x24, 2); // of two processors none has the number 2
+    assert_eq!(records(&made).contexts, []);
 }
 
 #[test]

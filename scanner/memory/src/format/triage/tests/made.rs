@@ -166,6 +166,18 @@ fn kernel(made: &mut Made, machine: Machine) {
     made.put(made.stack, b"the stack");
 }
 
+/// Writes a saved `CONTEXT` at `at` of the file.
+pub fn put_context(made: &mut Made, machine: Machine, at: usize, ip: u64, sp: u64) {
+    let (flags_at, flags, ip_at, sp_at) = match machine {
+        Machine::X86 => (0, 0x1_0007, 0xb8, 0xc4),
+        Machine::X64 => (0x30, 0x10_000f, 0xf8, 0x98),
+        Machine::Arm64 => (0, 0x40_0007, 0x108, 0x100),
+    };
+    made.put32(at + flags_at, flags);
+    made.pointer(machine, at + ip_at, ip);
+    made.pointer(machine, at + sp_at, sp);
+}
+
 pub fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
