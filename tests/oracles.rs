@@ -1,1 +1,4 @@
-//! To come.
+//! Readers that none of us wrote must agree with ours on what the synthetic machine writes.
+
+mod kdmp;
+mod volatility;

@@ -61,7 +61,9 @@ impl Lake {
             let hint = "it is not a lake; `dumplake convert DUMP -o LAKE` makes one";
             return Err(Error::new("open", root, hint));
         }
-        publish::recover(root)?;
+        if publish::is_pending(root) {
+            publish::recover(root)?;
+        }
         Ok(Lake { root: root.to_path_buf() })
     }
 
@@ -106,7 +108,7 @@ fn is_lake(root: &Path) -> bool {
 }
 
 /// An id becomes a folder name: nothing but the one form that we make is let through.
-fn check_id(dump_id: &str) -> Result<()> {
+pub(crate) fn check_id(dump_id: &str) -> Result<()> {
     let digits = dump_id.strip_prefix('d').unwrap_or_default();
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     match digits.len() == 16 && digits.bytes().all(hex) {

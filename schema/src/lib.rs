@@ -7,7 +7,10 @@
 #![forbid(unsafe_code)]
 
 mod cell;
+mod commit;
 mod error;
+#[cfg(test)]
+mod hostile;
 mod lake;
 mod manual;
 mod publish;

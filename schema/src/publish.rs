@@ -8,7 +8,10 @@
 //! A kill before 2 leaves a `.tmp` that the next opening removes; a kill after 2 leaves a `.ready`
 //! that the next opening publishes, from wherever it stopped: every step can be done again.
 
-use crate::error::{Error, Result};
+use crate::{
+    commit::Commit,
+    error::{Error, Result},
+};
 use std::{
     fs::{self, File, TryLockError},
     io,
@@ -16,24 +19,28 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-const MANIFEST: &str = "manifest";
-
 /// Where tables wait until they are whole.
 pub fn staging(root: &Path) -> PathBuf {
     root.join(".staging")
 }
 
 /// Makes a staging folder that nobody else uses, and locks it.
+///
+/// Errors: the file system refuses, or it is one that knows no locks.
 pub fn claim(root: &Path, dump_id: &str) -> Result<(PathBuf, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Recovery removes lock files that nobody holds; it must not come between making and holding ours.
+    let _publication = lock_publication(root)?;
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = staging(root).join(format!("{dump_id}.{}-{number}.tmp", std::process::id()));
         // The lock comes first: a folder without a held lock is free to be removed by anybody.
         let path = lock_path(&folder);
         let lock = File::create(&path).map_err(|error| Error::new("create", &path, error))?;
-        if lock.try_lock().is_err() {
-            continue; // another machine on a shared folder has our process id
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => continue, // another machine on a shared folder has our process id
+            Err(TryLockError::Error(error)) => return Err(Error::new("lock", &path, error)),
         }
         match fs::create_dir(&folder) {
             Ok(()) => return Ok((folder, lock)),
@@ -55,16 +62,24 @@ pub fn remove_lock(folder: &Path) {
 
 /// Commits a staging folder and publishes it.
 pub fn commit(root: &Path, dump_id: &str, folder: &Path, tables: &[&str]) -> Result<()> {
-    let manifest = folder.join(MANIFEST);
-    let text: String = tables.iter().map(|table| format!("{table}\n")).collect();
-    let written = fs::write(&manifest, format!("{dump_id}\n{text}")).and_then(|()| sync_folder(folder));
-    written.map_err(|error| Error::new("write", &manifest, error))?;
+    let commit =
+        Commit { dump_id: dump_id.into(), tables: tables.iter().map(|&table| table.into()).collect() };
+    let synced = tables.iter().try_for_each(|table| sync_folder(&folder.join(table)));
+    let written = synced.and_then(|()| commit.write(folder)).and_then(|()| sync_folder(folder));
+    written.map_err(|error| Error::new("write", folder, error))?;
     let ready = folder.with_extension("ready");
     let publication = lock_publication(root)?;
-    fs::rename(folder, &ready).map_err(|error| Error::new("commit", folder, error))?;
+    let renamed = fs::rename(folder, &ready).and_then(|()| sync_folder(&staging(root)));
+    renamed.map_err(|error| Error::new("commit", folder, error))?;
     publish(root, &ready)?;
     drop(publication);
     Ok(())
+}
+
+/// True when a committed conversion waits for its publication.
+pub fn is_pending(root: &Path) -> bool {
+    let mut entries = fs::read_dir(staging(root)).into_iter().flatten().flatten();
+    entries.any(|entry| entry.path().extension().is_some_and(|extension| extension == "ready"))
 }
 
 /// Completes or removes what interrupted conversions left behind.
@@ -101,26 +116,20 @@ fn lock_publication(root: &Path) -> Result<File> {
 /// Moves every table of a committed folder into the lake. May be called again after an interruption.
 fn publish(root: &Path, ready: &Path) -> Result<()> {
     let failed = |error: io::Error| Error::new("publish", ready, error);
-    let manifest = match fs::read_to_string(ready.join(MANIFEST)) {
-        Ok(manifest) => manifest,
-        // The manifest goes last but for the folder itself: everything is published.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return fs::remove_dir_all(ready).map_err(failed);
-        }
-        Err(error) => return Err(failed(error)),
+    // The note goes last but for the folder itself: without one, everything is published or nothing is.
+    let Some(Commit { dump_id, mut tables }) = Commit::read(ready).map_err(failed)? else {
+        return fs::remove_dir_all(ready).map_err(failed);
     };
-    let mut lines = manifest.lines();
-    let partition = format!("dump_id={}", lines.next().unwrap_or_default());
-    let mut tables: Vec<&str> = lines.collect();
+    let partition = format!("dump_id={dump_id}");
     tables.sort_by_key(|table| *table == "dumps"); // the table that says "it is there" comes last
     if ready.join("dumps").exists() {
         retire(root, &root.join("dumps").join(&partition)).map_err(failed)?;
         retire_others(root, &partition, &tables).map_err(failed)?;
     }
-    for table in tables {
+    for table in &tables {
         replace(root, &ready.join(table), &root.join(table), &partition).map_err(failed)?;
     }
-    fs::remove_file(ready.join(MANIFEST)).map_err(failed)?;
+    sync_folder(root).and_then(|()| Commit::remove(ready)).map_err(failed)?;
     fs::remove_dir_all(ready).map_err(failed)
 }
 
@@ -137,11 +146,11 @@ fn replace(root: &Path, staged: &Path, table: &Path, partition: &str) -> io::Res
 }
 
 /// Retires the partitions of tables that the new conversion did not write.
-fn retire_others(root: &Path, partition: &str, tables: &[&str]) -> io::Result<()> {
+fn retire_others(root: &Path, partition: &str, tables: &[String]) -> io::Result<()> {
     for folder in fs::read_dir(root)? {
         let folder = folder?.path();
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !tables.contains(&name) {
+        if !tables.iter().any(|table| table == name) {
             retire(root, &folder.join(partition))?;
         }
     }

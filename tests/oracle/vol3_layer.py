@@ -1,23 +1,32 @@
-"""What volatility3 makes of a crash dump: its runs, and the hash of every page it can read.
+"""What volatility3 makes of a crash dump: for each page that it can read, the SHA-256 of its bytes.
 
-usage: python vol3_layer.py DUMP   (prints JSON)
-volatility3 knows DumpType 1 and 5 only.
+usage: python vol3_layer.py 64|32 DUMP...    prints one JSON object a dump: {"address": "sha256", ...}
+volatility3 knows DumpType 1 and 5 only. No symbols are needed: this is its layer, not its plugins.
 """
-import hashlib, json, sys
-from volatility3.framework import contexts, layers
-from volatility3.framework.layers import physical, crash
 
-path, bits = sys.argv[1], int(sys.argv[2])
-context = contexts.Context()
-context.config["base.location"] = "file://" + path
-context.add_layer(physical.FileLayer(context, "base", "base"))
-context.config["crash.base_layer"] = "base"
-kind = crash.WindowsCrashDump64Layer if bits == 64 else crash.WindowsCrashDump32Layer
-layer = kind(context, "crash", "crash")
-context.add_layer(layer)
-runs, pages = [], {}
-for offset, size, _, _, _ in layer.mapping(0, layer.maximum_address + 1, ignore_errors=True):
-    runs.append([offset, size])
-    for at in range(offset, offset + size, 0x1000):
-        pages[at] = hashlib.sha256(layer.read(at, 0x1000)).hexdigest()
-print(json.dumps({"runs": runs, "pages": pages}))
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from volatility3.framework import contexts
+from volatility3.framework.layers import crash, physical
+
+
+def pages(path, kind):
+    context = contexts.Context()
+    context.config["base.location"] = Path(path).resolve().as_uri()
+    context.add_layer(physical.FileLayer(context, "base", "base"))
+    context.config["crash.base_layer"] = "base"
+    layer = kind(context, "crash", "crash")
+    context.add_layer(layer)
+    found = {}
+    for start, length, *_ in layer.mapping(0, layer.maximum_address + 1, ignore_errors=True):
+        for at in range(start, start + length, 0x1000):
+            found[f"{at:#x}"] = hashlib.sha256(layer.read(at, 0x1000)).hexdigest()
+    return found
+
+
+KINDS = {"64": crash.WindowsCrashDump64Layer, "32": crash.WindowsCrashDump32Layer}
+for path in sys.argv[2:]:
+    print(json.dumps(pages(path, KINDS[sys.argv[1]])))

@@ -7,7 +7,7 @@
 //! full paths. Their layouts are the same. The physical memory descriptor of the first family names
 //! the machine's memory, of which nothing is in the file: it must not become memory here.
 //!
-//! Sources: rizin `dmp64_triage`/`dmp32_triage`, Singularity `Dump.h`, 19 real dumps of builds 19041,
+//! Sources: rizin `dmp64_triage`/`dmp32_triage`, Singularity `Dump.h`, 17 real dumps of builds 19041,
 //! 22000 and 26100. 32-bit by the documents only; no sample exists.
 
 mod blocks;
@@ -21,6 +21,7 @@ mod unloaded;
 
 use super::{Format, Memory, Opened, blobs, header as dump_header, header::Kind};
 use crate::{
+    addr::PAGE_SIZE,
     error::Result,
     records::{Problem, Records, Triage},
     runs::VirtRuns,
@@ -82,7 +83,6 @@ impl Reader<'_> {
     /// The fields that become columns of `dumps`.
     fn triage(&self, records: &mut Records) -> Triage {
         let header = &self.header;
-        let copy = |offset: u32| (offset != 0).then(|| (offset.into(), self.size_of_copy(offset)));
         let debugger_data = (header.debugger_data_offset != 0)
             .then(|| (header.debugger_data_offset.into(), header.debugger_data_size.into()));
         Triage {
@@ -95,9 +95,9 @@ impl Reader<'_> {
             size_of_call_stack: header.size_of_call_stack,
             broken_driver: self.broken_driver(records),
             mm: self.mm_information(records),
-            prcb: copy(header.prcb_offset),
-            process: copy(header.process_offset),
-            thread: copy(header.thread_offset),
+            prcb: self.copy(header::PRCB_OFFSET, header.prcb_offset, records),
+            process: self.copy(header::PROCESS_OFFSET, header.process_offset, records),
+            thread: self.copy(header::THREAD_OFFSET, header.thread_offset, records),
             debugger_data,
         }
     }
@@ -106,6 +106,20 @@ impl Reader<'_> {
     fn complete(&self) -> Option<bool> {
         let bytes = crate::bytes::slice(self.file, self.header.valid_offset.into(), 4)?;
         Some(bytes == END_MARK.to_le_bytes())
+    }
+
+    /// Where a copy is and how long. One that begins beyond the end is a fault and not there.
+    fn copy(&self, field: (&str, u64), offset: u32, records: &mut Records) -> Option<(u64, u64)> {
+        if offset == 0 {
+            return None;
+        }
+        if u64::from(offset) >= self.limit {
+            let kind = if offset < self.header.size_of_dump { "truncated" } else { "invalid" };
+            let expected = format!("an offset before {:#x}", self.limit);
+            records.fault(self.header.problem(kind, field, expected, format!("{offset:#x}")));
+            return None;
+        }
+        Some((offset.into(), self.size_of_copy(offset)))
     }
 
     /// The copies lie back to back, so each ends where the next part begins.
@@ -122,6 +136,15 @@ impl Reader<'_> {
             return None;
         }
         records.keep(drivers::string(self.file, offset.into(), self.limit))
+    }
+
+    /// Whether `address` can be where a driver begins: drivers live in the upper half of the addresses.
+    fn is_kernel_page(&self, address: u64) -> bool {
+        let half = match self.kind {
+            Kind::Bits64 => 1 << 63,
+            Kind::Bits32 => 1 << 31,
+        };
+        address >= half && address.is_multiple_of(PAGE_SIZE)
     }
 
     /// A row of `faults` about a count that the file cannot hold.

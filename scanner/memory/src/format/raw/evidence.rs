@@ -8,7 +8,13 @@
 //!
 //! Work is bounded: the first 64 MiB, then 64 windows of 1 MiB spread over the rest.
 
-use crate::{PAGE_SIZE, bytes::Bytes};
+use crate::{
+    addr::{PAGE_SIZE, Pa, Pfn},
+    bytes::Bytes,
+    image::Image,
+    paging::{PagingMode, looks_like_root},
+    runs::{PhysRun, PhysRuns},
+};
 use std::ops::Range;
 
 const MIB: u64 = 1 << 20;
@@ -31,6 +37,9 @@ pub(super) fn found(file: &[u8]) -> bool {
     if low_stub(file) {
         return true;
     }
+    let whole = PhysRun { first: Pfn(0), count: file.len() as u64 / PAGE_SIZE, offset: 0 };
+    let (runs, _) = PhysRuns::new(vec![whole]);
+    let image = Image::new(file, &runs);
     let (mut header, mut name) = (false, false);
     for window in windows(file.len() as u64) {
         for pa in window.step_by(PAGE) {
@@ -46,7 +55,7 @@ pub(super) fn found(file: &[u8]) -> bool {
                 None => {}
             }
             let named = header && name || header_here && has_section(&page, b"POOLCODE");
-            if named || is_root(&page, pa) {
+            if named || is_root(image, pa) {
                 return true;
             }
         }
@@ -135,35 +144,8 @@ fn has_section(page: &Bytes<'_>, name: &[u8; 8]) -> bool {
     page.data().as_chunks::<8>().0.contains(name)
 }
 
-/// A page-table root that agrees with its own address.
-fn is_root(page: &Bytes<'_>, pa: u64) -> bool {
-    pa != 0 && (is_x64_root(page, pa) || is_pae_root(page, pa) || is_x86_root(page, pa))
-}
-
-/// x64: one entry of the kernel's half maps the page itself, and both halves have room (MemProcFS).
-fn is_x64_root(page: &Bytes<'_>, pa: u64) -> bool {
-    let entries = page.data().as_chunks::<8>().0;
-    let (user, kernel) = entries.split_at(entries.len() / 2);
-    let own = kernel.iter().filter(|e| u64::from_le_bytes(**e) & 0x0000_ffff_ffff_f083 == pa + 3).count();
-    let zeros = |half: &[[u8; 8]]| half.iter().filter(|entry| **entry == [0; 8]).count();
-    own == 1 && zeros(user) > 0x40 && zeros(kernel) > 0x40
-}
-
-/// PAE: the loader's table of four pointers to the four pages behind it, and nothing else (MemProcFS).
-fn is_pae_root(page: &Bytes<'_>, pa: u64) -> bool {
-    let entries = page.data().as_chunks::<8>().0;
-    let (pointers, rest) = entries.split_at(entries.len().min(4));
-    let next = (1..).map(|index| pa + index * PAGE_SIZE + 1);
-    pointers.iter().zip(next).all(|(entry, next)| u64::from_le_bytes(*entry) == next)
-        && rest.iter().all(|entry| *entry == [0; 8])
-}
-
-/// x86: the entry for 0xc0000000 maps the page itself, and the kernel's half is in use (MemProcFS).
-fn is_x86_root(page: &Bytes<'_>, pa: u64) -> bool {
-    if page.u32(0xc00).map_or(0, u64::from) & 0xffff_f003 != pa + 3 {
-        return false;
-    }
-    let entries = page.data().as_chunks::<4>().0;
-    let (_, kernel) = entries.split_at(entries.len() / 2);
-    kernel.iter().filter(|entry| u32::from_le_bytes(**entry) & 0x7f == 0x63).count() > 16
+/// A page-table root that agrees with its own address, of any architecture.
+fn is_root(image: Image<'_>, pa: u64) -> bool {
+    use PagingMode::{Arm64, X64, X64La57, X86, X86Pae};
+    [X64, X64La57, Arm64, X86Pae, X86].into_iter().any(|mode| looks_like_root(image, Pa(pa), mode))
 }

@@ -42,10 +42,12 @@ fn a_root_that_maps_itself_is_evidence() {
 fn roots_of_32_bit_windows_are_evidence() {
     let mut pae = vec![0u8; 2 * MIB];
     for index in 0..4 {
-        qword(&mut pae, 0x18_5000 + index * 8, 0x18_6001 + index as u64 * 0x1000);
+        let directory = 0x18_6000 + index as u64 * 0x1000;
+        qword(&mut pae, 0x18_5000 + index * 8, directory | 1);
+        qword(&mut pae, 0x18_9000 + index * 8, directory | 0x63); // the last maps all four
     }
     assert_eq!(recognised(&pae), Some("raw"));
-    put(&mut pae, 0x18_5800, &[1]);
+    qword(&mut pae, 0x18_9000, 0x18_a063);
     assert_eq!(recognised(&pae), None);
     let mut x86 = vec![0u8; 2 * MIB];
     for index in 0x200..0x220 {

@@ -34,6 +34,9 @@ pub struct TriageHeader {
 
 /// Fields that can be wrong in themselves, with their offsets in the header.
 pub const SIZE_OF_DUMP: (&str, u64) = ("SizeOfDump", 0x04);
+pub const PRCB_OFFSET: (&str, u64) = ("PrcbOffset", 0x1c);
+pub const PROCESS_OFFSET: (&str, u64) = ("ProcessOffset", 0x20);
+pub const THREAD_OFFSET: (&str, u64) = ("ThreadOffset", 0x24);
 pub const DRIVER_COUNT: (&str, u64) = ("DriverCount", 0x34);
 pub const DATA_BLOCKS_COUNT_64: (&str, u64) = ("DataBlocksCount", 0x7c);
 pub const DATA_BLOCKS_COUNT_32: (&str, u64) = ("DataBlocksCount", 0x64);

@@ -6,13 +6,14 @@
 
 use super::{super::header::Kind, Reader};
 use crate::{
-    addr::PAGE_SIZE,
     bytes::{Bytes, utf16_lossy},
     error::Result,
     records::{Problem, Records, UnloadedModule},
 };
 
 const STRUCTURE: &str = "DUMP_UNLOADED_DRIVERS";
+/// No driver is as large; the same limit as other tools use.
+const TOO_LARGE: u64 = 256 << 20;
 /// Bytes of `DriverName`, which stands in the entry itself: 12 characters.
 const NAME: u64 = 24;
 
@@ -50,15 +51,20 @@ impl Reader<'_> {
     }
 
     fn take(&self, modules: Vec<UnloadedModule>, at: u64, records: &mut Records) {
-        let (good, bad): (Vec<_>, Vec<_>) = modules.into_iter().partition(is_plausible);
+        let (good, bad): (Vec<_>, Vec<_>) = modules.into_iter().partition(|module| self.is_plausible(module));
         if !bad.is_empty() {
             let found = format!("{} entries that have not", bad.len());
-            let expected = "a start at a page and an end behind it";
+            let expected = "a start at a page of the kernel's half and an end behind it";
             records.fault(Problem::new("invalid", STRUCTURE, "StartAddress", at, expected, found));
         }
         if self.kind == Kind::Bits64 || bad.is_empty() {
             records.unloaded_modules.extend(good);
         }
+    }
+
+    fn is_plausible(&self, module: &UnloadedModule) -> bool {
+        let size = module.end.checked_sub(module.start);
+        self.is_kernel_page(module.start) && size.is_some_and(|size| (1..TOO_LARGE).contains(&size))
     }
 }
 
@@ -80,8 +86,4 @@ fn entry(file: &[u8], at: u64, layout: &Layout) -> Result<UnloadedModule> {
         source: "triage unloaded drivers",
         ..UnloadedModule::default()
     })
-}
-
-fn is_plausible(module: &UnloadedModule) -> bool {
-    module.start != 0 && module.start.is_multiple_of(PAGE_SIZE) && module.end > module.start
 }

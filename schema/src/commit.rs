@@ -1,0 +1,61 @@
+//! The note in a committed staging folder: which dump it is of and which tables are in it.
+//!
+//! A lake may come from somebody else, and a note may be cut off by a power loss. So it counts only
+//! when it is whole (its last line is [`END`]) and names nothing but an id and tables as we name them:
+//! the names become paths of folders that are moved and removed.
+
+use crate::lake::check_id;
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+};
+
+const FILE: &str = "manifest";
+/// The last line of a whole note.
+const END: &str = "end";
+
+/// What a staging folder holds.
+pub struct Commit {
+    pub dump_id: String,
+    pub tables: Vec<String>,
+}
+
+impl Commit {
+    /// Writes the note and waits until it is on the disk.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        let mut file = File::create(folder.join(FILE))?;
+        for line in [&self.dump_id].into_iter().chain(&self.tables) {
+            writeln!(file, "{line}")?;
+        }
+        writeln!(file, "{END}")?;
+        file.sync_all()
+    }
+
+    /// The note of `folder`; `None` when there is none, or none that can be believed: nothing of such a
+    /// folder has been published, or everything has.
+    pub fn read(folder: &Path) -> io::Result<Option<Commit>> {
+        match fs::read(folder.join(FILE)) {
+            Ok(bytes) => Ok(String::from_utf8(bytes).ok().and_then(|text| Commit::parse(&text))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the note away: the folder has nothing left to publish.
+    pub fn remove(folder: &Path) -> io::Result<()> {
+        fs::remove_file(folder.join(FILE))
+    }
+
+    fn parse(text: &str) -> Option<Commit> {
+        let lines: Vec<&str> = text.strip_suffix('\n')?.split('\n').collect();
+        let [dump_id, tables @ .., END] = lines.as_slice() else { return None };
+        let good = check_id(dump_id).is_ok() && tables.iter().all(|name| is_table_name(name));
+        let tables = tables.iter().map(|name| name.to_string()).collect();
+        good.then(|| Commit { dump_id: dump_id.to_string(), tables })
+    }
+}
+
+fn is_table_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}

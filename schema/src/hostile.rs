@@ -1,0 +1,91 @@
+//! A lake may come from somebody else: what its staging folder says is data, not an instruction.
+
+use crate::{Identity, Lake};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const ID: &str = "d0123456789abcdef";
+
+/// An empty folder of this test's own, removed with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        let folder = std::env::temp_dir().join(format!("dumplake-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Scratch(folder)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A lake beside a folder `mine`, with one committed staging folder that holds `manifest`.
+fn planted(root: &Path, manifest: &str) -> PathBuf {
+    let (lake, mine) = (root.join("lake"), root.join("mine"));
+    let ready = lake.join(".staging/x.ready");
+    for folder in [mine.join("modules"), lake.join("dumps/dump_id=x"), ready.join("dumps")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(mine.join("letter"), "dear").unwrap();
+    fs::write(ready.join("manifest"), manifest).unwrap();
+    lake
+}
+
+#[test]
+fn a_manifest_cannot_name_what_is_outside_of_the_lake() {
+    let scratch = Scratch::new("outside");
+    let mine = scratch.0.join("mine");
+    let manifests = [
+        "x/../../../mine\ndumps\n".to_string(),
+        format!("{ID}\ndumps\n../../mine\n"),
+        format!("{ID}\n{}\ndumps\n", mine.display()),
+        format!("{ID}\n\ndumps\n"),
+        "\n".to_string(),
+        String::new(),
+    ];
+    for manifest in manifests {
+        let lake = planted(&scratch.0, &manifest);
+        Lake::open(&lake).unwrap();
+        assert_eq!(fs::read_to_string(mine.join("letter")).unwrap(), "dear", "{manifest:?}");
+        assert!(mine.join("modules").is_dir(), "{manifest:?}");
+        assert!(lake.join("dumps/dump_id=x").is_dir(), "{manifest:?}");
+        assert!(!lake.join(".staging/x.ready").exists(), "{manifest:?}");
+        assert!(!lake.join("dumps").join(format!("dump_id={ID}")).exists(), "{manifest:?}");
+    }
+}
+
+#[test]
+fn a_manifest_that_was_cut_off_publishes_nothing() {
+    let scratch = Scratch::new("cut");
+    let lake = Lake::create_or_open(&scratch.0.join("lake")).unwrap();
+    let identity = Identity { content_hash: "c".into(), tool_version: "1".into(), options: String::new() };
+    lake.begin(ID, &identity).unwrap().commit().unwrap();
+    let ready = lake.root().join(".staging/y.ready");
+    fs::create_dir_all(ready.join("dumps")).unwrap();
+    fs::create_dir_all(ready.join("modules")).unwrap();
+    fs::write(ready.join("manifest"), format!("{ID}\ndumps\n")).unwrap(); // `modules` and the end are missing
+    Lake::open(lake.root()).unwrap();
+    assert!(!ready.exists());
+    assert_eq!(lake.dump_ids(), Vec::<String>::new());
+}
+
+/// A lake on a medium that cannot be written, or another user's, must open.
+#[test]
+fn opening_a_lake_in_which_nothing_is_pending_writes_nothing() {
+    let scratch = Scratch::new("read-only");
+    let root = scratch.0.join("lake");
+    Lake::create_or_open(&root).unwrap();
+    let staging = root.join(".staging");
+    fs::remove_file(staging.join("publication")).unwrap();
+    fs::create_dir(staging.join("another.tmp")).unwrap(); // somebody else's conversion
+    Lake::open(&root).unwrap();
+    let left: Vec<_> = fs::read_dir(&staging).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["another.tmp"]);
+}
