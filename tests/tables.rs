@@ -27,7 +27,10 @@ pub struct Made {
     id: String,
 }
 
-/// All dumps, and two lakes made of them: by four threads and by one.
+/// The architecture whose dumps are converted a second time, by one thread.
+const ONE_THREAD: &str = "X64";
+
+/// All dumps, the lake that four threads made of them, and another one.
 pub struct World {
     pub made: Vec<Made>,
     /// The rows of the first lake by table and dump.
@@ -135,22 +138,21 @@ impl World {
             for format in formats(arch) {
                 let name = format!("{arch:?} {format:?}");
                 let planned = planned(arch, format);
-                let place = folder.join(if is_raw(format) { "raw" } else { "dumps" }).join(&name);
+                let kind = if is_raw(format) { "raw" } else { "dumps" };
+                let place = folder.join(kind).join(format!("{arch:?}")).join(&name);
                 std::fs::create_dir_all(&place).unwrap();
                 let path = planned.write_to(&place).unwrap();
                 made.push(Made { name, planned, path, id: String::new() });
             }
         }
-        let [four, one] = ["4", "1"].map(|jobs| {
-            let lake = folder.join(format!("lake of {jobs}"));
-            let mut ids = convert(&folder.join("dumps"), &lake, &["--jobs", jobs]);
-            ids.extend(convert(&folder.join("raw"), &lake, &["--jobs", jobs, "--format", "raw"]));
-            (lake, ids)
-        });
+        let lakes = ["four", "one"].map(|jobs| folder.join(jobs));
+        let mut ids = convert(&folder.join("dumps"), &lakes[0], &["--jobs", "4"]);
+        ids.extend(convert(&folder.join("raw"), &lakes[0], &["--jobs", "4", "--format", "raw"]));
+        convert(&folder.join("dumps").join(ONE_THREAD), &lakes[1], &["--jobs", "1"]);
         for made in &mut made {
-            made.id = four.1[&made.path].clone();
+            made.id = ids[&made.path].clone();
         }
-        World { made, rows: all_rows(&Ask::open(&four.0)), lakes: [four.0, one.0] }
+        World { made, rows: all_rows(&Ask::open(&lakes[0])), lakes }
     }
 }
 
@@ -242,18 +244,26 @@ fn convert(dumps: &Path, lake: &Path, options: &[&str]) -> BTreeMap<PathBuf, Str
     ids
 }
 
+fn is_compared(made: &Made) -> bool {
+    let plan = made.plan();
+    format!("{:?}", plan.facts.arch) == ONE_THREAD && !is_raw(plan.format)
+}
+
 #[test]
 fn one_thread_and_four_write_the_same_rows() {
     let [four, one] = world().lakes.each_ref().map(|lake| Ask::open(lake));
     for table in schema::all() {
         let excluded = if table.name == "dumps" { " EXCLUDE (converted_at)" } else { "" };
         let sql = format!("SELECT *{excluded} FROM {}", table.name);
+        let compared = |id: &str| world().made.iter().any(|made| made.id == id && is_compared(made));
         // The order within a dump counts; that of the dumps is the engine's.
         let rows = |ask: &Ask| -> Vec<String> {
             let mut by_dump: BTreeMap<String, Vec<String>> = BTreeMap::new();
             for row in ask.rows(&sql) {
                 let id = row["dump_id"].as_str().unwrap().to_string();
-                by_dump.entry(id).or_default().push(Value::Object(row).to_string());
+                if compared(&id) {
+                    by_dump.entry(id).or_default().push(Value::Object(row).to_string());
+                }
             }
             by_dump.into_values().flatten().collect()
         };

@@ -132,6 +132,7 @@ fn drivers_of_triage_dumps() {
     let mut checked = 0;
     for (made, family) in triage() {
         let facts = &made.plan().facts;
+        let established = facts.arch.is_64(); // nobody published where a 32-bit entry has these two
         let expected: Vec<_> = facts
             .modules
             .iter()
@@ -144,8 +145,8 @@ fn drivers_of_triage_dumps() {
                     ("path", json!(if family == Family::A { &module.path } else { &module.name })),
                     ("base", json!(module.base)),
                     ("size", json!(module.size)),
-                    ("timestamp", json!(module.timestamp)),
-                    ("checksum", json!(module.checksum)),
+                    ("timestamp", json!(established.then_some(module.timestamp))),
+                    ("checksum", json!(established.then_some(module.checksum))),
                     ("load_order", json!(order)),
                     ("source", json!("triage driver list")),
                 ]
