@@ -10,7 +10,7 @@ use crate::{
     ask::{Ask, Row, dumplake},
     support::scratch,
 };
-use fixtures::{Arch, Build, Dump as Planned, Family, Format, Handle, Machine, Plan, ProcessId, Run, Space};
+use fixtures::{Arch, Build, Dump as Planned, Format, Handle, Machine, Plan, ProcessId, Run, Space};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,

@@ -51,7 +51,7 @@ fn physical_runs() {
         }
         let rows = rows(made, "physical");
         let planned = plan.runs.iter().map(|run| (run.first * PAGE, run.count * PAGE));
-        let end = planned.clone().last().map_or(0, |(start, length)| start + length);
+        let end = planned.clone().next_back().map_or(0, |(start, length)| start + length);
         let expected = match plan.format {
             // The file is the memory from address 0 on, gaps included.
             Format::Raw | Format::Vmem | Format::VmssWithMemory => vec![(0, end)],

@@ -35,11 +35,11 @@ const FIELDS: [(&str, &[&str]); 22] = [
 
 /// Which of the fields a format writes at all.
 fn writes(format: Format, field: &str) -> bool {
-    match (format, field) {
-        (Format::Triage(Family::A), "SecondaryDataState" | "Attributes" | "BootId" | "VersionUser") => false,
-        (Format::Triage(Family::B), "WriterStatus") => false,
-        _ => true,
-    }
+    let left_out: &[&str] = match format {
+        Format::Triage(Family::A) => &["SecondaryDataState", "Attributes", "BootId", "VersionUser"],
+        _ => &["WriterStatus"],
+    };
+    !left_out.contains(&field)
 }
 
 fn machine(arch: Arch, left: Option<&str>) -> Machine {

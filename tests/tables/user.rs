@@ -109,6 +109,7 @@ fn modules() {
             vec![
                 ("process_id", pid.clone()),
                 ("name", json!(module.name)),
+                ("path", json!(module.path)),
                 ("timestamp", json!(module.timestamp)),
                 ("checksum", json!(module.checksum)),
             ]
@@ -116,7 +117,6 @@ fn modules() {
         let loaded = |(order, module): (usize, &Module)| -> Cells {
             let version = module.version.map(|part| part.to_string()).join(".");
             let more = [
-                ("path", json!(module.path)),
                 ("base", json!(module.base)),
                 ("size", json!(module.size)),
                 ("version", json!(version)),
