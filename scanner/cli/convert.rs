@@ -51,7 +51,7 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
     let jobs = args.jobs.map_or(0, usize::from); // 0: one per processor
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let outcomes = pool.install(|| run.all(inputs));
-    let rebuilt = queries::rebuild(&args.output);
+    let rebuilt = refresh_views(&args.output);
     report::print(&outcomes, args.json)?; // whatever became of the views, this is in the lake
     if ignored > 0 && !args.json {
         eprintln!("{ignored} other files in the folders are no dumps and were passed over");
@@ -67,6 +67,11 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
         return Ok(report::exit_code(&outcomes).max(1));
     }
     Ok(report::exit_code(&outcomes))
+}
+
+/// Writes `lake.duckdb` anew where it has to be: a run that finds everything converted changes no file.
+fn refresh_views(lake: &Path) -> queries::Result<()> {
+    if queries::is_current(lake)? { Ok(()) } else { queries::rebuild(lake) }
 }
 
 /// The tables that `--tables` names, all when it is absent. `dumps` and `faults` are always there:

@@ -108,7 +108,11 @@ pub fn recover(root: &Path) -> Result<()> {
 /// One process publishes at a time; it takes a few renames.
 fn lock_publication(root: &Path) -> Result<File> {
     let path = staging(root).join("publication");
-    let open = || File::create(&path).and_then(|file| file.lock().map(|()| file));
+    // Not truncated: a lock that is only taken leaves no trace in the folder.
+    let open = || {
+        let file = File::options().create(true).append(true).open(&path)?;
+        file.lock().map(|()| file)
+    };
     open().map_err(|error| Error::new("lock", &path, error))
 }
 
