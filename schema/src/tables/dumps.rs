@@ -45,7 +45,7 @@ table! {
         bugcheck_param3: Option<u64>,
         /// Fourth bug-check parameter (`DUMP_HEADER.BugCheckParameter4`).
         bugcheck_param4: Option<u64>,
-        /// True when the bug-check code only marks a live dump: nothing crashed.
+        /// True when the bug-check code only marks a live dump: nothing crashed. NULL without a code.
         is_live: Option<bool>,
         /// Physical address of the page-table root as the header states it (`DUMP_HEADER.DirectoryTableBase`).
         dtb: Option<u64>,
@@ -101,7 +101,7 @@ table! {
         triage_complete: Option<bool>,
         /// Number of data blocks of a triage dump (`TRIAGE_DUMP.DataBlocksCount`).
         data_blocks: Option<u32>,
-        /// Driver that the system blames (`TRIAGE_DUMP.BrokenDriverOffset`).
+        /// Driver that the system blames (`TRIAGE_DUMP.BrokenDriverOffset`, read as a string of the pool: no real dump with it was at hand).
         broken_driver: Option<String>,
         /// Pool tag that special pool is limited to, as a number (triage Mm block, `MmSpecialPoolTag`).
         mm_special_pool_tag: Option<u32>,
