@@ -60,7 +60,7 @@ fn the_same_header() {
         assert_eq!(records.header.kd_debugger_data_block, Some(header.kd_debugger_data_block), "{name}");
         let context = &records.contexts[0];
         assert_eq!((context.ip(), context.sp()), (theirs.context_record().rip, theirs.context_record().rsp));
-        assert_eq!(records.exceptions[0].code, theirs.exception_record().exception_code as u32, "{name}");
+        assert_eq!(records.exceptions[0].code, theirs.exception_record().exception_code, "{name}");
     });
 }
 
