@@ -45,8 +45,10 @@ table! {
     pub unloaded_modules: UnloadedModules of UnloadedModuleRow {
         /// Process id for a user-mode module; NULL for the kernel.
         process_id: Option<u32>,
-        /// File name; kernel entries keep the first 12 characters only.
+        /// File name without its folder; kernel entries keep the first 12 characters only.
         name: Option<String>,
+        /// Path, or the bare name where the dump states no more.
+        path: Option<String>,
         /// First address (`DUMP_UNLOADED_DRIVERS.StartAddress`, `MINIDUMP_UNLOADED_MODULE.BaseOfImage`).
         start: u64,
         /// First address behind the module (`DUMP_UNLOADED_DRIVERS.EndAddress`, `MINIDUMP_UNLOADED_MODULE.BaseOfImage` plus `SizeOfImage`).
