@@ -3,10 +3,15 @@
 use fixtures::{Arch, Build, Handle, LargeSize, Machine, Soft, Space};
 use std::path::{Path, PathBuf};
 
-/// An empty folder below the target folder, named after the test.
+/// An empty folder below the target folder, named after the test that asks and what it asks for. Two tests
+/// never share one: to truncate a file that another test has mapped would kill both.
 pub fn scratch(name: &str) -> PathBuf {
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(safe);
+    let thread = std::thread::current();
+    let plain = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+    };
+    let test = plain(thread.name().unwrap_or("helper"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test).join(plain(name));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
