@@ -2,6 +2,7 @@
 //! dump.
 
 use crate::{
+    disk,
     error::{Error, Result},
     publish,
     staged::Staged,
@@ -15,7 +16,7 @@ use std::{
 /// A folder of tables.
 #[derive(Debug)]
 pub struct Lake {
-    root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 /// What decides whether a dump has to be converted again. Stored in every file's metadata.
@@ -49,7 +50,7 @@ impl Lake {
                 return Err(Error::new("use", root, "it is a folder with other things in it, not a lake"));
             }
         }
-        fs::create_dir_all(publish::staging(root)).map_err(|error| Error::new("create", root, error))?;
+        disk::create_folders(&publish::staging(root)).map_err(|error| Error::new("create", root, error))?;
         publish::recover(root)?;
         Ok(Lake { root: root.to_path_buf() })
     }
@@ -103,8 +104,12 @@ impl Lake {
     }
 }
 
+/// A folder called `dumps` alone makes no lake: people keep their dump files in such folders.
 fn is_lake(root: &Path) -> bool {
-    publish::staging(root).is_dir() || root.join("lake.duckdb").is_file() || root.join("dumps").is_dir()
+    let mut partitions = fs::read_dir(root.join("dumps")).into_iter().flatten().flatten();
+    publish::staging(root).is_dir()
+        || root.join("lake.duckdb").is_file()
+        || partitions.any(|entry| entry.file_name().to_string_lossy().starts_with("dump_id="))
 }
 
 /// An id becomes a folder name: nothing but the one form that we make is let through.
