@@ -1,1 +1,5 @@
-//! Tests of the lake and of the tables.
+//! Tests of the declarations, of what is written, and of lakes that several write.
+
+mod cells;
+mod lake;
+mod manual;
