@@ -26,6 +26,22 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Appends `c` as JSON escapes it inside of a string: `\uXXXX`, twice for what needs two.
+pub fn json_escape(c: char, json: &mut String) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        json.push_str(&format!("\\u{unit:04x}"));
+    }
+}
+
+/// Escapes, in JSON on one line, what a terminal obeys: it can only stand in strings, and means the same there.
+pub fn json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unsafe(c) { json_escape(c, &mut safe) } else { safe.push(c) }
+    }
+    safe
+}
+
 /// Control characters (C0 with ESC, DEL, C1), line and paragraph separators, and what changes the direction of text
 /// or has no width: marks, embeddings, overrides, isolates, joiners, byte order mark, tags.
 pub fn is_unsafe(c: char) -> bool {

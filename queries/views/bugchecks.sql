@@ -1,18 +1,18 @@
 -- Question: Which bugchecks, how often, on which builds, with which third-party drivers loaded?
 -- Tables: dumps, modules
 -- How to read it: one row a bugcheck code, most frequent first. third_party_drivers are the names that
---   microsoft_drivers lacks, each with the number of these dumps that had it loaded; NULL where no dump of the row
---   lists a module. Dumps without a crash (code 0) do not
---   count; is_live marks the codes that a dump of a running system gets: nothing crashed.
+--   microsoft_drivers lacks, each with the number of these dumps that had it loaded; empty where only Microsoft's were
+--   loaded, NULL where no dump of the row lists a module. Dumps without a crash (code 0) do not count; is_live
+--   marks the codes that a dump of a running system gets: nothing crashed.
 CREATE VIEW bugchecks AS
 WITH loaded AS (
-    SELECT d.bugcheck_code, m.file_name, count(DISTINCT d.dump_id) AS dumps
+    SELECT d.bugcheck_code, m.file_name, m.third_party, count(DISTINCT d.dump_id) AS dumps
     FROM dumps AS d JOIN kernel_modules AS m USING (dump_id)
-    WHERE m.third_party
     GROUP BY ALL
 ), drivers AS (
     SELECT bugcheck_code,
-           list(file_name || ' (' || dumps || ')' ORDER BY dumps DESC, file_name) AS third_party_drivers
+           coalesce(list(file_name || ' (' || dumps || ')' ORDER BY dumps DESC, file_name) FILTER (third_party), [])
+               AS third_party_drivers
     FROM loaded
     GROUP BY ALL
 )

@@ -51,15 +51,27 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
     let jobs = args.jobs.map_or(0, usize::from); // 0: one per processor
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let outcomes = pool.install(|| run.all(inputs));
-    queries::rebuild(&args.output)?;
-    report::print(&outcomes, args.json)?;
+    let rebuilt = refresh_views(&args.output);
+    report::print(&outcomes, args.json)?; // whatever became of the views, this is in the lake
     if ignored > 0 && !args.json {
         eprintln!("{ignored} other files in the folders are no dumps and were passed over");
     }
     if outcomes.is_empty() {
         eprintln!("no dumps found: name a dump, a folder that holds some, or a pattern");
     }
+    if let Err(error) = rebuilt {
+        let error = queries::safe::terminal(&error.to_string()).into_owned();
+        eprintln!(
+            "the tables are complete, the views are not: {error}; `dumplake lake repair` writes them anew"
+        );
+        return Ok(report::exit_code(&outcomes).max(1));
+    }
     Ok(report::exit_code(&outcomes))
+}
+
+/// Writes `lake.duckdb` anew where it has to be: a run that finds everything converted changes no file.
+fn refresh_views(lake: &Path) -> queries::Result<()> {
+    if queries::is_current(lake)? { Ok(()) } else { queries::rebuild(lake) }
 }
 
 /// The tables that `--tables` names, all when it is absent. `dumps` and `faults` are always there:
@@ -90,10 +102,11 @@ impl Run {
         let paths: Vec<PathBuf> = inputs.dumps.into_iter().collect();
         let identified = identify_all(&paths);
         let first = first_of_each_content(&identified);
+        let copies = copies(&identified, &first);
         let total =
             first.values().filter_map(|&index| identified[index].as_ref().ok()).map(|f| f.bytes).sum();
         let bar = progress::bytes(total, "converting");
-        let converted: Vec<Outcome> = identified
+        let mut converted: Vec<Outcome> = identified
             .into_par_iter()
             .enumerate()
             .map(|(index, file)| match file {
@@ -105,6 +118,7 @@ impl Run {
             })
             .collect();
         bar.finish_and_clear();
+        fail_copies_of_failures(&mut converted, &copies);
         outcomes.extend(converted);
         outcomes
     }
@@ -189,6 +203,25 @@ fn first_of_each_content(files: &[Result<Identified, Box<Outcome>>]) -> HashMap<
     first
 }
 
+/// Inputs with the content of an earlier one, each with that one.
+fn copies(files: &[Result<Identified, Box<Outcome>>], first: &HashMap<String, usize>) -> Vec<(usize, usize)> {
+    let hashes =
+        files.iter().enumerate().filter_map(|(index, file)| Some((index, &file.as_ref().ok()?.content_hash)));
+    let pairs = hashes.filter_map(|(index, hash)| Some((index, *first.get(hash)?)));
+    pairs.filter(|(index, at)| index != at).collect()
+}
+
+/// A copy counts as skipped because the first of its kind is in the lake, which it is not when it failed.
+fn fail_copies_of_failures(outcomes: &mut [Outcome], copies: &[(usize, usize)]) {
+    for &(index, at) in copies {
+        let failed = matches!(outcomes[at].status, Status::Failed(_));
+        if let (true, Status::Skipped(why)) = (failed, &outcomes[index].status) {
+            outcomes[index].status = Status::Failed(format!("{why}, which failed"));
+            outcomes[index].dump_id = None;
+        }
+    }
+}
+
 fn same_as(file: Identified, first: &Path) -> Outcome {
     let why = format!("same content as {}", first.display());
     Outcome {
@@ -199,5 +232,29 @@ fn same_as(file: Identified, first: &Path) -> Outcome {
         seconds: 0.0,
         rows: BTreeMap::new(),
         summary: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_what_cannot_be_read_is_not_in_the_lake_either() {
+        let root = std::env::temp_dir().join(format!("dumplake-copies-{}", std::process::id()));
+        let dumps = root.join("dumps");
+        std::fs::create_dir_all(&dumps).unwrap();
+        for name in ["a.dmp", "b.dmp"] {
+            std::fs::write(dumps.join(name), "no dump").unwrap();
+        }
+        let run = Run::everything(Lake::create_or_open(&root.join("lake")).unwrap());
+        let outcomes = run.all(inputs::collect(&[dumps], false, &root.join("lake")));
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(outcomes.len(), 2);
+        for outcome in &outcomes {
+            assert!(matches!(outcome.status, Status::Failed(_)), "{}", outcome.path.display());
+            assert_eq!(outcome.dump_id, None);
+        }
+        assert_eq!(report::exit_code(&outcomes), 2);
     }
 }

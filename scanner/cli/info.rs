@@ -1,6 +1,6 @@
 //! `dumplake info`: what one file is, from its headers alone.
 
-use crate::{Result, args};
+use crate::{Result, args, report};
 use memory::{Dump, Memory};
 use queries::safe::terminal as terminal_safe;
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ pub fn command(args: &args::Info) -> Result<u8> {
     let facts = facts(&dump);
     if args.json {
         let object: Map<String, Value> = facts.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
-        println!("{}", Value::Object(object));
+        println!("{}", report::json_text(&Value::Object(object)));
         return Ok(0);
     }
     for (name, value) in facts {

@@ -85,13 +85,18 @@ impl Outcome {
     }
 }
 
+/// JSON that is safe on a terminal and means the same.
+pub fn json_text(value: &Value) -> String {
+    queries::safe::json(&value.to_string())
+}
+
 /// Prints all outcomes: results on standard output, failures on standard error unless `json`.
 pub fn print(outcomes: &[Outcome], json: bool) -> std::io::Result<()> {
     use std::io::Write;
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     for outcome in outcomes {
         match (json, &outcome.status) {
-            (true, _) => writeln!(out, "{}", outcome.json())?,
+            (true, _) => writeln!(out, "{}", json_text(&outcome.json()))?,
             (false, Status::Failed(_)) => writeln!(err, "{}", outcome.line())?,
             (false, _) => writeln!(out, "{}", outcome.line())?,
         }
@@ -106,5 +111,22 @@ pub fn exit_code(outcomes: &[Outcome]) -> u8 {
         0 if !outcomes.is_empty() => 0,
         n if n == outcomes.len() => 2,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// JSON on a terminal is obeyed like any other text; `serde_json` escapes the first 32 codes only.
+    #[test]
+    fn json_holds_nothing_that_a_terminal_obeys() {
+        let outcome = Outcome::failed("a\u{9b}31m\u{202e}\u{e0001}ü.dmp".into(), 0, "why\u{7f}");
+        let text = json_text(&outcome.json());
+        assert!(
+            text.contains("a\\u009b31m\\u202e\\udb40\\udc01ü.dmp") && text.contains("why\\u007f"),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), outcome.json());
     }
 }

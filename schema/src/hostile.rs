@@ -69,3 +69,17 @@ fn opening_a_lake_in_which_nothing_is_pending_writes_nothing() {
     let left: Vec<_> = fs::read_dir(&staging).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["another.tmp"]);
 }
+
+/// `dumps` is what people call a folder of dumps, too.
+#[test]
+fn a_folder_with_a_folder_of_dumps_is_no_lake() {
+    let scratch = Scratch::new("no-lake");
+    fs::create_dir_all(scratch.0.join("dumps/monday")).unwrap();
+    fs::write(scratch.0.join("dumps/MEMORY.DMP"), "PAGE").unwrap();
+    let refused = Lake::create_or_open(&scratch.0).unwrap_err().to_string();
+    assert!(refused.contains("other things"), "{refused}");
+    assert!(Lake::open(&scratch.0).is_err());
+    assert!(!scratch.0.join(".staging").exists());
+    fs::create_dir_all(scratch.0.join("dumps").join(format!("dump_id={ID}"))).unwrap();
+    assert_eq!(Lake::open(&scratch.0).unwrap().dump_ids(), [ID]);
+}

@@ -95,21 +95,21 @@ impl Lake {
 
     /// Ids of the dumps in the lake, sorted.
     pub fn dump_ids(&self) -> Vec<String> {
-        let folder = fs::read_dir(self.root.join("dumps")).into_iter().flatten().flatten();
-        let names = folder.filter_map(|entry| entry.file_name().into_string().ok());
-        let ids = names.filter_map(|name| name.strip_prefix("dump_id=").map(str::to_string));
-        let mut ids: Vec<String> = ids.filter(|id| check_id(id).is_ok()).collect();
-        ids.sort();
-        ids
+        dump_ids(&self.root)
     }
 }
 
-/// A folder called `dumps` alone makes no lake: people keep their dump files in such folders.
+fn dump_ids(root: &Path) -> Vec<String> {
+    let folder = fs::read_dir(root.join("dumps")).into_iter().flatten().flatten();
+    let names = folder.filter_map(|entry| entry.file_name().into_string().ok());
+    let ids = names.filter_map(|name| name.strip_prefix("dump_id=").map(str::to_string));
+    let mut ids: Vec<String> = ids.filter(|id| check_id(id).is_ok()).collect();
+    ids.sort();
+    ids
+}
+
 fn is_lake(root: &Path) -> bool {
-    let mut partitions = fs::read_dir(root.join("dumps")).into_iter().flatten().flatten();
-    publish::staging(root).is_dir()
-        || root.join("lake.duckdb").is_file()
-        || partitions.any(|entry| entry.file_name().to_string_lossy().starts_with("dump_id="))
+    publish::staging(root).is_dir() || root.join("lake.duckdb").is_file() || !dump_ids(root).is_empty()
 }
 
 /// An id becomes a folder name: nothing but the one form that we make is let through.

@@ -125,11 +125,7 @@ fn string(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if safe::is_unsafe(c) => {
-                c.encode_utf16(&mut [0; 2])
-                    .iter()
-                    .for_each(|unit| quoted.push_str(&format!("\\u{unit:04x}")));
-            }
+            c if safe::is_unsafe(c) => safe::json_escape(c, &mut quoted),
             c => quoted.push(c),
         }
     }

@@ -102,6 +102,22 @@ fn the_newcomers_question_is_one_statement() {
     assert_eq!(csv(&session, sql), "0x1000007E,2,\"[19041, 22000]\",\"[acme.sys (2), other.sys (1)]\"");
 }
 
+/// A complete dump states no modules: nothing is known. A small dump with Microsoft's own: there was none.
+#[test]
+fn no_modules_and_no_drivers_of_others_are_told_apart() {
+    let lake = crashes();
+    lake.put("dumps", "d0000000000000004", &[&[("bugcheck_code", "10")]]);
+    lake.put("dumps", "d0000000000000005", &[&[("bugcheck_code", "80")]]);
+    let kernel = [("path", "'ntoskrnl.exe'"), ("base", "4096"), ("size", "4096")];
+    lake.put("modules", "d0000000000000005", &[&kernel]);
+    let session = lake.session();
+    let sql = "SELECT bugcheck, third_party_drivers FROM bugchecks WHERE dumps = 1 ORDER BY bugcheck";
+    assert_eq!(csv(&session, sql), "0x50,[]\n0xA,");
+    let sql = "SELECT bugcheck, kernel_modules, third_party_drivers, unloaded_modules FROM crash_overview
+               WHERE bugcheck IN ('0xA', '0x50') ORDER BY bugcheck";
+    assert_eq!(csv(&session, sql), "0x50,1,[],\n0xA,,,");
+}
+
 #[test]
 fn third_party_drivers_counts_dumps() {
     let lake = crashes();
@@ -120,7 +136,7 @@ fn the_overview_has_a_row_for_each_dump() {
         csv(&session, sql),
         "d00000000000000ff,0x1000007E,0xffffffffc0000005,2,\"[acme.sys, other.sys]\",0\n\
          d0000000000000001,0x1000007E,0xffffffffc0000005,4,[acme.sys],0\n\
-         d0000000000000003,0x0,0xffffffffc0000005,0,,0"
+         d0000000000000003,0x0,0xffffffffc0000005,,,0"
     );
 }
 

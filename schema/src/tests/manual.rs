@@ -38,7 +38,7 @@ fn names_are_plain_and_taken_once() {
         for column in spec.columns {
             assert!(plain(column.name), "{}.{}", spec.name, column.name);
             assert!(columns.insert(column.name), "{}.{} twice", spec.name, column.name);
-            assert!(column.description().ends_with('.'), "{}.{}: a sentence", spec.name, column.name);
+            assert!(column.description().ends_with(['.', '…']), "{}.{}: a sentence", spec.name, column.name);
         }
         assert!(spec.description().ends_with('.'), "{}: a sentence", spec.name);
     }

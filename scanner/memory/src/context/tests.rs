@@ -41,7 +41,7 @@ fn x64_registers_come_from_their_offsets() {
     assert_eq!([r.rax, r.rcx, r.rdx, r.rbx, r.rsi, r.rdi], [0x78, 0x80, 0x88, 0x90, 0xa8, 0xb0].map(q));
     assert_eq!([r.r8, r.r9, r.r14, r.r15], [0xb8, 0xc0, 0xe8, 0xf0].map(q));
     assert_eq!([r.dr0, r.dr3, r.dr6, r.dr7], [0x48, 0x60, 0x68, 0x70].map(q));
-    assert_eq!(r.home, [0x00, 0x08, 0x10, 0x18, 0x20, 0x28].map(q));
+    assert_eq!(r.home, Some([0x00, 0x08, 0x10, 0x18, 0x20, 0x28].map(q)));
     assert_eq!(u32::from(r.cs) | u32::from(r.ds) << 16, d(0x38));
     assert_eq!(u32::from(r.es) | u32::from(r.fs) << 16, d(0x3c));
     assert_eq!(u32::from(r.gs) | u32::from(r.ss) << 16, d(0x40));
@@ -56,7 +56,7 @@ fn x64_registers_come_from_their_offsets() {
         r.xmm.map(|x| u128::from_le_bytes(x) as u32),
         std::array::from_fn(|n| d(0x1a0 + 16 * n as u32))
     );
-    assert_eq!([r.vector_control, r.debug_control], [0x4a0, 0x4a8].map(q));
+    assert_eq!([r.vector_control.unwrap(), r.debug_control], [0x4a0, 0x4a8].map(q));
     assert_eq!([r.last_branch_to_rip, r.last_branch_from_rip], [0x4b0, 0x4b8].map(q));
     assert_eq!([r.last_exception_to_rip, r.last_exception_from_rip], [0x4c0, 0x4c8].map(q));
 }
@@ -128,6 +128,9 @@ fn a_short_context_keeps_whole_parts() {
     assert_eq!(parts, Parts { extended: false, ..ALL });
     let parts = parse(Architecture::X64, &pattern(0x2ff, 0x30, 0x0010_001f)).unwrap().parts();
     assert_eq!(parts, Parts { control: true, integer: true, segments: true, ..Parts::default() });
+    let cut = parse(Architecture::X64, &pattern(0x300, 0x30, 0x0010_001f)).unwrap();
+    let Registers::X64(cut) = cut.registers else { panic!("not x64") };
+    assert_eq!((cut.parts.floating_point, cut.vector_control), (true, None));
     let parts = parse(Architecture::Arm64, &pattern(0x10f, 0, 0x0040_000f)).unwrap().parts();
     assert_eq!(parts, Parts { integer: true, ..Parts::default() });
     let error = parse(Architecture::X64, &pattern(0x43, 0x30, 0x0010_001f)).unwrap_err();

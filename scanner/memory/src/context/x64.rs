@@ -24,8 +24,8 @@ const LAYOUT: Layout = Layout {
 pub struct X64 {
     pub parts: Parts,
     pub context_flags: u32,
-    /// `P1Home`..`P6Home`: no flag covers them; zero where the bytes end before them.
-    pub home: [u64; 6],
+    /// `P1Home`..`P6Home`: no flag covers them; `None` where the registers come from no `CONTEXT`.
+    pub home: Option<[u64; 6]>,
     /// `MxCsr`; belongs to floating point.
     pub mxcsr: u32,
     pub cs: u16,
@@ -69,7 +69,8 @@ pub struct X64 {
     /// `FltSave.FloatRegisters`: ST0-ST7, 80-bit extended precision.
     pub st: [[u8; 10]; 8],
     pub xmm: [[u8; 16]; 16],
-    pub vector_control: u64,
+    /// No flag covers it; `None` where the bytes end before it, or are no `CONTEXT`.
+    pub vector_control: Option<u64>,
     pub debug_control: u64,
     pub last_branch_to_rip: u64,
     pub last_branch_from_rip: u64,
@@ -88,7 +89,7 @@ impl X64 {
         Ok(X64 {
             parts,
             context_flags,
-            home: qwords(&b, 0)?,
+            home: Some(qwords(&b, 0)?),
             mxcsr: b.u32(0x34)?,
             cs: b.u16(0x38)?,
             ds: b.u16(0x3a)?,
@@ -126,7 +127,7 @@ impl X64 {
             fxsave_mxcsr: b.u32(0x118)?,
             st: items(&b, 0x120, 16)?,
             xmm: items(&b, 0x1a0, 16)?,
-            vector_control: b.u64(0x4a0)?,
+            vector_control: bytes.u64(0x4a0).ok(),
             debug_control: b.u64(0x4a8)?,
             last_branch_to_rip: b.u64(0x4b0)?,
             last_branch_from_rip: b.u64(0x4b8)?,

@@ -24,6 +24,9 @@ const NEEDED32: u64 = 0x28;
 const PROOF: u64 = 8;
 /// The longest path that Windows knows, in characters.
 const LONGEST_NAME: u32 = 32_767;
+/// All names together may be so many times larger than the dump. An honest writer stores each name once
+/// for each driver; a small file with thousands of references to one long name must not fill memory.
+const NAMES_PER_BYTE: u64 = 2;
 
 impl Reader<'_> {
     /// Fills `modules` in the order of the list.
@@ -36,6 +39,7 @@ impl Reader<'_> {
             records.fault(self.too_many(DRIVER_COUNT, stated, room));
         }
         let (mut nameless, mut odd) = (Tally::default(), Tally::default());
+        let mut budget = self.limit.saturating_mul(NAMES_PER_BYTE).saturating_add(LONGEST_NAME.into());
         for index in 0..stated.min(room) {
             let at = start + index * stride;
             let Ok(entry) = Bytes::at(self.file, at, stride, STRUCTURE) else { break };
@@ -47,7 +51,14 @@ impl Reader<'_> {
                 continue; // not a driver entry: a row would be a guess
             }
             match string(self.file, name.into(), self.limit) {
-                Ok(path) => module.path = Some(path),
+                Ok(path) if path.len() as u64 <= budget => {
+                    budget -= path.len() as u64;
+                    module.path = Some(path);
+                }
+                Ok(_) => nameless.note(|| {
+                    let found = "references to the same bytes over and over";
+                    Problem::new("limit", STRING, "", name.into(), "every name to have its own bytes", found)
+                }),
                 Err(error) => nameless.note(|| error.into()),
             }
             records.modules.push(module);

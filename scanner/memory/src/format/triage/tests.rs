@@ -138,6 +138,30 @@ fn lying_counts_cost_nothing() {
     }
 }
 
+/// A thousand drivers whose name is one and the same long string.
+#[test]
+fn names_cost_no_more_than_the_file_pays_for() {
+    let (mut file, drivers, length) = (small(), 1_000usize, 30_000u32);
+    let (list, pool) = (0x2400, 0x2400 + drivers * 0x90);
+    file.resize(pool, 0);
+    file.extend(length.to_le_bytes());
+    file.extend(b"a\0".repeat(length as usize));
+    let size = file.len() as u32;
+    let fields = [(0x04, size), (0x30, list as u32), (0x34, drivers as u32), (0x38, pool as u32), (0x40, 0)];
+    for (at, value) in fields {
+        file[0x2000 + at..0x2004 + at].copy_from_slice(&value.to_le_bytes());
+    }
+    for at in (list..pool).step_by(0x90) {
+        file[at..at + 4].copy_from_slice(&(pool as u32).to_le_bytes());
+        file[at + 0x38..at + 0x40].copy_from_slice(&0xffff_f801_0000_0000u64.to_le_bytes());
+    }
+    let records = open(&file).unwrap().records;
+    let text: usize = records.modules.iter().filter_map(|module| module.path.as_ref()).map(String::len).sum();
+    assert_eq!(records.modules.len(), drivers);
+    assert!(text > 0 && text < 4 * file.len(), "{text} bytes of names out of a file of {} bytes", file.len());
+    assert_eq!(records.faults.len(), 1, "{:?}", records.faults);
+}
+
 #[test]
 fn damaged_in_every_way() {
     scratch::damaged(&small(), |bytes| drop(open(bytes)));

@@ -13,9 +13,10 @@ pub fn fill(row: &mut ContextRow, r: &X64) {
     copy!(row, r, if parts.debug => debug_control last_branch_to_rip last_branch_from_rip);
     copy!(row, r, if parts.debug => last_exception_to_rip last_exception_from_rip);
     copy!(row, r, if parts.floating_point => mxcsr);
-    // The home slots and VectorControl belong to no part: they are what they are where the record is whole.
-    spread!(row, r.home, if parts.integer => p1_home p2_home p3_home p4_home p5_home p6_home);
-    copy!(row, r, if parts.floating_point => vector_control);
+    // The home slots and VectorControl belong to no part: they are there where the bytes were.
+    let home = r.home.unwrap_or_default();
+    spread!(row, home, if r.home.is_some() => p1_home p2_home p3_home p4_home p5_home p6_home);
+    row.vector_control = r.vector_control;
     if parts.floating_point {
         row.fpu_control_word = Some(r.x87_control);
         row.fpu_status_word = Some(r.x87_status);
