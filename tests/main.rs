@@ -4,6 +4,7 @@ mod ask;
 mod cli;
 mod hostile;
 mod house;
+mod killed;
 mod oracles;
 mod published;
 mod readme;

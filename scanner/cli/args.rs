@@ -52,7 +52,8 @@ pub struct Convert {
     /// How many dumps to convert at a time [default: one per processor].
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// Only these tables, separated by commas (`dumps` and `faults` are always written).
+    /// Only these tables, separated by commas (`dumps` and `faults` are always written). A dump that is in
+    /// the lake with other tables is converted again and then has these only.
     #[arg(short, long, value_name = "A,B", value_delimiter = ',')]
     pub tables: Vec<String>,
     /// Convert again what is in the lake already.

@@ -54,7 +54,7 @@ fn facts(dump: &Dump) -> Vec<(&'static str, Value)> {
     if let Some(bugcheck) = header.bugcheck {
         facts.push(("bugcheck_code", hex(Some(bugcheck.code.into()))));
         facts.push(("bugcheck_name", json!(scan::bugcheck_name(bugcheck.code))));
-        let parameters: Vec<String> = bugcheck.parameters.iter().map(|p| format!("{p:#x}")).collect();
+        let parameters: Vec<Value> = bugcheck.parameters.iter().map(|p| hex(*p)).collect();
         facts.push(("bugcheck_params", json!(parameters)));
     }
     if let Some(exception) = dump.records.exceptions.first() {

@@ -83,3 +83,20 @@ fn a_folder_with_a_folder_of_dumps_is_no_lake() {
     fs::create_dir_all(scratch.0.join("dumps").join(format!("dump_id={ID}"))).unwrap();
     assert_eq!(Lake::open(&scratch.0).unwrap().dump_ids(), [ID]);
 }
+
+/// What recovery removes must lie in the lake.
+#[test]
+#[cfg(unix)]
+fn a_staging_folder_that_is_a_link_is_refused() {
+    let scratch = Scratch::new("link");
+    let (lake, mine) = (scratch.0.join("lake"), scratch.0.join("mine"));
+    fs::create_dir_all(mine.join("letters.tmp")).unwrap();
+    fs::create_dir_all(mine.join("a.ready")).unwrap();
+    fs::create_dir_all(lake.join("dumps").join(format!("dump_id={ID}"))).unwrap();
+    std::os::unix::fs::symlink(&mine, lake.join(".staging")).unwrap();
+    for opened in [Lake::open(&lake), Lake::create_or_open(&lake)] {
+        let refused = opened.unwrap_err().to_string();
+        assert!(refused.contains("link"), "{refused}");
+    }
+    assert!(mine.join("letters.tmp").is_dir() && mine.join("a.ready").is_dir());
+}

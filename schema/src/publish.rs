@@ -106,6 +106,9 @@ pub fn is_pending(root: &Path) -> bool {
 /// Completes or removes what interrupted conversions left behind.
 pub fn recover(root: &Path) -> Result<()> {
     let staging = staging(root);
+    if staging.is_symlink() {
+        return Err(Error::new("use", &staging, "it is a link; what is in it is not this lake's to remove"));
+    }
     if !staging.is_dir() {
         return Ok(());
     }

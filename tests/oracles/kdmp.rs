@@ -54,13 +54,13 @@ fn the_same_header() {
         let (records, header) = (&ours.records, theirs.headers());
         let bugcheck = records.header.bugcheck.unwrap();
         assert_eq!(bugcheck.code, header.bug_check_code, "{name}");
-        assert_eq!(bugcheck.parameters, header.bug_check_code_parameters, "{name}");
+        assert_eq!(bugcheck.parameters, header.bug_check_code_parameters.map(Some), "{name}");
         assert_eq!(records.header.directory_table_base, Some(header.directory_table_base), "{name}");
         assert_eq!(records.header.ps_loaded_module_list, Some(header.ps_loaded_module_list), "{name}");
         assert_eq!(records.header.kd_debugger_data_block, Some(header.kd_debugger_data_block), "{name}");
         let context = &records.contexts[0];
         assert_eq!((context.ip(), context.sp()), (theirs.context_record().rip, theirs.context_record().rsp));
-        assert_eq!(records.exceptions[0].code, theirs.exception_record().exception_code as u32, "{name}");
+        assert_eq!(records.exceptions[0].code, theirs.exception_record().exception_code, "{name}");
     });
 }
 

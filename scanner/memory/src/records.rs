@@ -166,7 +166,8 @@ pub struct Header {
 #[allow(missing_docs)]
 pub struct Bugcheck {
     pub code: u32,
-    pub parameters: [u64; 4],
+    /// `None` where the parameter was never written or is cut off.
+    pub parameters: [Option<u64>; 4],
 }
 
 /// `TRIAGE_DUMP32/64` and its Mm information block.

@@ -17,7 +17,7 @@ table! {
         dump_type: Option<u32>,
         /// Name of `dump_type`.
         dump_type_name: Option<String>,
-        /// Processor architecture: `x86`, `x64` or `ARM64`.
+        /// Processor architecture: `x86`, `x64` or `ARM64` (`DUMP_HEADER.MachineImageType`, minidump `SystemInfo.ProcessorArchitecture`).
         architecture: Option<String>,
         /// Major version of Windows, where the file states it (minidump `SystemInfo.MajorVersion`).
         os_major: Option<u32>,
@@ -37,15 +37,15 @@ table! {
         bugcheck_code: Option<u32>,
         /// Name of the bug-check code as Microsoft documents it.
         bugcheck_name: Option<String>,
-        /// First bug-check parameter; what it means depends on the code.
+        /// First bug-check parameter (`DUMP_HEADER.BugCheckParameter1`); what it means depends on the code.
         bugcheck_param1: Option<u64>,
-        /// Second bug-check parameter.
+        /// Second bug-check parameter (`DUMP_HEADER.BugCheckParameter2`).
         bugcheck_param2: Option<u64>,
-        /// Third bug-check parameter.
+        /// Third bug-check parameter (`DUMP_HEADER.BugCheckParameter3`).
         bugcheck_param3: Option<u64>,
-        /// Fourth bug-check parameter.
+        /// Fourth bug-check parameter (`DUMP_HEADER.BugCheckParameter4`).
         bugcheck_param4: Option<u64>,
-        /// True when the bug-check code only marks a live dump: nothing crashed.
+        /// True when the bug-check code only marks a live dump: nothing crashed. NULL without a code.
         is_live: Option<bool>,
         /// Physical address of the page-table root as the header states it (`DUMP_HEADER.DirectoryTableBase`).
         dtb: Option<u64>,
@@ -73,27 +73,27 @@ table! {
         required_dump_space: Option<u64>,
         /// Text that the writer left (`DUMP_HEADER.Comment`, minidump comment streams).
         comment: Option<String>,
-        /// Text of `DUMP_HEADER.VersionUser`.
+        /// Version text that the writer may leave (`DUMP_HEADER.VersionUser`).
         version_user: Option<String>,
-        /// Kind of Windows: 1 workstation, 2 domain controller, 3 server (`KUSER_SHARED_DATA.NtProductType`).
+        /// Kind of Windows: 1 workstation, 2 domain controller, 3 server (`DUMP_HEADER.ProductType`, minidump `SystemInfo.ProductType`).
         product_type: Option<u32>,
         /// Name of `product_type`.
         product_type_name: Option<String>,
-        /// `VER_SUITE_*` bits (`DUMP_HEADER.SuiteMask`).
+        /// `VER_SUITE_*` bits (`DUMP_HEADER.SuiteMask`, minidump `SystemInfo.SuiteMask`).
         suite_mask: Option<u32>,
-        /// Which parts of a triage dump are valid (`DUMP_HEADER.MiniDumpFields`).
+        /// Valid parts of a triage dump (`DUMP_HEADER.MiniDumpFields`): 1 context, 2 exception, 4 KPRCB, 8 process, 0x10 thread, 0x20 stack, 0x40 driver list, 0x80 broken driver, 0x100 Mm block, 0x200 data page, 0x400 debugger data, 0x800 data blocks.
         minidump_fields: Option<u32>,
-        /// `DUMP_HEADER.SecondaryDataState`.
+        /// State of the secondary data, the tagged blobs (`DUMP_HEADER.SecondaryDataState`); its values are not documented.
         secondary_data_state: Option<u32>,
-        /// `DUMP_HEADER.WriterStatus`: 0 is good.
+        /// What the writer says of its work (`DUMP_HEADER.WriterStatus`): 0 good, 1 no module list, 2 corrupt module list.
         writer_status: Option<u32>,
-        /// `DUMP_HEADER.Attributes`, an opaque set of bits.
+        /// Bits whose meaning is not documented (`DUMP_HEADER.Attributes`).
         attributes: Option<u32>,
         /// Number of the boot (`DUMP_HEADER.BootId`).
         boot_id: Option<u32>,
-        /// `TRIAGE_DUMP.TriageOptions`.
+        /// Options of the writer (`TRIAGE_DUMP.TriageOptions`): bit 0x100 says that a part did not fit; 0xffffffff, all bits, says nothing.
         triage_options: Option<u32>,
-        /// `TRIAGE_DUMP.ServicePackBuild`.
+        /// Build number of the service pack (`TRIAGE_DUMP.ServicePackBuild`).
         triage_service_pack_build: Option<u32>,
         /// Bytes of the triage dump before its tagged blobs (`TRIAGE_DUMP.SizeOfDump`).
         triage_size_of_dump: Option<u32>,
@@ -101,13 +101,13 @@ table! {
         triage_complete: Option<bool>,
         /// Number of data blocks of a triage dump (`TRIAGE_DUMP.DataBlocksCount`).
         data_blocks: Option<u32>,
-        /// Driver that the system blames (`TRIAGE_DUMP.BrokenDriverOffset`).
+        /// Driver that the system blames (`TRIAGE_DUMP.BrokenDriverOffset`, read as a string of the pool: no real dump with it was at hand).
         broken_driver: Option<String>,
-        /// Pool tag under special pool (triage Mm block, `MmSpecialPoolTag`).
+        /// Pool tag that special pool is limited to, as a number (triage Mm block, `MmSpecialPoolTag`).
         mm_special_pool_tag: Option<u32>,
         /// Driver Verifier level (triage Mm block, `MmVerifyDriverLevel`).
         mm_verify_driver_level: Option<u32>,
-        /// Triage action taken (triage Mm block, `MiTriageActionTaken`).
+        /// Action that memory management took for the dump (triage Mm block, `MiTriageActionTaken`); its values are not documented.
         mm_triage_action_taken: Option<u32>,
         /// Whether the kernel itself was verified (triage Mm block, `KernelVerifier`).
         mm_kernel_verifier: Option<u32>,

@@ -27,19 +27,19 @@ table! {
         process_id: Option<u32>,
         /// First address (`MINIDUMP_MEMORY_INFO.BaseAddress`).
         base: u64,
-        /// First address of the allocation that it belongs to; NULL for free memory.
+        /// First address of the allocation that it belongs to (`MINIDUMP_MEMORY_INFO.AllocationBase`); NULL for free memory.
         allocation_base: Option<u64>,
-        /// Protection when it was allocated (`PAGE_*`); NULL for free memory.
+        /// Protection when it was allocated, `PAGE_*` (`MINIDUMP_MEMORY_INFO.AllocationProtect`); NULL for free memory.
         allocation_protect: Option<u32>,
-        /// Length in bytes (`RegionSize`).
+        /// Length in bytes (`MINIDUMP_MEMORY_INFO.RegionSize`).
         size: u64,
-        /// `MEM_COMMIT` 0x1000, `MEM_RESERVE` 0x2000 or `MEM_FREE` 0x10000.
+        /// `MEM_COMMIT` 0x1000, `MEM_RESERVE` 0x2000 or `MEM_FREE` 0x10000 (`MINIDUMP_MEMORY_INFO.State`).
         state: Option<u32>,
         /// Name of `state`.
         state_name: Option<String>,
-        /// Protection now (`PAGE_*`); NULL for free memory.
+        /// Protection now, `PAGE_*` (`MINIDUMP_MEMORY_INFO.Protect`); NULL for free memory.
         protect: Option<u32>,
-        /// `MEM_PRIVATE` 0x20000, `MEM_MAPPED` 0x40000 or `MEM_IMAGE` 0x1000000; NULL for free memory.
+        /// `MEM_PRIVATE` 0x20000, `MEM_MAPPED` 0x40000 or `MEM_IMAGE` 0x1000000 (`MINIDUMP_MEMORY_INFO.Type`); NULL for free memory.
         r#type: Option<u32>,
         /// Name of `type`.
         type_name: Option<String>,

@@ -13,21 +13,21 @@ table! {
         path: Option<String>,
         /// First address (`_KLDR_DATA_TABLE_ENTRY.DllBase`, `MINIDUMP_MODULE.BaseOfImage`).
         base: u64,
-        /// Bytes of address space (`SizeOfImage`).
+        /// Bytes of address space (`_KLDR_DATA_TABLE_ENTRY.SizeOfImage`, `MINIDUMP_MODULE.SizeOfImage`).
         size: u64,
         /// PE `TimeDateStamp` as it is: a date for old images, a hash for reproducible builds.
         timestamp: Option<u32>,
         /// PE `CheckSum`.
         checksum: Option<u32>,
-        /// File version `a.b.c.d` (`VS_FIXEDFILEINFO.dwFileVersion`).
+        /// File version `a.b.c.d` (`VS_FIXEDFILEINFO.dwFileVersionMS`, `dwFileVersionLS`).
         version: Option<String>,
-        /// Product version `a.b.c.d` (`VS_FIXEDFILEINFO.dwProductVersion`).
+        /// Product version `a.b.c.d` (`VS_FIXEDFILEINFO.dwProductVersionMS`, `dwProductVersionLS`).
         product_version: Option<String>,
-        /// Name of the PDB (RSDS or NB10 record).
+        /// Path or file name of the PDB as the linker left it (CodeView record `RSDS` or `NB10`).
         pdb_name: Option<String>,
-        /// GUID of the PDB: 32 hexadecimal digits, upper case, no dashes.
+        /// GUID of the PDB, 32 hexadecimal digits, upper case, no dashes (CodeView record `RSDS`); with `pdb_age` it is the key on a symbol server.
         pdb_guid: Option<String>,
-        /// Age of the PDB.
+        /// Age of the PDB: how often it was written since its GUID was made (CodeView record).
         pdb_age: Option<u32>,
         /// Address of the entry point (`_KLDR_DATA_TABLE_ENTRY.EntryPoint`).
         entry_point: Option<u64>,
@@ -45,11 +45,13 @@ table! {
     pub unloaded_modules: UnloadedModules of UnloadedModuleRow {
         /// Process id for a user-mode module; NULL for the kernel.
         process_id: Option<u32>,
-        /// File name; kernel entries keep the first 12 characters only.
+        /// File name without its folder; kernel entries keep the first 12 characters only.
         name: Option<String>,
-        /// First address.
+        /// Path, or the bare name where the dump states no more.
+        path: Option<String>,
+        /// First address (`DUMP_UNLOADED_DRIVERS.StartAddress`, `MINIDUMP_UNLOADED_MODULE.BaseOfImage`).
         start: u64,
-        /// First address behind the module.
+        /// First address behind the module (`DUMP_UNLOADED_DRIVERS.EndAddress`, `MINIDUMP_UNLOADED_MODULE.BaseOfImage` plus `SizeOfImage`).
         end: u64,
         /// When it was unloaded, UTC; triage dumps and minidumps do not say.
         unload_time: Option<Time>,

@@ -9,75 +9,75 @@ table! {
         process_id: u32,
         /// File name of its main module.
         name: Option<String>,
-        /// Process id of its creator.
+        /// Process id of its creator, which may have ended since.
         parent_id: Option<u32>,
-        /// When it was created, UTC (`ProcessCreateTime`).
+        /// When it was created, UTC (`MINIDUMP_MISC_INFO.ProcessCreateTime`).
         create_time: Option<Time>,
-        /// Seconds in user mode (`ProcessUserTime`).
+        /// Seconds in user mode (`MINIDUMP_MISC_INFO.ProcessUserTime`).
         user_time_seconds: Option<f64>,
-        /// Seconds in kernel mode (`ProcessKernelTime`).
+        /// Seconds in kernel mode (`MINIDUMP_MISC_INFO.ProcessKernelTime`).
         kernel_time_seconds: Option<f64>,
-        /// Integrity level, the last part of its SID: 0x1000 low, 0x2000 medium, 0x3000 high, 0x4000 system.
+        /// Integrity level, the last part of its SID: 0x1000 low, 0x2000 medium, 0x3000 high, 0x4000 system (`MINIDUMP_MISC_INFO_3.ProcessIntegrityLevel`).
         integrity_level: Option<u32>,
-        /// Execution options, such as data execution prevention (`ProcessExecuteFlags`).
+        /// Execution options, such as data execution prevention (`MINIDUMP_MISC_INFO_3.ProcessExecuteFlags`).
         execute_flags: Option<u32>,
-        /// Whether it is a protected process (`ProtectedProcess`).
+        /// Whether it is a protected process (`MINIDUMP_MISC_INFO_3.ProtectedProcess`).
         protected: Option<bool>,
         /// True when a 32-bit process ran on a 64-bit system: the dump is a 64-bit one and lists `wow64.dll`.
         wow64: Option<bool>,
-        /// Cookie with which its pointers are encoded (`ProcessCookie`).
+        /// Cookie with which its pointers are encoded (`MINIDUMP_MISC_INFO_5.ProcessCookie`).
         process_cookie: Option<u32>,
-        /// Highest clock of the processor in MHz.
+        /// Highest clock of the processor in MHz (`MINIDUMP_MISC_INFO_2.ProcessorMaxMhz`).
         cpu_max_mhz: Option<u32>,
-        /// Clock of the processor in MHz.
+        /// Clock of the processor in MHz (`MINIDUMP_MISC_INFO_2.ProcessorCurrentMhz`).
         cpu_current_mhz: Option<u32>,
-        /// Clock limit of the processor in MHz.
+        /// Clock limit of the processor in MHz (`MINIDUMP_MISC_INFO_2.ProcessorMhzLimit`).
         cpu_mhz_limit: Option<u32>,
-        /// 0 unknown, 1 standard time, 2 daylight time (`TimeZoneId`).
+        /// 0 unknown, 1 standard time, 2 daylight time (`MINIDUMP_MISC_INFO_3.TimeZoneId`).
         time_zone_id: Option<u32>,
         /// Minutes that local time is behind UTC (`TIME_ZONE_INFORMATION.Bias`).
         time_zone_bias: Option<i32>,
         /// Name of the time zone (`TIME_ZONE_INFORMATION.StandardName`).
         time_zone_name: Option<String>,
-        /// Page faults since it started.
+        /// Page faults since it started (`MINIDUMP_PROCESS_VM_COUNTERS.PageFaultCount`).
         page_fault_count: Option<u32>,
-        /// Peak of the working set in bytes.
+        /// Peak of the working set in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.PeakWorkingSetSize`).
         peak_working_set: Option<u64>,
-        /// Working set in bytes.
+        /// Working set in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.WorkingSetSize`).
         working_set: Option<u64>,
-        /// Peak of paged pool charged to it, in bytes.
+        /// Peak of paged pool charged to it, in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.QuotaPeakPagedPoolUsage`).
         quota_peak_paged_pool: Option<u64>,
-        /// Paged pool charged to it, in bytes.
+        /// Paged pool charged to it, in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.QuotaPagedPoolUsage`).
         quota_paged_pool: Option<u64>,
-        /// Peak of nonpaged pool charged to it, in bytes.
+        /// Peak of nonpaged pool charged to it, in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.QuotaPeakNonPagedPoolUsage`).
         quota_peak_nonpaged_pool: Option<u64>,
-        /// Nonpaged pool charged to it, in bytes.
+        /// Nonpaged pool charged to it, in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.QuotaNonPagedPoolUsage`).
         quota_nonpaged_pool: Option<u64>,
-        /// Committed memory in bytes (`PagefileUsage`).
+        /// Committed memory in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.PagefileUsage`).
         pagefile_usage: Option<u64>,
-        /// Peak of committed memory in bytes.
+        /// Peak of committed memory in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.PeakPagefileUsage`).
         peak_pagefile_usage: Option<u64>,
-        /// Private committed memory in bytes.
+        /// Private committed memory in bytes (`MINIDUMP_PROCESS_VM_COUNTERS.PrivateUsage`).
         private_usage: Option<u64>,
-        /// Address space in use, in bytes.
+        /// Address space in use, in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.VirtualSize`).
         virtual_size: Option<u64>,
-        /// Peak of address space in use, in bytes.
+        /// Peak of address space in use, in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.PeakVirtualSize`).
         peak_virtual_size: Option<u64>,
-        /// Private part of the working set in bytes.
+        /// Private part of the working set in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.PrivateWorkingSetSize`).
         private_working_set: Option<u64>,
-        /// Peak of the private part of the working set in bytes.
+        /// Peak of the private part of the working set in bytes; no minidump stream states it.
         peak_private_working_set: Option<u64>,
-        /// Shared memory committed by it, in bytes.
+        /// Shared memory committed by it, in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.SharedCommitUsage`).
         shared_commit: Option<u64>,
-        /// Shared commit of its job in bytes.
+        /// Shared commit of its job in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.JobSharedCommitUsage`).
         job_shared_commit_usage: Option<u64>,
-        /// Private commit of its job in bytes.
+        /// Private commit of its job in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.JobPrivateCommitUsage`).
         job_private_commit_usage: Option<u64>,
-        /// Peak of the private commit of its job in bytes.
+        /// Peak of the private commit of its job in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.JobPeakPrivateCommitUsage`).
         job_peak_private_commit_usage: Option<u64>,
-        /// Limit of the private commit of its job in bytes.
+        /// Limit of the private commit of its job in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.JobPrivateCommitLimit`).
         job_private_commit_limit: Option<u64>,
-        /// Limit of the whole commit of its job in bytes.
+        /// Limit of the whole commit of its job in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.JobTotalCommitLimit`).
         job_total_commit_limit: Option<u64>,
         /// Handles that the dump lists; NULL when it lists none because it was not asked to.
         handle_count: Option<u32>,

@@ -7,7 +7,7 @@ table! {
     pub streams: Streams of StreamRow {
         /// Place in the directory, from 0.
         index: u32,
-        /// Stream type (`MINIDUMP_STREAM_TYPE`); above 0xffff the writer's own.
+        /// Stream type (`MINIDUMP_DIRECTORY.StreamType`); above 0xffff the writer's own.
         r#type: u32,
         /// Name of the type; NULL when it is not a published one.
         name: Option<String>,
@@ -27,7 +27,7 @@ table! {
         process_id: Option<u32>,
         /// Thread id of an impersonation token.
         thread_id: Option<u32>,
-        /// Id of the token.
+        /// Id of the process, or of the thread that impersonates, whose token it is, as stated (`MINIDUMP_TOKEN_INFO_HEADER.TokenId`).
         token_id: Option<u64>,
         /// Bytes of the token's data.
         size: u64,

@@ -183,11 +183,8 @@ fn values(f: &Fields<'_>, layout: &Layout, records: &mut Records) {
 /// `BugCheckCode` and its parameters. A code of 0 means that the dump was taken without a crash.
 fn bugcheck(f: &Fields<'_>, layout: &Layout) -> Option<Bugcheck> {
     let code = f.u32(layout.bugcheck_code)?;
-    let mut parameters = [0; 4];
-    for (n, parameter) in (0..).zip(parameters.iter_mut()) {
-        *parameter = f.word(layout.bugcheck_parameters + n * f.word_size())?;
-    }
-    Some(Bugcheck { code, parameters })
+    let parameter = |n| f.word(layout.bugcheck_parameters + n * f.word_size());
+    Some(Bugcheck { code, parameters: [0, 1, 2, 3].map(parameter) })
 }
 
 /// `MachineImageType`, and the architecture where it fits the header.

@@ -90,11 +90,11 @@ fn bugcheck(bugcheck: Option<Bugcheck>, row: DumpRow) -> DumpRow {
     DumpRow {
         bugcheck_code: Some(code),
         bugcheck_name: bugcheck_name(code).map(Into::into),
-        bugcheck_param1: Some(one),
-        bugcheck_param2: Some(two),
-        bugcheck_param3: Some(three),
-        bugcheck_param4: Some(four),
-        is_live: Some(is_live_dump(code)),
+        bugcheck_param1: one,
+        bugcheck_param2: two,
+        bugcheck_param3: three,
+        bugcheck_param4: four,
+        is_live: (code != 0).then(|| is_live_dump(code)),
         ..row
     }
 }

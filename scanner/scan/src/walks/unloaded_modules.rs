@@ -1,6 +1,6 @@
 //! `unloaded_modules` as the file states them.
 
-use super::{process_id, time};
+use super::{modules::base_name, process_id, time};
 use crate::{Job, out::Out};
 use schema::{
     Sink,
@@ -12,7 +12,8 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     for module in &job.dump.records.unloaded_modules {
         out.push(UnloadedModuleRow {
             process_id: process_id(job),
-            name: module.name.clone(),
+            name: module.name.as_deref().map(base_name),
+            path: module.name.clone(),
             start: module.start,
             end: module.end,
             unload_time: time(module.unload_time),

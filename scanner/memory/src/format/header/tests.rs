@@ -88,7 +88,7 @@ fn fields_of_the_64_bit_header() {
     assert_eq!((h.major_version, h.build, h.processors), (Some(0xf), Some(19041), Some(16)));
     assert_eq!((h.directory_table_base, h.pfn_database), (Some(0x1ad002), Some(0xfff1)));
     assert_eq!((h.ps_loaded_module_list, h.ps_active_process_head), (Some(0xfff2), Some(0xfff3)));
-    assert_eq!(h.bugcheck, Some(Bugcheck { code: 0x1000_007e, parameters: [1, 2, 3, u64::MAX] }));
+    assert_eq!(h.bugcheck, Some(Bugcheck { code: 0x1000_007e, parameters: [1, 2, 3, u64::MAX].map(Some) }));
     assert_eq!((h.version_user.as_deref(), h.comment.as_deref()), (Some("user"), Some("a note")));
     assert_eq!((h.kd_debugger_data_block, h.pae_enabled), (Some(0xfff4), None));
     assert_eq!((h.required_dump_space, h.uptime), (Some(0x1234_5678_9abc), Some(77)));
@@ -117,7 +117,10 @@ fn fields_of_the_32_bit_header() {
     assert_eq!((h.major_version, h.build, h.processors), (Some(0xc), Some(7601), Some(2)));
     assert_eq!((h.directory_table_base, h.pfn_database), (Some(0x185000), Some(0x81)));
     assert_eq!((h.ps_loaded_module_list, h.ps_active_process_head), (Some(0x82), Some(0x83)));
-    assert_eq!(h.bugcheck, Some(Bugcheck { code: 0x8e, parameters: [0xc000_0005, 10, 11, 0xffff_ffff] }));
+    assert_eq!(
+        h.bugcheck,
+        Some(Bugcheck { code: 0x8e, parameters: [0xc000_0005, 10, 11, 0xffff_ffff].map(Some) })
+    );
     assert_eq!((h.version_user.as_deref(), h.comment.as_deref()), (Some(""), None));
     assert_eq!((h.kd_debugger_data_block, h.pae_enabled), (Some(0x84), Some(true)));
     assert_eq!((h.required_dump_space, h.uptime), (Some(0x4_0000_0000), Some(77)));
@@ -296,7 +299,7 @@ fn expected_headers(text: &str) -> Vec<Vec<(&str, u64)>> {
 
 /// The value that our header has for a name of the published expectations.
 fn ours(h: &crate::records::Header, name: &str) -> Option<u64> {
-    let parameter = |n: usize| h.bugcheck.map(|b| b.parameters[n]);
+    let parameter = |n: usize| h.bugcheck.and_then(|b| b.parameters[n]);
     match name {
         "MajorVersion" => h.major_version.map(u64::from),
         "MinorVersion" => h.build.map(u64::from),
@@ -342,4 +345,14 @@ fn published_expectations_of_another_parser() {
         assert!(records.contexts[0].has_control() && records.contexts[0].has_integer(), "{name}");
         assert_eq!(fault_texts(&records), [""; 0], "{name}");
     }
+}
+
+/// A header whose fourth parameter was never written: the code and the others stay.
+#[test]
+fn a_bug_check_survives_an_unwritten_parameter() {
+    let mut file = of_type(Kind::Bits64, 3);
+    put32(&mut file, 0x38, &[0xd1]);
+    put64(&mut file, 0x40, &[1, 2, 3]);
+    let bugcheck = read(&file).unwrap().records.header.bugcheck.unwrap();
+    assert_eq!((bugcheck.code, bugcheck.parameters), (0xd1, [Some(1), Some(2), Some(3), None]));
 }

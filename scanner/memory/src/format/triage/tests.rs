@@ -146,6 +146,7 @@ fn names_cost_no_more_than_the_file_pays_for() {
     file.resize(pool, 0);
     file.extend(length.to_le_bytes());
     file.extend(b"a\0".repeat(length as usize));
+    file.extend([0, 0]); // a name ends with NUL
     let size = file.len() as u32;
     let fields = [(0x04, size), (0x30, list as u32), (0x34, drivers as u32), (0x38, pool as u32), (0x40, 0)];
     for (at, value) in fields {
