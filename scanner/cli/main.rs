@@ -31,7 +31,9 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", queries::safe::terminal(&error.to_string()));
+            let lines: Vec<String> =
+                error.to_string().lines().map(|line| queries::safe::terminal(line).into_owned()).collect();
+            eprintln!("error: {}", lines.join("\n"));
             ExitCode::from(NOTHING_DONE)
         }
     }

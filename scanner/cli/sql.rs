@@ -10,11 +10,13 @@ pub fn command(args: &args::Sql) -> Result<u8> {
     let session = Session::open(&args.lake)?;
     let terminal = std::io::stdout().is_terminal();
     let style = Style { format: format(args.format), width: terminal.then(width), terminal };
+    // The prompt must be seen after the answer: standard output flushes at each line by itself.
+    let Some(query) = &args.query else {
+        queries::prompt::run(&session, style, &mut std::io::stdout().lock())?;
+        return Ok(0);
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    match &args.query {
-        Some(query) => session.run(query, style, &mut out)?,
-        None => queries::prompt::run(&session, style, &mut out)?,
-    }
+    session.run(query, style, &mut out)?;
     out.flush()?;
     Ok(0)
 }

@@ -4,12 +4,8 @@
 //! when it is whole (its last line is [`END`]) and names nothing but an id and tables as we name them:
 //! the names become paths of folders that are moved and removed.
 
-use crate::lake::check_id;
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::Path,
-};
+use crate::{disk, lake::check_id};
+use std::{fs, io, path::Path};
 
 const FILE: &str = "manifest";
 /// The last line of a whole note.
@@ -24,12 +20,9 @@ pub struct Commit {
 impl Commit {
     /// Writes the note and waits until it is on the disk.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
-        let mut file = File::create(folder.join(FILE))?;
-        for line in [&self.dump_id].into_iter().chain(&self.tables) {
-            writeln!(file, "{line}")?;
-        }
-        writeln!(file, "{END}")?;
-        file.sync_all()
+        let lines: Vec<&str> =
+            [&self.dump_id].into_iter().chain(&self.tables).map(String::as_str).chain([END]).collect();
+        disk::write(&folder.join(FILE), format!("{}\n", lines.join("\n")).as_bytes())
     }
 
     /// The note of `folder`; `None` when there is none, or none that can be believed: nothing of such a
@@ -44,15 +37,22 @@ impl Commit {
 
     /// Takes the note away: the folder has nothing left to publish.
     pub fn remove(folder: &Path) -> io::Result<()> {
-        fs::remove_file(folder.join(FILE))
+        disk::remove_file(&folder.join(FILE))
     }
 
     fn parse(text: &str) -> Option<Commit> {
         let lines: Vec<&str> = text.strip_suffix('\n')?.split('\n').collect();
         let [dump_id, tables @ .., END] = lines.as_slice() else { return None };
-        let good = check_id(dump_id).is_ok() && tables.iter().all(|name| is_table_name(name));
         let tables = tables.iter().map(|name| name.to_string()).collect();
-        good.then(|| Commit { dump_id: dump_id.to_string(), tables })
+        Some(Commit { dump_id: dump_id.to_string(), tables }).filter(Commit::is_sound)
+    }
+
+    /// True when its words name an id and tables, `dumps` among them: the table that says which dumps
+    /// there are.
+    pub fn is_sound(&self) -> bool {
+        check_id(&self.dump_id).is_ok()
+            && self.tables.iter().all(|name| is_table_name(name))
+            && self.tables.iter().any(|name| name == "dumps")
     }
 }
 

@@ -1,30 +1,12 @@
 //! A lake may come from somebody else: what its staging folder says is data, not an instruction.
 
-use crate::{Identity, Lake};
+use crate::{Lake, scratch::Scratch};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
 const ID: &str = "d0123456789abcdef";
-
-/// An empty folder of this test's own, removed with it.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let folder = std::env::temp_dir().join(format!("dumplake-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Scratch(folder)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A lake beside a folder `mine`, with one committed staging folder that holds `manifest`.
 fn planted(root: &Path, manifest: &str) -> PathBuf {
@@ -65,8 +47,6 @@ fn a_manifest_cannot_name_what_is_outside_of_the_lake() {
 fn a_manifest_that_was_cut_off_publishes_nothing() {
     let scratch = Scratch::new("cut");
     let lake = Lake::create_or_open(&scratch.0.join("lake")).unwrap();
-    let identity = Identity { content_hash: "c".into(), tool_version: "1".into(), options: String::new() };
-    lake.begin(ID, &identity).unwrap().commit().unwrap();
     let ready = lake.root().join(".staging/y.ready");
     fs::create_dir_all(ready.join("dumps")).unwrap();
     fs::create_dir_all(ready.join("modules")).unwrap();

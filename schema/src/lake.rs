@@ -2,6 +2,7 @@
 //! dump.
 
 use crate::{
+    disk,
     error::{Error, Result},
     publish,
     staged::Staged,
@@ -15,7 +16,7 @@ use std::{
 /// A folder of tables.
 #[derive(Debug)]
 pub struct Lake {
-    root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 /// What decides whether a dump has to be converted again. Stored in every file's metadata.
@@ -49,7 +50,7 @@ impl Lake {
                 return Err(Error::new("use", root, "it is a folder with other things in it, not a lake"));
             }
         }
-        fs::create_dir_all(publish::staging(root)).map_err(|error| Error::new("create", root, error))?;
+        disk::create_folders(&publish::staging(root)).map_err(|error| Error::new("create", root, error))?;
         publish::recover(root)?;
         Ok(Lake { root: root.to_path_buf() })
     }

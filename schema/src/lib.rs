@@ -8,15 +8,22 @@
 
 mod cell;
 mod commit;
+mod disk;
 mod error;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod killed;
 mod lake;
 mod manual;
 mod publish;
+#[cfg(test)]
+mod scratch;
 mod staged;
 mod table;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use cell::{Cell, CellType, Time};
 pub use error::{Error, Result};

@@ -10,13 +10,14 @@
 
 use crate::{
     commit::Commit,
+    disk::{self, sync_folder},
     error::{Error, Result},
 };
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
+    hash::{BuildHasher, Hasher, RandomState},
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Where tables wait until they are whole.
@@ -28,26 +29,22 @@ pub fn staging(root: &Path) -> PathBuf {
 ///
 /// Errors: the file system refuses, or it is one that knows no locks.
 pub fn claim(root: &Path, dump_id: &str) -> Result<(PathBuf, File)> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     // Recovery removes lock files that nobody holds; it must not come between making and holding ours.
     let _publication = lock_publication(root)?;
-    loop {
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = staging(root).join(format!("{dump_id}.{}-{number}.tmp", std::process::id()));
-        // The lock comes first: a folder without a held lock is free to be removed by anybody.
-        let path = lock_path(&folder);
-        let lock = File::create(&path).map_err(|error| Error::new("create", &path, error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => continue, // another machine on a shared folder has our process id
-            Err(TryLockError::Error(error)) => return Err(Error::new("lock", &path, error)),
-        }
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok((folder, lock)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            Err(error) => return Err(Error::new("create", &folder, error)),
-        }
-    }
+    let folder = staging(root).join(format!("{dump_id}.{}.tmp", unique()));
+    // The lock comes first: a folder without a held lock is free to be removed by anybody.
+    let path = lock_path(&folder);
+    let lock = disk::open_lock(&path).map_err(|error| Error::new("create", &path, error))?;
+    lock.try_lock().map_err(|error| Error::new("lock", &path, error))?;
+    disk::create_folder(&folder).map_err(|error| Error::new("create", &folder, error))?;
+    Ok((folder, lock))
+}
+
+/// Words that are taken once. The number of the process is there to be looked up; it is not enough,
+/// since in a container everybody may be process 1.
+fn unique() -> String {
+    let number = RandomState::new().build_hasher().finish();
+    format!("{}-{number:016x}", std::process::id())
 }
 
 fn lock_path(folder: &Path) -> PathBuf {
@@ -57,29 +54,53 @@ fn lock_path(folder: &Path) -> PathBuf {
 /// Removes the lock file of a staging folder that is gone.
 pub fn remove_lock(folder: &Path) {
     // A leftover lock file does no harm; the next opening removes it.
-    let _ = fs::remove_file(lock_path(folder));
+    let _ = disk::remove_file(&lock_path(folder));
 }
 
 /// Commits a staging folder and publishes it.
+///
+/// Errors: `dumps` is not among the tables, or the file system refuses. Once the folder bears its new
+/// name, the next opening publishes it all the same.
 pub fn commit(root: &Path, dump_id: &str, folder: &Path, tables: &[&str]) -> Result<()> {
     let commit =
         Commit { dump_id: dump_id.into(), tables: tables.iter().map(|&table| table.into()).collect() };
+    if !commit.is_sound() {
+        return Err(Error::plain(format!("{dump_id}: tables without `dumps` cannot be committed")));
+    }
     let synced = tables.iter().try_for_each(|table| sync_folder(&folder.join(table)));
     let written = synced.and_then(|()| commit.write(folder)).and_then(|()| sync_folder(folder));
     written.map_err(|error| Error::new("write", folder, error))?;
     let ready = folder.with_extension("ready");
     let publication = lock_publication(root)?;
-    let renamed = fs::rename(folder, &ready).and_then(|()| sync_folder(&staging(root)));
+    publish_pending(root, dump_id)?; // what another process left of this dump must not come after ours
+    let renamed = disk::rename(folder, &ready).and_then(|()| sync_folder(&staging(root)));
     renamed.map_err(|error| Error::new("commit", folder, error))?;
     publish(root, &ready)?;
     drop(publication);
     Ok(())
 }
 
+/// Publishes what is committed and not yet published, of the dumps whose id begins with `prefix`.
+fn publish_pending(root: &Path, prefix: &str) -> Result<()> {
+    for folder in entries(&staging(root))? {
+        let ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+        if ours && is_ready(&folder) {
+            publish(root, &folder)?;
+        }
+    }
+    Ok(())
+}
+
+/// A real folder, and not a link to one outside of the lake.
+fn is_ready(path: &Path) -> bool {
+    path.extension().is_some_and(|found| found == "ready")
+        && path.symlink_metadata().is_ok_and(|it| it.is_dir())
+}
+
 /// True when a committed conversion waits for its publication.
 pub fn is_pending(root: &Path) -> bool {
     let mut entries = fs::read_dir(staging(root)).into_iter().flatten().flatten();
-    entries.any(|entry| entry.path().extension().is_some_and(|extension| extension == "ready"))
+    entries.any(|entry| is_ready(&entry.path()))
 }
 
 /// Completes or removes what interrupted conversions left behind.
@@ -92,12 +113,12 @@ pub fn recover(root: &Path) -> Result<()> {
         return Ok(());
     }
     let publication = lock_publication(root)?;
-    for folder in entries(&staging)? {
-        match folder.extension().and_then(|extension| extension.to_str()) {
-            Some("ready") => publish(root, &folder)?,
-            Some("tmp") => remove_abandoned(&folder),
-            Some("trash") => drop(fs::remove_dir_all(&folder)),
-            Some("lock") if !folder.with_extension("tmp").exists() => remove_if_free(&folder),
+    publish_pending(root, "")?;
+    for path in entries(&staging)? {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("tmp") => remove_abandoned(&path),
+            Some("trash") => drop(disk::remove_folder(&path)),
+            Some("lock") if !path.with_extension("tmp").exists() => remove_if_free(&path),
             _ => {}
         }
     }
@@ -108,11 +129,7 @@ pub fn recover(root: &Path) -> Result<()> {
 /// One process publishes at a time; it takes a few renames.
 fn lock_publication(root: &Path) -> Result<File> {
     let path = staging(root).join("publication");
-    // Not truncated: a lock that is only taken leaves no trace in the folder.
-    let open = || {
-        let file = File::options().create(true).append(true).open(&path)?;
-        file.lock().map(|()| file)
-    };
+    let open = || disk::open_lock(&path).and_then(|file| file.lock().map(|()| file));
     open().map_err(|error| Error::new("lock", &path, error))
 }
 
@@ -121,11 +138,12 @@ fn publish(root: &Path, ready: &Path) -> Result<()> {
     let failed = |error: io::Error| Error::new("publish", ready, error);
     // The note goes last but for the folder itself: without one, everything is published or nothing is.
     let Some(Commit { dump_id, mut tables }) = Commit::read(ready).map_err(failed)? else {
-        return fs::remove_dir_all(ready).map_err(failed);
+        return disk::remove_folder(ready).map_err(failed);
     };
     let partition = format!("dump_id={dump_id}");
     tables.sort_by_key(|table| *table == "dumps"); // the table that says "it is there" comes last
     if ready.join("dumps").exists() {
+        // Not before this is gone from the lake may a table change: a dump that is there is whole.
         retire(root, &root.join("dumps").join(&partition)).map_err(failed)?;
         retire_others(root, &partition, &tables).map_err(failed)?;
     }
@@ -133,7 +151,7 @@ fn publish(root: &Path, ready: &Path) -> Result<()> {
         replace(root, &ready.join(table), &root.join(table), &partition).map_err(failed)?;
     }
     sync_folder(root).and_then(|()| Commit::remove(ready)).map_err(failed)?;
-    fs::remove_dir_all(ready).map_err(failed)
+    disk::remove_folder(ready).map_err(failed)
 }
 
 /// Puts one staged table folder in the place of a partition; nothing to do when it has been moved.
@@ -141,10 +159,10 @@ fn replace(root: &Path, staged: &Path, table: &Path, partition: &str) -> io::Res
     if !staged.exists() {
         return Ok(());
     }
-    fs::create_dir_all(table)?;
+    disk::create_folders(table)?;
     let target = table.join(partition);
     retire(root, &target)?;
-    fs::rename(staged, &target)?;
+    disk::rename(staged, &target)?;
     sync_folder(table)
 }
 
@@ -162,37 +180,39 @@ fn retire_others(root: &Path, partition: &str, tables: &[String]) -> io::Result<
 
 /// Takes a partition out of the lake by one rename, then deletes it.
 fn retire(root: &Path, partition: &Path) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     if !partition.is_dir() {
         return Ok(());
     }
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let trash = staging(root).join(format!("{}-{number}.trash", std::process::id()));
-    let _ = fs::remove_dir_all(&trash); // left by an earlier process of our number
-    fs::rename(partition, &trash)?;
-    let _ = fs::remove_dir_all(&trash); // what cannot be deleted now goes at the next opening
+    let trash = staging(root).join(format!("{}.trash", unique()));
+    disk::rename(partition, &trash)?;
+    let _ = disk::remove_folder(&trash); // what cannot be deleted now goes at the next opening
     Ok(())
 }
 
 /// Removes a staging folder whose writer is gone, which its lock tells.
 fn remove_abandoned(folder: &Path) {
     let path = lock_path(folder);
-    let lock = File::create(&path);
-    let held = lock.as_ref().is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
-    if !held {
-        let _ = fs::remove_dir_all(folder);
+    if let Some(lock) = free(&path) {
+        let _ = disk::remove_folder(folder);
+        drop(lock); // Windows deletes no file that is locked
+        let _ = disk::remove_file(&path);
+    }
+}
+
+fn remove_if_free(path: &Path) {
+    if let Some(lock) = free(path) {
         drop(lock);
-        let _ = fs::remove_file(path);
+        let _ = disk::remove_file(path);
     }
 }
 
-fn remove_if_free(lock: &Path) {
-    let held = File::open(lock).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
-    if !held {
-        let _ = fs::remove_file(lock);
-    }
+/// The lock, when nobody holds it. One that cannot be opened or asked is another user's, perhaps alive.
+fn free(path: &Path) -> Option<File> {
+    let lock = disk::open_lock(path).ok()?;
+    lock.try_lock().is_ok().then_some(lock)
 }
 
+/// What is in a staging folder, sorted.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error: io::Error| Error::new("read", folder, error);
     let paths: io::Result<Vec<PathBuf>> =
@@ -200,9 +220,4 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = paths.map_err(failed)?;
     paths.sort();
     Ok(paths)
-}
-
-/// Makes renames within a folder survive a power loss, where the system lets a folder be synced.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

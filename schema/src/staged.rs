@@ -2,6 +2,7 @@
 //! nobody reads until it is whole.
 
 use crate::{
+    disk,
     error::{Error, Result},
     lake::{Identity, Lake},
     publish,
@@ -15,7 +16,7 @@ use parquet::{
 };
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -65,18 +66,14 @@ impl<'a> Staged<'a> {
     }
 
     /// Makes all tables part of the lake, replacing those of an earlier conversion of the same dump.
-    pub fn commit(mut self) -> Result<()> {
+    pub fn commit(self) -> Result<()> {
         let writers = std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
         let mut tables = Vec::new();
         for (name, writer) in writers {
             close(writer, &self.folder)?;
             tables.push(name);
         }
-        let lock = self.lock.take();
-        publish::commit(self.lake.root(), &self.dump_id, &self.folder, &tables)?;
-        drop(lock);
-        publish::remove_lock(&self.folder);
-        Ok(())
+        publish::commit(self.lake.root(), &self.dump_id, &self.folder, &tables)
     }
 
     fn writer(&self, table: &TableSpec) -> Result<Writer> {
@@ -85,9 +82,9 @@ impl<'a> Staged<'a> {
             return Ok(writer.clone());
         }
         let folder = self.folder.join(table.name);
-        fs::create_dir_all(&folder).map_err(|error| Error::new("create", &folder, error))?;
+        disk::create_folders(&folder).map_err(|error| Error::new("create", &folder, error))?;
         let path = folder.join("part-0.parquet");
-        let file = File::create_new(&path).map_err(|error| Error::new("create", &path, error))?;
+        let file = disk::create_file(&path).map_err(|error| Error::new("create", &path, error))?;
         let writer = ArrowWriter::try_new(file, table.schema(), Some(properties(&self.metadata)))
             .map_err(|error| Error::new("write", &path, error))?;
         let writer = Arc::new(Mutex::new(writer));
@@ -106,12 +103,15 @@ impl Sink for Staged<'_> {
 
 impl Drop for Staged<'_> {
     fn drop(&mut self) {
-        if let Some(lock) = self.lock.take() {
-            // Nobody reads this folder; what cannot be removed now goes at the next opening.
-            let _ = fs::remove_dir_all(&self.folder);
-            drop(lock);
-            publish::remove_lock(&self.folder);
+        // Windows deletes no file that is open.
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Nobody reads this folder; what cannot be removed now goes at the next opening. After a commit
+        // it bears another name, and there is nothing to remove.
+        if self.folder.exists() {
+            let _ = disk::remove_folder(&self.folder);
         }
+        drop(self.lock.take());
+        publish::remove_lock(&self.folder);
     }
 }
 
@@ -128,7 +128,7 @@ fn properties(metadata: &[KeyValue]) -> WriterProperties {
 fn close(writer: Writer, folder: &Path) -> Result<()> {
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
     writer.finish().map_err(|error| Error::new("write", folder, error))?;
-    writer.inner().sync_all().map_err(|error| Error::new("write", folder, error))
+    disk::sync(writer.inner()).map_err(|error| Error::new("write", folder, error))
 }
 
 /// A sink that keeps everything, for tests.
