@@ -1,5 +1,8 @@
 //! The program as its user meets it: help, exit codes, JSON, what is skipped, what is refused.
 
+mod inputs;
+mod output;
+
 use crate::{
     ask::{Ask, Ran, dumplake, dumplake_in},
     support::{busy_machine, scratch},

@@ -5,7 +5,7 @@
 
 use crate::{Result, args, convert::Run, inputs, report};
 use fixtures::{Arch, Build, Family, Format, Handle, Machine, ProcessId, Space};
-use queries::{Session, Style};
+use queries::{Session, Style, safe::terminal};
 use schema::Lake;
 use std::{
     fs,
@@ -27,16 +27,18 @@ pub fn command(args: &args::Demo) -> Result<u8> {
         "`dumplake demo` made this folder and may replace dumps and lake in it\n",
     )?;
     write_dumps(&dumps)?;
-    println!("$ dumplake convert {} -o {}", dumps.display(), lake.display());
+    let [shown_dumps, shown_lake] =
+        [&dumps, &lake].map(|path| terminal(&path.to_string_lossy()).into_owned());
+    println!("$ dumplake convert {shown_dumps} -o {shown_lake}");
     let run = Run::everything(Lake::create_or_open(&lake)?);
     let outcomes = run.all(inputs::collect(std::slice::from_ref(&dumps), false, &lake));
     queries::rebuild(&lake)?;
     report::print(&outcomes, false)?;
     for query in QUERIES {
-        println!("\n$ dumplake sql {} \"{query}\"", lake.display());
+        println!("\n$ dumplake sql {shown_lake} \"{query}\"");
         Session::open(&lake)?.run(query, Style::default(), &mut std::io::stdout().lock())?;
     }
-    println!("\nNow ask yourself: dumplake sql {}", lake.display());
+    println!("\nNow ask yourself: dumplake sql {shown_lake}");
     Ok(report::exit_code(&outcomes))
 }
 

@@ -1,15 +1,15 @@
 //! `dumplake sql` and `dumplake lake`: a lake's SQL, and its upkeep.
 
 use crate::{Result, args};
-use queries::{Format, Session, Style};
+use queries::{Format, Session, Style, safe::terminal};
 use std::io::{IsTerminal, Write};
 
 /// Runs `dumplake sql`; the value is the exit code.
 pub fn command(args: &args::Sql) -> Result<u8> {
     schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
     let session = Session::open(&args.lake)?;
-    let terminal = std::io::stdout().is_terminal();
-    let style = Style { format: format(args.format), width: terminal.then(width), terminal };
+    let is_terminal = std::io::stdout().is_terminal();
+    let style = Style { format: format(args.format), width: is_terminal.then(width), terminal: is_terminal };
     // The prompt must be seen after the answer: standard output flushes at each line by itself.
     let Some(query) = &args.query else {
         queries::prompt::run(&session, style, &mut std::io::stdout().lock())?;
@@ -41,7 +41,8 @@ pub fn lake_command(args: &args::Lake) -> Result<u8> {
         args::LakeCommand::Repair { lake } => {
             let dumps = schema::Lake::open(lake)?.dump_ids().len();
             queries::rebuild(lake)?;
-            println!("{}: {dumps} dumps, lake.duckdb written anew", lake.display());
+            let shown = lake.to_string_lossy();
+            println!("{}: {dumps} dumps, lake.duckdb written anew", terminal(&shown));
             Ok(0)
         }
     }
