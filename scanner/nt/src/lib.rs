@@ -1,0 +1,2 @@
+//! What Windows objects are there, read as values?
+#![forbid(unsafe_code)]
