@@ -106,7 +106,7 @@ fn planned(arch: Arch, format: Format) -> Planned {
     match format {
         Format::Triage(_) => {
             // A small dump leads to all processors where the array of their blocks is captured.
-            let array = machine.facts.kernel_base + fixtures::kernel::rva::KI_PROCESSOR_BLOCK;
+            let array = machine.facts.symbol("KiProcessorBlock");
             let bytes = vec![0; machine.facts.processors as usize * arch.pointer()];
             machine.write_va(Space::Kernel, array, &bytes);
             machine.facts.broken_driver = Some("storport.sys".into());
