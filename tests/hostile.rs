@@ -40,7 +40,9 @@ impl Random {
 fn convert(path: &Path, raw: bool) {
     let Ok(dump) = memory::open(path, raw.then_some("raw")) else { return };
     let sink = Count::default();
+    let system = scan::nt::System::open(&dump, &scan::nt::symbols::NoSymbols);
     let job = scan::Job {
+        system: system.as_ref(),
         dump: &dump,
         content_hash: "0123456789abcdef",
         tool_version: "0",

@@ -156,7 +156,9 @@ impl Run {
         }
         let dump = memory::open(&file.path, self.format.as_deref())?;
         let staged = self.lake.begin(id, &identity)?;
+        let system = scan::nt::System::open(&dump, &scan::nt::symbols::NoSymbols);
         let job = scan::Job {
+            system: system.as_ref(),
             dump: &dump,
             content_hash: &identity.content_hash,
             tool_version: &identity.tool_version,

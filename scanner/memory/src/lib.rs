@@ -22,6 +22,7 @@ mod space;
 mod time;
 
 pub use addr::{PAGE_SIZE, Pa, Pfn, Va};
+pub use architecture::Architecture;
 pub use bytes::{Bytes, utf16_lossy};
 pub use context::{Arm64, Context, Parts, Registers, X64, X86};
 pub use error::{Error, ErrorKind, Fault, Result};

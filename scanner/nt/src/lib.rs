@@ -1,2 +1,41 @@
 //! What Windows objects are there, read as values?
+//!
+//! [`System::open`] finds the kernel in a dump, gets layouts for it, and from then on structures are read by the
+//! names that Microsoft gave their members: a file a topic, its layout on top ([`layout!`]). A member that this
+//! kernel lacks, or whose memory is not in the dump, is `None`. Lists, trees and tables are walked with a bound and
+//! remember where they have been; what ends them early is a [`Problem`](memory::records::Problem) of the system.
+
 #![forbid(unsafe_code)]
+
+mod discover;
+mod global;
+mod kdbg;
+mod layout;
+mod list;
+pub mod module;
+mod pe;
+pub mod process;
+mod system;
+pub mod thread;
+mod view;
+
+pub use discover::{Candidate, Kernel};
+pub use global::GLOBALS;
+pub use kdbg::Kdbg;
+pub use list::{List, MOST_ENTRIES};
+pub use pe::{ImageFacts, image_facts};
+pub use symbols;
+pub use system::System;
+pub use view::View;
+
+/// Everything that this crate reads by name: what a layout pack must hold.
+pub fn wanted() -> symbols::Wanted {
+    let types = [
+        module::KldrDataTableEntry::WANTED,
+        process::Eprocess::WANTED,
+        thread::Ethread::WANTED,
+        thread::Kthread::WANTED,
+    ];
+    let types = types.into_iter().flatten().copied().collect();
+    symbols::Wanted { types, symbols: GLOBALS.to_vec() }
+}

@@ -12,6 +12,7 @@ mod walks;
 
 pub use hash::{content_hash, dump_id};
 pub use names::{bugcheck_name, exception_name, is_live_dump, ntstatus_name};
+pub use nt;
 
 use memory::Dump;
 use schema::{Sink, TableSpec};
@@ -20,6 +21,8 @@ use std::collections::BTreeMap;
 /// One dump to be turned into rows.
 pub struct Job<'a> {
     pub dump: &'a Dump,
+    /// Windows in it; `None` for user minidumps and files without memory.
+    pub system: Option<&'a nt::System<'a>>,
     /// BLAKE3 of the content, hexadecimal.
     pub content_hash: &'a str,
     pub tool_version: &'a str,

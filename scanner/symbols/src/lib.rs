@@ -12,8 +12,10 @@ mod identity;
 pub mod isf;
 mod layouts;
 mod profile;
+mod provider;
 
 pub use error::{Error, Result};
 pub use identity::PdbId;
 pub use layouts::{Field, Layout, Layouts, Wanted, WantedType};
 pub use profile::{Kind, Member, Profile, Type};
+pub use provider::{Choice, NoSymbols, OneProfile, Provider, Wish};

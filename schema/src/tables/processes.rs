@@ -3,16 +3,30 @@
 use crate::{cell::Time, table};
 
 table! {
-    /// One row for every process that the dump states: the one of a user minidump (`MiscInfo`, `ProcessVmCounters`).
+    /// One row for every process: the one of a user minidump (`MiscInfo`, `ProcessVmCounters`), or each that any list of the kernel leads to.
     pub processes: Processes of ProcessRow {
         /// Process id (`MINIDUMP_MISC_INFO.ProcessId`).
         process_id: u32,
-        /// File name of its main module.
+        /// Address of its `_EPROCESS`.
+        eprocess: Option<u64>,
+        /// File name of its main module; of a kernel dump its first 15 characters (`_EPROCESS.ImageFileName`).
         name: Option<String>,
         /// Process id of its creator, which may have ended since.
         parent_id: Option<u32>,
         /// When it was created, UTC (`MINIDUMP_MISC_INFO.ProcessCreateTime`).
         create_time: Option<Time>,
+        /// When it ended, UTC (`_EPROCESS.ExitTime`); NULL while it runs.
+        exit_time: Option<Time>,
+        /// Physical address of its page-table root as it stands (`_KPROCESS.DirectoryTableBase`); low bits may hold a PCID.
+        dtb: Option<u64>,
+        /// Address of its PEB (`_EPROCESS.Peb`); NULL for processes without user memory.
+        peb: Option<u64>,
+        /// Whether following `PsActiveProcessHead` forward leads to it.
+        in_active_list: Option<bool>,
+        /// Whether following `PsActiveProcessHead` in either direction leads to it.
+        in_active_list_backward: Option<bool>,
+        /// Whether `KiProcessListHead` leads to it (`_KPROCESS.ProcessListEntry`).
+        in_kernel_list: Option<bool>,
         /// Seconds in user mode (`MINIDUMP_MISC_INFO.ProcessUserTime`).
         user_time_seconds: Option<f64>,
         /// Seconds in kernel mode (`MINIDUMP_MISC_INFO.ProcessKernelTime`).

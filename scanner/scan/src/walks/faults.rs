@@ -10,18 +10,21 @@ use schema::{
 pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Faults>::new(sink);
     for problem in &job.dump.records.faults {
-        out.push(row(problem))?;
+        out.push(row(problem, "format"))?;
+    }
+    for problem in &job.system.map(nt::System::problems).unwrap_or_default() {
+        out.push(row(problem, "system"))?;
     }
     out.finish()
 }
 
-fn row(problem: &Problem) -> FaultRow {
+fn row(problem: &Problem, stage: &str) -> FaultRow {
     let dot = if problem.field.is_empty() { "" } else { "." };
     let what = format!("{}{dot}{}", problem.structure, problem.field);
     let place = problem.offset.map(|offset| format!(" at offset {offset:#x}")).unwrap_or_default();
     let address = problem.address.map(|address| format!(" for address {address:#x}")).unwrap_or_default();
     FaultRow {
-        stage: "format".into(),
+        stage: stage.into(),
         structure: problem.structure.clone(),
         field: (!problem.field.is_empty()).then(|| problem.field.clone()),
         offset: problem.offset,

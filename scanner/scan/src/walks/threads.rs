@@ -97,8 +97,14 @@ mod tests {
         assert_eq!(dump.records.threads.len(), 60_000);
         assert!(dump.records.contexts.len() > 50_000, "{}", dump.records.contexts.len());
         let tables = [Threads::spec()];
-        let job =
-            crate::Job { dump: &dump, content_hash: "", tool_version: "", options: "", tables: &tables };
+        let job = crate::Job {
+            dump: &dump,
+            system: None,
+            content_hash: "",
+            tool_version: "",
+            options: "",
+            tables: &tables,
+        };
         let sink = Mutex::new(Vec::new());
         let start = Instant::now();
         assert_eq!(super::walk(&job, &sink as &dyn Sink).unwrap(), 60_000);

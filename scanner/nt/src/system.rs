@@ -1,0 +1,220 @@
+//! A Windows system in a dump: its kernel, its layouts, its address spaces.
+
+use crate::{Candidate, Kdbg, Kernel, View, discover, process::Process, thread::Thread, wanted};
+use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
+use std::sync::{Mutex, OnceLock};
+use symbols::{Choice, Field, Layouts, Provider, Wish};
+
+/// More problems than this of one system are only counted: a damaged dump could have millions.
+const MOST_PROBLEMS: usize = 10_000;
+
+/// Everything that walks need to read structures.
+pub struct System<'a> {
+    /// The dump.
+    pub dump: &'a Dump,
+    /// Architecture of the kernel.
+    pub architecture: Architecture,
+    /// Paging mode; `None` for dumps of virtual memory.
+    pub mode: Option<PagingMode>,
+    /// Build number, 0 when nothing states it.
+    pub build: u32,
+    /// The kernel's address space.
+    pub space: Space<'a>,
+    /// Physical address of its root, where there is one.
+    pub root: Option<Pa>,
+    /// The kernel image, if it was found.
+    pub kernel: Option<Kernel>,
+    /// Layouts of the kernel's structures.
+    pub layouts: Layouts,
+    /// How the layouts were chosen.
+    pub choice: Choice,
+    /// The debugger block, if it was found.
+    pub kdbg: Option<Kdbg>,
+    /// Every page-table root that was tried, and what became of it.
+    pub candidates: Vec<Candidate>,
+    problems: Mutex<Problems>,
+    pub(crate) processes: OnceLock<Vec<Process>>,
+    pub(crate) threads: OnceLock<Vec<Thread>>,
+}
+
+#[derive(Default)]
+struct Problems {
+    kept: Vec<Problem>,
+    dropped: u64,
+}
+
+impl<'a> System<'a> {
+    /// Finds Windows in a dump of kernel memory. `None` for user minidumps and for files without memory; a dump
+    /// in which no kernel can be found gives a system without layouts, and `faults` say what was tried.
+    pub fn open(dump: &'a Dump, provider: &dyn Provider) -> Option<System<'a>> {
+        let found = discover::address_space(dump)?;
+        let header = &dump.records.header;
+        let mut system = System {
+            dump,
+            architecture: found.architecture,
+            mode: found.mode,
+            build: header.build.unwrap_or(0),
+            space: found.space,
+            root: found.root,
+            kernel: None,
+            layouts: Layouts::default(),
+            choice: Choice { source: "none".into(), ..Choice::default() },
+            kdbg: None,
+            candidates: found.candidates,
+            problems: Mutex::default(),
+            processes: OnceLock::new(),
+            threads: OnceLock::new(),
+        };
+        system.find_kernel(provider);
+        Some(system)
+    }
+
+    fn find_kernel(&mut self, provider: &dyn Provider) {
+        self.kdbg = self.find_kdbg();
+        self.kernel = discover::kernel(self);
+        if let Some(build) = self.kernel.as_ref().and_then(|kernel| kernel.build) {
+            self.build = build;
+        }
+        self.choice = provider.choose(&self.wish(), &wanted());
+        self.layouts = std::mem::take(&mut self.choice.layouts);
+        for note in self.choice.notes.clone() {
+            self.problem("symbols", "symbols", "", None, "symbols of this kernel", &note);
+        }
+        if self.layouts.types.is_empty() {
+            let expected = "layouts of this kernel from a PDB, an ISF file or the built-in pack";
+            let found = format!("{} build {}", self.architecture.name(), self.build);
+            self.problem("no_layouts", "symbols", "", None, expected, &found);
+        }
+        if self.kdbg.is_none() {
+            self.kdbg = self.find_kdbg(); // an encoded one needs symbols
+        }
+    }
+
+    /// What is known of the kernel image, for whoever finds its layouts.
+    pub fn wish(&self) -> Wish {
+        let kernel = self.kernel.as_ref();
+        let image = kernel.map(|kernel| &kernel.image);
+        Wish {
+            pdb_name: image.and_then(|image| image.pdb_name.clone()),
+            id: image.and_then(|image| image.pdb),
+            architecture: self.architecture.name(),
+            build: Some(self.build).filter(|&build| build != 0),
+            timestamp: image.and_then(|image| image.timestamp),
+            size_of_image: image.and_then(|image| image.size),
+        }
+    }
+
+    /// Bytes of a pointer: 4 or 8.
+    pub fn pointer_size(&self) -> u32 {
+        if self.architecture == Architecture::X86 { 4 } else { 8 }
+    }
+
+    /// An address as this system writes it: 32-bit systems sign-extend theirs in 64-bit fields.
+    pub fn narrow(&self, va: u64) -> Va {
+        Va(if self.pointer_size() == 4 { va & 0xffff_ffff } else { va })
+    }
+
+    /// True if an address lies in the half that belongs to the kernel.
+    pub fn is_kernel(&self, va: Va) -> bool {
+        if self.pointer_size() == 4 { va.0 >= 0x8000_0000 } else { va.0 >> 63 == 1 }
+    }
+
+    /// The address space of a process by its `DirectoryTableBase`.
+    pub fn process_space(&self, dtb: u64) -> Option<Space<'a>> {
+        let (image, mode) = (self.dump.image()?, self.mode?);
+        let root = match mode {
+            PagingMode::X86Pae => dtb & 0xffff_ffe0,
+            PagingMode::X86 => dtb & 0xffff_f000,
+            // The low bits may hold a PCID, the high ones an ASID or flags.
+            _ => dtb & 0x000f_ffff_ffff_f000,
+        };
+        if root == 0 {
+            return None;
+        }
+        Some(Space::paged(image, Pa(root), mode).with_build(self.build))
+    }
+
+    /// A structure of the kernel.
+    pub fn view(&self, va: Va, size: u32) -> View<'a> {
+        self.view_in(self.space, va, size)
+    }
+
+    /// A structure in any address space of this system.
+    pub fn view_in(&self, space: Space<'a>, va: Va, size: u32) -> View<'a> {
+        View::new(space, va, size, self.pointer_size())
+    }
+
+    /// Text of a `UNICODE_STRING` in kernel memory.
+    pub fn unicode(&self, va: Va) -> Option<String> {
+        crate::view::unicode_at(self.space, va, self.pointer_size()).ok().flatten()
+    }
+
+    /// The first name of a structure that the layouts know, else the first.
+    pub(crate) fn type_name<'n>(&self, names: &[&'n str]) -> &'n str {
+        names.iter().find(|name| self.layouts.types.contains_key(**name)).unwrap_or(&names[0])
+    }
+
+    /// Size of a structure, 0 when it is not known. See [`layout!`](crate::layout).
+    pub fn size_of(&self, type_name: &str) -> u32 {
+        self.layouts.size(type_name).unwrap_or(0)
+    }
+
+    /// A member by one of its names. See [`layout!`](crate::layout).
+    pub fn field(&self, type_name: &str, paths: &[&str], optional: bool) -> Option<Field> {
+        let found = paths.iter().find_map(|path| self.layouts.field(type_name, path));
+        if found.is_none() && !optional && !self.layouts.types.is_empty() {
+            self.problem(
+                "missing_field",
+                type_name,
+                paths[0],
+                None,
+                "a member of this kernel",
+                "no such member",
+            );
+        }
+        found
+    }
+
+    /// Notes what could not be read.
+    pub fn problem(
+        &self,
+        kind: &str,
+        structure: &str,
+        field: &str,
+        va: Option<Va>,
+        expected: &str,
+        found: &str,
+    ) {
+        let address = va.map(|va| va.0);
+        let (structure, field, kind) = (structure.into(), field.into(), kind.into());
+        let (expected, found) = (expected.into(), found.into());
+        let problem = Problem { structure, field, offset: None, address, kind, expected, found };
+        let Ok(mut problems) = self.problems.lock() else { return };
+        if problems.kept.len() >= MOST_PROBLEMS {
+            problems.dropped += 1;
+        } else if !problems.kept.contains(&problem) || problems.kept.len() > 200 {
+            problems.kept.push(problem);
+        }
+    }
+
+    /// Notes that memory could not be read.
+    pub fn unreadable(&self, structure: &str, field: &str, va: Va, fault: &Fault) {
+        self.problem(fault.kind(), structure, field, Some(va), "readable memory", &fault.to_string());
+    }
+
+    /// Every problem so far, in an order that does not depend on threads.
+    pub fn problems(&self) -> Vec<Problem> {
+        let Ok(problems) = self.problems.lock() else { return Vec::new() };
+        let mut all = problems.kept.clone();
+        let key =
+            |p: &Problem| (p.structure.clone(), p.field.clone(), p.address, p.kind.clone(), p.found.clone());
+        all.sort_by_key(key);
+        all.dedup();
+        if problems.dropped > 0 {
+            let found = format!("{} more problems", problems.dropped);
+            let expected = format!("at most {MOST_PROBLEMS}");
+            all.push(Problem { offset: None, ..Problem::new("too_many", "faults", "", 0, expected, found) });
+        }
+        all
+    }
+}

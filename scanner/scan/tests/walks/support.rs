@@ -1,0 +1,91 @@
+//! From a machine to rows as text.
+
+use arrow::{
+    array::RecordBatch,
+    util::display::{ArrayFormatter, FormatOptions},
+};
+use dumplake_scan::{self as scan, nt};
+use fixtures::{Arch, Build, Facts, Format, Machine};
+use nt::symbols::{OneProfile, isf};
+use schema::{Sink, TableSpec, tables};
+use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
+
+/// One row: text by column; NULL is not in it.
+pub type Row = BTreeMap<String, String>;
+
+/// The rows of every table.
+pub type Tables = BTreeMap<String, Vec<Row>>;
+
+/// Every kernel that the machine can be.
+pub fn kernels() -> Vec<(Arch, Build)> {
+    let x64 = Build::X64.map(|build| (Arch::X64, build));
+    let x86 = Build::X86.map(|build| (Arch::X86, build));
+    let pae = Build::X86.map(|build| (Arch::X86Pae, build));
+    let arm = [(Arch::Arm64, Build::WIN10_19041)];
+    x64.into_iter().chain(x86).chain(pae).chain(arm).collect()
+}
+
+/// The symbols of a machine's kernel as another program would state them: read from its ISF file.
+pub fn symbols_of(facts: &Facts) -> OneProfile {
+    let profile = isf::parse(fixtures::isf::json(facts).as_bytes()).unwrap();
+    OneProfile { profile, source: "ISF".into() }
+}
+
+/// All tables of a machine's dump, read with the symbols of its kernel.
+pub fn tables_of(machine: &Machine, format: Format) -> Tables {
+    tables_with(machine, format, &symbols_of(&machine.facts))
+}
+
+/// All tables of a machine's dump.
+pub fn tables_with(machine: &Machine, format: Format, provider: &dyn nt::symbols::Provider) -> Tables {
+    let folder = scratch();
+    let path = machine.dump(format).write_to(&folder).unwrap();
+    let dump = memory::open(&path, None).unwrap();
+    let system = nt::System::open(&dump, provider);
+    let tables = tables::all();
+    let job = scan::Job {
+        dump: &dump,
+        system: system.as_ref(),
+        content_hash: "",
+        tool_version: "",
+        options: "",
+        tables,
+    };
+    let rows = Rows::default();
+    scan::run(&job, &rows).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    rows.0.into_inner().unwrap()
+}
+
+fn scratch() -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("dumplake-walks-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A sink that keeps rows as text.
+#[derive(Default)]
+struct Rows(Mutex<Tables>);
+
+impl Sink for Rows {
+    fn write(&self, table: &TableSpec, batch: RecordBatch) -> schema::Result<()> {
+        let mut tables = self.0.lock().unwrap();
+        let rows = tables.entry(table.name.to_string()).or_default();
+        let options = FormatOptions::new();
+        let schema = batch.schema();
+        for at in 0..batch.num_rows() {
+            let mut row = Row::new();
+            for (column, field) in batch.columns().iter().zip(schema.fields()) {
+                if !column.is_null(at) {
+                    let formatter = ArrayFormatter::try_new(column, &options).unwrap();
+                    row.insert(field.name().clone(), formatter.value(at).to_string());
+                }
+            }
+            rows.push(row);
+        }
+        Ok(())
+    }
+}

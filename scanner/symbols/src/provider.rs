@@ -1,0 +1,66 @@
+//! Who finds layouts for a kernel: asked once for each dump.
+
+use crate::{Layouts, PdbId, Wanted};
+
+/// What is known of the image whose layouts are wanted. Everything may be unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// PDB file name of the image's `RSDS` record; text out of a dump, never a path.
+    pub pdb_name: Option<String>,
+    /// Its GUID and age.
+    pub id: Option<PdbId>,
+    /// `x86`, `x64` or `ARM64`.
+    pub architecture: &'static str,
+    /// Build number, such as 19041.
+    pub build: Option<u32>,
+    /// PE `TimeDateStamp`.
+    pub timestamp: Option<u32>,
+    /// PE `SizeOfImage`.
+    pub size_of_image: Option<u32>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The layouts; empty when nothing fits.
+    pub layouts: Layouts,
+    /// For `dumps.symbol_source`: `PDB ...`, `ISF ...`, `pack exact ...`, `pack nearest ...`, `none`.
+    pub source: String,
+    /// True if types and addresses are those of this very image.
+    pub exact: bool,
+    /// File version `a.b.c.d` of the image, where its link time and size tell.
+    pub version: Option<String>,
+    /// What went wrong on the way, one sentence each; they become rows of `faults`.
+    pub notes: Vec<String>,
+}
+
+/// Finds layouts.
+pub trait Provider: Sync {
+    /// The best that there is for this image.
+    fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice;
+}
+
+/// Finds nothing.
+pub struct NoSymbols;
+
+impl Provider for NoSymbols {
+    fn choose(&self, _: &Wish, _: &Wanted) -> Choice {
+        Choice { source: "none".into(), ..Choice::default() }
+    }
+}
+
+/// One profile for every image, whatever it is: for tests and for a file that the user forces.
+pub struct OneProfile {
+    /// The profile.
+    pub profile: crate::Profile,
+    /// How it is called in `dumps.symbol_source`.
+    pub source: String,
+}
+
+impl Provider for OneProfile {
+    fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice {
+        let exact = self.profile.id.is_some() && self.profile.id == wish.id;
+        let layouts = Layouts::of(&self.profile, wanted);
+        Choice { layouts, source: self.source.clone(), exact, ..Choice::default() }
+    }
+}
