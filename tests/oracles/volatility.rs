@@ -4,6 +4,7 @@
 //! machine claims to be, which are not ours to ship: they are checked where `../shared/symbols` is.
 
 mod python;
+mod rows;
 
 use crate::support::{busy_machine, scratch};
 use fixtures::{Arch, Dump as Planned, Format};

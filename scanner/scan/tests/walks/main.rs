@@ -1,4 +1,6 @@
 //! Walks over synthetic machines: the rows equal the plan, on every build and architecture.
 
+extern crate dumplake_scan as scan;
+
 mod processes;
 mod support;

@@ -4,9 +4,11 @@ use arrow::{
     array::RecordBatch,
     util::display::{ArrayFormatter, FormatOptions},
 };
-use dumplake_scan::{self as scan, nt};
 use fixtures::{Arch, Build, Facts, Format, Machine};
-use nt::symbols::{OneProfile, isf};
+use scan::nt::{
+    self,
+    symbols::{OneProfile, isf},
+};
 use schema::{Sink, TableSpec, tables};
 use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
 
