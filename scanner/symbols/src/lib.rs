@@ -11,6 +11,7 @@ mod error;
 mod identity;
 pub mod isf;
 mod layouts;
+pub mod pdb;
 mod profile;
 mod provider;
 
