@@ -2,5 +2,6 @@
 
 extern crate dumplake_scan as scan;
 
+mod owners;
 mod processes;
 mod support;
