@@ -2,6 +2,7 @@
 
 extern crate dumplake_scan as scan;
 
+mod hostile;
 mod owners;
 mod processes;
 mod support;

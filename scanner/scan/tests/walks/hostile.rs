@@ -1,0 +1,88 @@
+//! Damaged lists: what was read before the damage stays, `faults` says where it is, and nothing hangs.
+
+use crate::support::{Row, Tables, tables_of};
+use fixtures::{Arch, Build, Format, Machine, Space};
+
+/// Five processes; `damage` changes the links of the third.
+fn damaged(damage: impl Fn(&Machine, u64) -> Vec<(u64, u64)>) -> Tables {
+    let mut machine = Machine::new(Arch::X64, Build::WIN10_19041);
+    for pid in [100, 104, 108, 112] {
+        machine.process(&format!("p{pid}.exe"), pid);
+    }
+    let links = machine.layout().offset("_EPROCESS", "ActiveProcessLinks") as u64;
+    let third = machine.facts.processes[2].eprocess + links;
+    for (at, value) in damage(&machine, third) {
+        machine.patch(Space::Kernel, at, &value.to_le_bytes());
+    }
+    tables_of(&machine, Format::Full)
+}
+
+fn pids(tables: &Tables, condition: impl Fn(&Row) -> bool) -> Vec<u32> {
+    let rows = tables["processes"].iter().filter(|row| condition(row));
+    rows.map(|row| row["process_id"].parse().unwrap()).collect()
+}
+
+fn broken(tables: &Tables) -> Vec<&Row> {
+    let about = |row: &&Row| row["kind"] == "broken_list" && row["structure"] == "PsActiveProcessHead";
+    tables["faults"].iter().filter(about).collect()
+}
+
+fn check(name: &str, tables: &Tables, faults: usize) {
+    let forward = pids(tables, |row| row["in_active_list"] == "true");
+    assert_eq!(forward, [4, 100, 104], "{name}: what stands before the damage");
+    assert_eq!(
+        pids(tables, |row| row["in_kernel_list"] == "true").len(),
+        5,
+        "{name}: the other list is whole"
+    );
+    assert_eq!(broken(tables).len(), faults, "{name}: {:?}", broken(tables));
+}
+
+#[test]
+fn a_cycle() {
+    let tables = damaged(|machine, third| {
+        let links = machine.layout().offset("_EPROCESS", "ActiveProcessLinks") as u64;
+        vec![(third, machine.facts.processes[1].eprocess + links)]
+    });
+    check("cycle", &tables, 1);
+    assert_eq!(pids(&tables, |row| row["in_active_list_backward"] == "true"), [4, 100, 104, 108, 112]);
+}
+
+#[test]
+fn a_wild_pointer() {
+    let tables = damaged(|_, third| vec![(third, 0x4141_4141_4141)]);
+    check("a user address", &tables, 1);
+    let tables = damaged(|_, third| vec![(third, 0x0041_4141_4141_4141)]);
+    check("not canonical", &tables, 1);
+}
+
+#[test]
+fn a_list_that_leaves_the_dump() {
+    let tables = damaged(|_, third| vec![(third, 0xffff_f000_1234_5678)]);
+    check("not mapped", &tables, 1);
+    assert!(broken(&tables)[0]["found"].contains("not mapped"), "{:?}", broken(&tables));
+}
+
+#[test]
+fn an_unlinked_process_is_in_the_other_list() {
+    let tables = damaged(|machine, third| {
+        let links = machine.layout().offset("_EPROCESS", "ActiveProcessLinks") as u64;
+        let at = |number: usize| machine.facts.processes[number].eprocess + links;
+        vec![(at(1), at(3)), (at(3) + 8, at(1)), (third, third), (third + 8, third)]
+    });
+    let hidden =
+        pids(&tables, |row| row["in_active_list_backward"] == "false" && row["in_kernel_list"] == "true");
+    assert_eq!(hidden, [104]);
+    assert!(broken(&tables).is_empty(), "the ring is whole");
+}
+
+/// Both directions are damaged: two rows say where, and nothing is counted twice.
+#[test]
+fn both_directions() {
+    let tables = damaged(|machine, third| {
+        let links = machine.layout().offset("_EPROCESS", "ActiveProcessLinks") as u64;
+        vec![(third, 0x4141), (machine.facts.processes[3].eprocess + links + 8, 0x4242)]
+    });
+    check("both", &tables, 2);
+    assert_eq!(pids(&tables, |_| true), [4, 100, 104, 108, 112]);
+}
