@@ -11,6 +11,7 @@ mod error;
 mod identity;
 pub mod isf;
 mod layouts;
+pub mod pack;
 mod profile;
 mod provider;
 
