@@ -113,7 +113,7 @@ impl System<'_> {
             self.kernel.as_ref()?.base.checked_add((*rva).into())
         };
         let by_block = || self.kdbg.as_ref()?.variable(name);
-        by_symbol().or_else(by_block).or_else(|| self.from_header(name))
+        by_symbol().or_else(by_block).or_else(|| self.in_header(name))
     }
 
     /// The same, with a row in `faults` if the variable cannot be found.
@@ -133,7 +133,7 @@ impl System<'_> {
     }
 
     /// The variables that a dump header names.
-    fn from_header(&self, name: &str) -> Option<Va> {
+    fn in_header(&self, name: &str) -> Option<Va> {
         let header = &self.dump.records.header;
         let value = match name {
             "PsActiveProcessHead" => header.ps_active_process_head,

@@ -13,6 +13,7 @@ mod kdbg;
 mod layout;
 mod list;
 pub mod module;
+pub mod owner;
 mod pe;
 pub mod process;
 mod system;

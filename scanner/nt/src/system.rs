@@ -1,6 +1,8 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
-use crate::{Candidate, Kdbg, Kernel, View, discover, process::Process, thread::Thread, wanted};
+use crate::{
+    Candidate, Kdbg, Kernel, View, discover, owner::Owner, process::Process, thread::Thread, wanted,
+};
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
 use symbols::{Choice, Field, Layouts, Provider, Wish};
@@ -35,6 +37,7 @@ pub struct System<'a> {
     problems: Mutex<Problems>,
     pub(crate) processes: OnceLock<Vec<Process>>,
     pub(crate) threads: OnceLock<Vec<Thread>>,
+    pub(crate) owners: OnceLock<Vec<Owner>>,
 }
 
 #[derive(Default)]
@@ -64,6 +67,7 @@ impl<'a> System<'a> {
             problems: Mutex::default(),
             processes: OnceLock::new(),
             threads: OnceLock::new(),
+            owners: OnceLock::new(),
         };
         system.find_kernel(provider);
         Some(system)
@@ -101,6 +105,7 @@ impl<'a> System<'a> {
             build: Some(self.build).filter(|&build| build != 0),
             timestamp: image.and_then(|image| image.timestamp),
             size_of_image: image.and_then(|image| image.size),
+            known: self.kdbg.as_ref().map(Kdbg::known).unwrap_or_default(),
         }
     }
 

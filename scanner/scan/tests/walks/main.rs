@@ -3,5 +3,6 @@
 extern crate dumplake_scan as scan;
 
 mod hostile;
+mod owners;
 mod processes;
 mod support;

@@ -40,23 +40,38 @@ pub fn tables_of(machine: &Machine, format: Format) -> Tables {
 
 /// All tables of a machine's dump.
 pub fn tables_with(machine: &Machine, format: Format, provider: &dyn nt::symbols::Provider) -> Tables {
+    opened(machine, format, provider, |dump, system| {
+        let tables = tables::all();
+        let (content_hash, tool_version, options) = ("", "", "");
+        let job = scan::Job { dump, system, content_hash, tool_version, options, tables };
+        let rows = Rows::default();
+        scan::run(&job, &rows).unwrap();
+        rows.0.into_inner().unwrap()
+    })
+}
+
+/// Looks into the system of a machine's dump.
+pub fn with_system<T>(
+    machine: &Machine,
+    format: Format,
+    provider: &dyn nt::symbols::Provider,
+    look: impl FnOnce(&nt::System) -> T,
+) -> T {
+    opened(machine, format, provider, |_, system| look(system.unwrap()))
+}
+
+fn opened<T>(
+    machine: &Machine,
+    format: Format,
+    provider: &dyn nt::symbols::Provider,
+    look: impl FnOnce(&memory::Dump, Option<&nt::System>) -> T,
+) -> T {
     let folder = scratch();
     let path = machine.dump(format).write_to(&folder).unwrap();
     let dump = memory::open(&path, None).unwrap();
-    let system = nt::System::open(&dump, provider);
-    let tables = tables::all();
-    let job = scan::Job {
-        dump: &dump,
-        system: system.as_ref(),
-        content_hash: "",
-        tool_version: "",
-        options: "",
-        tables,
-    };
-    let rows = Rows::default();
-    scan::run(&job, &rows).unwrap();
+    let found = look(&dump, nt::System::open(&dump, provider).as_ref());
     std::fs::remove_dir_all(&folder).unwrap();
-    rows.0.into_inner().unwrap()
+    found
 }
 
 fn scratch() -> PathBuf {
