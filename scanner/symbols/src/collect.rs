@@ -1,6 +1,10 @@
 //! Collecting what a pack is made of: folders of ISF files and of other public layout data.
 
+mod archives;
+mod flat;
+mod headers;
 mod images;
+mod sharp;
 
 use crate::{
     Error, Layouts, PdbId, Result, Wanted, isf,
@@ -28,7 +32,8 @@ pub struct Collected {
 const DEPTH: usize = 6;
 
 /// Reads everything usable below the paths: ISF files (`.json`, `.json.xz`; `guid_version.json` beside or above them
-/// names their file versions) and `kphdyn.xml`, System Informer's list of kernel images.
+/// names their file versions), `kphdyn.xml` (System Informer's list of kernel images), and archives of headers with
+/// offsets (see [`archives`]).
 pub fn collect(from: &[PathBuf], wanted: &Wanted) -> Result<Collected> {
     let mut files = Vec::new();
     for path in from {
@@ -37,7 +42,7 @@ pub fn collect(from: &[PathBuf], wanted: &Wanted) -> Result<Collected> {
     files.sort();
     let versions = versions(&files)?;
     let read = files.par_iter().map(|file| one(file, &versions, wanted)).collect::<Vec<_>>();
-    let mut collected = Collected::default();
+    let mut collected = archives::read(&files, wanted)?;
     for found in read {
         match found {
             Ok(found) => {
