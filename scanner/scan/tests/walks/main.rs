@@ -5,4 +5,5 @@ extern crate dumplake_scan as scan;
 mod hostile;
 mod owners;
 mod processes;
+mod processors;
 mod support;
