@@ -27,6 +27,7 @@ pub enum Command {
     Sql(Sql),
     Demo(Demo),
     Lake(Lake),
+    Symbols(Symbols),
 }
 
 /// Convert dumps to a lake: a folder of Parquet tables and a DuckDB file.
@@ -65,6 +66,56 @@ pub struct Convert {
     /// One JSON object a dump on standard output instead of one line.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub symbols: SymbolOptions,
+}
+
+/// Where layouts of kernels come from. Without these, from the pack inside the program.
+#[derive(Args, Clone, Default)]
+pub struct SymbolOptions {
+    /// Symbols of the kernel: an ISF file (`.json`, `.json.xz`). A file of another kernel is refused.
+    #[arg(long = "symbols", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Use a file of `--symbols` even if it is not of this kernel; `dumps.symbol_source` says so.
+    #[arg(long)]
+    pub force_symbols: bool,
+    /// Use this layout pack instead of the one inside the program; `none` for no pack.
+    #[arg(long, value_name = "FILE")]
+    pub pack: Option<PathBuf>,
+}
+
+/// Look after layouts and symbols.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake symbols list                        which kernels the built-in pack knows
+  dumplake symbols pack isf/ -o my.pack        a pack of your own
+  dumplake convert MEMORY.DMP -o lake --pack my.pack")]
+pub struct Symbols {
+    #[command(subcommand)]
+    pub command: SymbolsCommand,
+}
+
+#[derive(Subcommand)]
+pub enum SymbolsCommand {
+    /// List the kernels whose layouts are known.
+    List {
+        /// A pack, instead of the one inside the program.
+        #[arg(long, value_name = "FILE")]
+        pack: Option<PathBuf>,
+        /// One JSON object a kernel.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a layout pack from folders of ISF files and other public layout data.
+    Pack {
+        /// Files and folders.
+        #[arg(required = true, value_name = "FROM")]
+        from: Vec<PathBuf>,
+        /// The pack.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
 }
 
 /// Say what a file is: format, machine, bugcheck, what is missing.

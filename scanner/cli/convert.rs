@@ -10,6 +10,7 @@ use crate::{
     inputs::{self, Inputs},
     progress,
     report::{self, Outcome, Status},
+    symbols,
 };
 use indicatif::ProgressBar;
 use rayon::prelude::*;
@@ -29,6 +30,8 @@ pub struct Run {
     tables: Vec<&'static TableSpec>,
     format: Option<String>,
     force: bool,
+    library: ::symbols::Library<'static>,
+    symbols: Option<String>,
 }
 
 /// One input file and its identity.
@@ -40,11 +43,14 @@ struct Identified {
 
 /// Runs the command; the value is the exit code.
 pub fn command(args: &args::Convert) -> Result<u8, Error> {
+    let library = symbols::library(&args.symbols)?;
     let run = Run {
         tables: select_tables(&args.tables)?,
         lake: Lake::create_or_open(&args.output)?,
         format: args.format.clone(),
         force: args.force,
+        symbols: symbols::described(&args.symbols, &library),
+        library,
     };
     let inputs = inputs::collect(&args.paths, args.format.is_some(), &args.output);
     let ignored = inputs.ignored;
@@ -92,7 +98,8 @@ fn select_tables(names: &[String]) -> Result<Vec<&'static TableSpec>, Error> {
 impl Run {
     /// A run with all tables into `lake`.
     pub fn everything(lake: Lake) -> Run {
-        Run { lake, tables: schema::all().to_vec(), format: None, force: false }
+        let library = ::symbols::Library { pack: ::symbols::pack::Pack::built_in(), ..Default::default() };
+        Run { lake, tables: schema::all().to_vec(), format: None, force: false, library, symbols: None }
     }
 
     /// Identifies and converts all inputs, in their order.
@@ -156,7 +163,7 @@ impl Run {
         }
         let dump = memory::open(&file.path, self.format.as_deref())?;
         let staged = self.lake.begin(id, &identity)?;
-        let system = scan::nt::System::open(&dump, &scan::nt::symbols::NoSymbols);
+        let system = scan::nt::System::open(&dump, &self.library);
         let job = scan::Job {
             system: system.as_ref(),
             dump: &dump,
@@ -175,7 +182,7 @@ impl Run {
         let format = self.format.as_deref().map(|format| format!("format={format}"));
         let names: Vec<&str> = self.tables.iter().map(|spec| spec.name).collect();
         let tables = (names.len() < schema::all().len()).then(|| format!("tables={}", names.join(",")));
-        [format, tables].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        [format, tables, self.symbols.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 

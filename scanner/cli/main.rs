@@ -10,6 +10,7 @@ mod inputs;
 mod progress;
 mod report;
 mod sql;
+mod symbols;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         args::Command::Sql(args) => sql::command(&args),
         args::Command::Demo(args) => demo::command(&args),
         args::Command::Lake(args) => sql::lake_command(&args),
+        args::Command::Symbols(args) => symbols::command(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -4,6 +4,7 @@
 
 use crate::{System, discover};
 use memory::{Space, Va};
+use symbols::pack::Known;
 
 /// What is used of the block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,23 @@ const VARIABLES: [(&str, usize); 47] = [
     ("MmBadPagesDetected", 0x320),
 ];
 
+/// Fields of two bytes that state a layout: offset in the block, structure, member (empty: size).
+const KNOWN: [(usize, &str, &str); 13] = [
+    (0x2b0, "_KPRCB", ""),
+    (0x2a8, "_EPROCESS", ""),
+    (0x2aa, "_EPROCESS", "Peb"),
+    (0x2ac, "_EPROCESS", "InheritedFromUniqueProcessId"),
+    (0x2ae, "_EPROCESS", "Pcb.DirectoryTableBase"),
+    (0x2c0, "_ETHREAD", ""),
+    (0x34c, "_ETHREAD", "IrpList"),
+    (0x29a, "_ETHREAD", "Tcb.Teb"),
+    (0x29c, "_ETHREAD", "Tcb.KernelStack"),
+    (0x29e, "_ETHREAD", "Tcb.InitialStack"),
+    (0x2a0, "_ETHREAD", "Tcb.ApcState.Process"),
+    (0x2a2, "_ETHREAD", "Tcb.State"),
+    (0x35c, "_ETHREAD", "Tcb.WaitReason"),
+];
+
 /// Largest `Header.Size` that is believed; the newest known is 0x3a0.
 const MOST: u32 = 0x1000;
 
@@ -115,6 +133,14 @@ impl Kdbg {
     pub fn offset(&self, at: usize) -> Option<u32> {
         let bytes = self.field(at, 2)?;
         Some(u32::from(u16::from_le_bytes(bytes.try_into().ok()?))).filter(|&offset| offset != 0)
+    }
+
+    /// What the block states of the kernel's layouts: sizes of structures and offsets of members.
+    pub fn known(&self) -> Vec<Known> {
+        let stated = |&(at, type_name, path): &(usize, &'static str, &'static str)| {
+            Some(Known { type_name, path, value: self.offset(at)? })
+        };
+        KNOWN.iter().filter_map(stated).collect()
     }
 
     fn address(&self, at: usize) -> Option<Va> {

@@ -105,6 +105,7 @@ impl<'a> System<'a> {
             build: Some(self.build).filter(|&build| build != 0),
             timestamp: image.and_then(|image| image.timestamp),
             size_of_image: image.and_then(|image| image.size),
+            known: self.kdbg.as_ref().map(Kdbg::known).unwrap_or_default(),
         }
     }
 

@@ -7,15 +7,20 @@
 
 #![forbid(unsafe_code)]
 
+pub mod collect;
 mod error;
 mod identity;
 pub mod isf;
 mod layouts;
+mod library;
+pub mod pack;
+pub mod pdb;
 mod profile;
 mod provider;
 
 pub use error::{Error, Result};
 pub use identity::PdbId;
 pub use layouts::{Field, Layout, Layouts, Wanted, WantedType};
+pub use library::{Given, Library};
 pub use profile::{Kind, Member, Profile, Type};
 pub use provider::{Choice, NoSymbols, OneProfile, Provider, Wish};

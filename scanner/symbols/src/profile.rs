@@ -122,7 +122,8 @@ mod tests {
             member("me", 0x28, Kind::Struct("_OUTER".into())),
         ];
         profile.add("_OUTER".into(), Type { size: 0x30, members: outer });
-        let check = |path, expected: Option<(u32, u32, Option<(u8, u8)>)>| {
+        type Place = (u32, u32, Option<(u8, u8)>);
+        let check = |path, expected: Option<Place>| {
             let found = profile.field("_OUTER", path).map(|field| (field.offset, field.size, field.bits));
             assert_eq!(found, expected, "{path}");
         };

@@ -1,6 +1,6 @@
 //! Who finds layouts for a kernel: asked once for each dump.
 
-use crate::{Layouts, PdbId, Wanted};
+use crate::{Layouts, PdbId, Wanted, pack::Known};
 
 /// What is known of the image whose layouts are wanted. Everything may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Wish {
     pub timestamp: Option<u32>,
     /// PE `SizeOfImage`.
     pub size_of_image: Option<u32>,
+    /// What the dump's debugger block states of the layouts.
+    pub known: Vec<Known>,
 }
 
 /// What was found.

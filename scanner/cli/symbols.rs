@@ -1,0 +1,98 @@
+//! `dumplake symbols`, and the library of layouts that a conversion uses.
+
+use crate::{Result, args};
+use ::symbols::{
+    Given, Library, collect, isf,
+    pack::{self, Pack},
+};
+use queries::safe::terminal;
+use scan::nt;
+use serde_json::json;
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// What a conversion reads kernels with. The pack lives as long as the program.
+pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
+    let pack = match &options.pack {
+        None => Pack::built_in(),
+        Some(path) if path.as_os_str() == "none" => None,
+        Some(path) => Some(&*Box::leak(Box::new(read_pack(path)?))),
+    };
+    let given = options.paths.iter().map(|path| given(path)).collect::<Result<Vec<Given>>>()?;
+    Ok(Library { given, pack, force: options.force_symbols })
+}
+
+/// The options that change rows, for `dumps.options`.
+pub fn described(options: &args::SymbolOptions, library: &Library) -> Option<String> {
+    let ids = library.given.iter().map(|given| given.profile.id.map_or("?".into(), |id| id.to_string()));
+    let mut words: Vec<String> = ids.map(|id| format!("symbols={id}")).collect();
+    words.extend(options.force_symbols.then(|| "force-symbols".to_string()));
+    words.extend(options.pack.as_ref().map(|path| format!("pack={}", path.display())));
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn given(path: &Path) -> Result<Given> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Given { profile: isf::read(path)?, source: format!("ISF {name}") })
+}
+
+fn read_pack(path: &Path) -> Result<Pack> {
+    let named = |why: String| format!("{}: {why}", path.display());
+    let bytes = fs::read(path).map_err(|e| named(e.to_string()))?;
+    Ok(Pack::parse(&bytes).map_err(|e| named(e.to_string()))?)
+}
+
+/// Runs the command; the value is the exit code.
+pub fn command(args: &args::Symbols) -> Result<u8> {
+    match &args.command {
+        args::SymbolsCommand::List { pack, json } => list(pack.as_deref(), *json),
+        args::SymbolsCommand::Pack { from, output } => make(from, output),
+    }
+}
+
+fn list(path: Option<&Path>, as_json: bool) -> Result<u8> {
+    let own = path.map(read_pack).transpose()?;
+    let pack = own.as_ref().or_else(|| Pack::built_in()).ok_or("this program has no pack inside")?;
+    let mut out = std::io::stdout().lock();
+    for kernel in pack.kernels() {
+        let pack::Kernel { architecture, build, revision, pdb_name, id, source } = kernel;
+        let id = id.map(|id| id.to_string());
+        if as_json {
+            let row = json!({ "architecture": architecture, "build": build, "revision": revision,
+                "pdb_name": pdb_name, "pdb": id, "source": source });
+            writeln!(out, "{row}")?;
+            continue;
+        }
+        let revision = revision.map_or("?".into(), |revision| revision.to_string());
+        let exact = id.unwrap_or_else(|| "types only".into());
+        let line = format!("{architecture:<6} {build}.{revision:<6} {exact:<36} {source}");
+        writeln!(out, "{}", terminal(&line))?;
+    }
+    if !as_json {
+        let (kernels, images) = (pack.kernels().count(), pack.images().len());
+        writeln!(out, "{kernels} kernels; {images} kernel images are told by link time and size")?;
+    }
+    Ok(0)
+}
+
+fn make(from: &[PathBuf], output: &Path) -> Result<u8> {
+    let collected = collect::collect(from, &nt::wanted())?;
+    for problem in &collected.problems {
+        eprintln!("{}", terminal(problem));
+    }
+    let (kernels, images) = (collected.kernels.len(), collected.images.len());
+    if kernels == 0 {
+        return Err(
+            "no kernel's layouts were found: name folders of ISF files or other public layout data".into()
+        );
+    }
+    let bytes = pack::build(collected.kernels, collected.images)?;
+    let partial = output.with_extension("partial");
+    fs::write(&partial, &bytes)?;
+    fs::rename(&partial, output)?;
+    println!("{}: {kernels} kernels, {images} images, {} bytes", output.display(), bytes.len());
+    Ok(u8::from(!collected.problems.is_empty()))
+}

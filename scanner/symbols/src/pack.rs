@@ -1,0 +1,180 @@
+//! The layout pack: flattened layouts of many kernels in one small file.
+//!
+//! A pack is text, compressed with zstd, so that a person can read what a release claims to know. Lines:
+//!
+//! ```text
+//! dumplake pack 1
+//! names NAME...                             symbols, by position in the lines `at`
+//! type NAME SIZE                            one variant of a structure, numbered from 0 in order of appearance
+//! PATH OFFSET SIZE [FIRST_BIT BITS]         its members
+//! kernel ARCH BUILD REVISION PDB GUID-AGE SOURCE   `-` for what is not known
+//! types N...                                its structures, as numbers of variants
+//! at RVA...                                 its symbols, `-` where it has none
+//! image ARCH FILE VERSION TIMESTAMP SIZE    which kernel has this link time and size
+//! ```
+//!
+//! Offsets, sizes, addresses and times are hexadecimal, all else is decimal.
+
+mod build;
+mod read;
+
+pub use build::build;
+
+use crate::{Layouts, PdbId};
+use std::sync::OnceLock;
+
+/// What names a kernel in a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kernel {
+    /// `x86`, `x64` or `ARM64`.
+    pub architecture: String,
+    /// Build number, such as 19041.
+    pub build: u32,
+    /// Last part of the file version, where it is known.
+    pub revision: Option<u32>,
+    /// File name of its PDB, where it is known.
+    pub pdb_name: Option<String>,
+    /// Its PDB, where it is known: then the addresses of symbols are too.
+    pub id: Option<PdbId>,
+    /// The public collection that its facts are from.
+    pub source: String,
+}
+
+/// A kernel image by link time and size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageVersion {
+    /// `x86`, `x64` or `ARM64`.
+    pub architecture: String,
+    /// File name, such as `ntoskrnl.exe` or `ntkrla57.exe`.
+    pub file: String,
+    /// File version, four numbers.
+    pub version: [u32; 4],
+    /// PE `TimeDateStamp`.
+    pub timestamp: u32,
+    /// PE `SizeOfImage`.
+    pub size: u32,
+}
+
+/// Something that a dump itself states about its kernel's layouts, such as `SizeEProcess` of the debugger block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The structure.
+    pub type_name: &'static str,
+    /// The member; empty for the size of the structure.
+    pub path: &'static str,
+    /// Its offset, or the size.
+    pub value: u32,
+}
+
+/// A pack that was read.
+pub struct Pack {
+    text: String,
+    /// Symbol names.
+    names: Vec<String>,
+    /// Each variant of a structure: its name, size, and where its members stand in the text.
+    variants: Vec<read::Variant>,
+    kernels: Vec<read::Entry>,
+    images: Vec<ImageVersion>,
+}
+
+/// What [`Pack::nearest`] found.
+pub struct Nearest<'a> {
+    /// Types of the neighbour, and no symbols.
+    pub layouts: Layouts,
+    /// The neighbour.
+    pub kernel: &'a Kernel,
+    /// Things that the dump states and the neighbour has otherwise.
+    pub disagreements: Vec<Known>,
+}
+
+/// The pack that ships with the program.
+static BUILT_IN: &[u8] = include_bytes!("../pack/kernels.pack");
+
+impl Pack {
+    /// The pack that ships with the program; `None` if a build came without one.
+    pub fn built_in() -> Option<&'static Pack> {
+        static PACK: OnceLock<Option<Pack>> = OnceLock::new();
+        PACK.get_or_init(|| Pack::parse(BUILT_IN).ok()).as_ref()
+    }
+
+    /// Every kernel of the pack.
+    pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
+        self.kernels.iter().map(|entry| &entry.kernel)
+    }
+
+    /// Every image whose version it knows.
+    pub fn images(&self) -> &[ImageVersion] {
+        &self.images
+    }
+
+    /// Layouts and symbols of this very kernel.
+    pub fn exact(&self, id: PdbId) -> Option<(Layouts, &Kernel)> {
+        let entry = self.kernels.iter().find(|entry| entry.kernel.id == Some(id))?;
+        Some((self.layouts(entry, true), &entry.kernel))
+    }
+
+    /// The version of the image with this link time and size.
+    pub fn image(&self, architecture: &str, timestamp: u32, size: u32) -> Option<&ImageVersion> {
+        let same = |image: &&ImageVersion| {
+            image.timestamp == timestamp && image.size == size && image.architecture == architecture
+        };
+        self.images.iter().find(same)
+    }
+
+    /// A kernel of the same file version.
+    pub fn of_version(&self, architecture: &str, build: u32, revision: u32) -> Option<(Layouts, &Kernel)> {
+        let same = |entry: &&read::Entry| {
+            let kernel = &entry.kernel;
+            kernel.architecture == architecture && kernel.build == build && kernel.revision == Some(revision)
+        };
+        let entry = self.kernels.iter().find(|entry| same(entry) && entry.kernel.id.is_some())?;
+        Some((self.layouts(entry, true), &entry.kernel))
+    }
+
+    /// Types of the kernel that is closest: of the same build, agreeing best with what the dump itself states, then
+    /// the nearest lower revision, then the nearest higher one. Without a revision: the latest.
+    pub fn nearest(
+        &self,
+        architecture: &str,
+        build: u32,
+        revision: Option<u32>,
+        known: &[Known],
+    ) -> Option<Nearest<'_>> {
+        let same =
+            |entry: &&read::Entry| entry.kernel.architecture == architecture && entry.kernel.build == build;
+        let candidates = self.kernels.iter().filter(same);
+        let (_, _, layouts, entry, disagreements) = candidates
+            .map(|entry| {
+                let layouts = self.layouts(entry, false);
+                let wrong = disagreements(&layouts, known);
+                (wrong.len(), distance(entry.kernel.revision, revision), layouts, entry, wrong)
+            })
+            .min_by_key(|(wrong, distance, ..)| (*wrong, *distance))?;
+        Some(Nearest { layouts, kernel: &entry.kernel, disagreements })
+    }
+}
+
+/// What a dump states and layouts have otherwise. What the layouts do not know is no disagreement.
+pub fn disagreements(layouts: &Layouts, known: &[Known]) -> Vec<Known> {
+    let differs = |fact: &&Known| {
+        let ours = match fact.path {
+            "" => layouts.size(fact.type_name),
+            path => layouts.field(fact.type_name, path).map(|field| field.offset),
+        };
+        ours.is_some_and(|ours| ours != fact.value)
+    };
+    known.iter().filter(differs).copied().collect()
+}
+
+/// Lower revisions first, the nearest of them first; a revision that nobody knows is far away.
+fn distance(have: Option<u32>, want: Option<u32>) -> (u8, u32) {
+    match (have, want) {
+        (Some(have), Some(want)) if have <= want => (0, want - have),
+        (Some(have), Some(want)) => (1, have - want),
+        (Some(have), None) => (0, u32::MAX - have),
+        (None, _) => (2, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Reading a pack. It may come from the user, so nothing in it is believed.
+
+use super::{ImageVersion, Kernel, Pack};
+use crate::{Error, Field, Layout, Layouts, Result};
+use std::{io::Read, ops::Range};
+
+/// A pack of all known kernels has under a megabyte of text.
+const MOST_TEXT: u64 = 64 << 20;
+
+pub struct Variant {
+    name: String,
+    size: u32,
+    members: Range<usize>,
+}
+
+pub struct Entry {
+    pub kernel: Kernel,
+    types: Vec<usize>,
+    /// Symbols in the order of the names.
+    symbols: Vec<Option<u32>>,
+}
+
+impl Pack {
+    /// Reads a pack.
+    pub fn parse(bytes: &[u8]) -> Result<Pack> {
+        let mut text = String::new();
+        let decoder = zstd::Decoder::new(bytes).map_err(|e| Error::new(format!("not a layout pack: {e}")))?;
+        let read = decoder.take(MOST_TEXT).read_to_string(&mut text);
+        read.map_err(|e| Error::new(format!("not a layout pack: {e}")))?;
+        let mut pack = Pack {
+            text: String::new(),
+            names: Vec::new(),
+            variants: Vec::new(),
+            kernels: Vec::new(),
+            images: Vec::new(),
+        };
+        let mut at = 0;
+        for (number, line) in text.split_inclusive('\n').enumerate() {
+            pack.line(number, line.trim_end(), at..at + line.len())
+                .ok_or_else(|| Error::new(format!("layout pack: line {} makes no sense", number + 1)))?;
+            at += line.len();
+        }
+        pack.text = text;
+        Ok(pack)
+    }
+
+    fn line(&mut self, number: usize, line: &str, range: Range<usize>) -> Option<()> {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            _ if number == 0 => return (line == "dumplake pack 1").then_some(()),
+            ["names", ref names @ ..] => self.names = names.iter().map(|name| name.to_string()).collect(),
+            ["type", name, size] => {
+                let (name, size) = (name.to_string(), hex(size)?);
+                self.variants.push(Variant { name, size, members: range.end..range.end });
+            }
+            ["kernel", architecture, build, revision, pdb, id, source] => {
+                let kernel = Kernel {
+                    architecture: architecture.into(),
+                    build: build.parse().ok()?,
+                    revision: known(revision, |text| text.parse().ok())?,
+                    pdb_name: known(pdb, |text| Some(text.to_string()))?,
+                    id: known(id, |text| text.parse().ok())?,
+                    source: source.into(),
+                };
+                self.kernels.push(Entry { kernel, types: Vec::new(), symbols: Vec::new() });
+            }
+            ["types", ref numbers @ ..] => {
+                let number = |text: &&str| text.parse().ok().filter(|&n: &usize| n < self.variants.len());
+                let types = numbers.iter().map(number).collect::<Option<Vec<usize>>>()?;
+                self.kernels.last_mut()?.types = types;
+            }
+            ["at", ref addresses @ ..] => {
+                let symbols = addresses.iter().map(|text| known(text, hex)).collect::<Option<Vec<_>>>()?;
+                (symbols.len() == self.names.len()).then_some(())?;
+                self.kernels.last_mut()?.symbols = symbols;
+            }
+            ["image", architecture, file, version, timestamp, size] => {
+                self.images.push(ImageVersion {
+                    architecture: architecture.into(),
+                    file: file.into(),
+                    version: version_of(version)?,
+                    timestamp: hex(timestamp)?,
+                    size: hex(size)?,
+                });
+            }
+            // Members are read when somebody wants the structure.
+            [_, _, _] | [_, _, _, _, _] => self.variants.last_mut()?.members.end = range.end,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Layouts of a kernel, with the addresses of its symbols or without.
+    pub(super) fn layouts(&self, entry: &Entry, with_symbols: bool) -> Layouts {
+        let pointer_size = if entry.kernel.architecture == "x86" { 4 } else { 8 };
+        let mut layouts = Layouts { id: None, pointer_size, ..Layouts::default() };
+        for variant in entry.types.iter().map(|&number| &self.variants[number]) {
+            let members = self.text[variant.members.clone()].lines().filter_map(member);
+            let layout = Layout { size: variant.size, fields: members.collect() };
+            layouts.types.insert(variant.name.clone(), layout);
+        }
+        if with_symbols {
+            layouts.id = entry.kernel.id;
+            let known = self.names.iter().zip(&entry.symbols);
+            layouts.symbols = known.filter_map(|(name, &rva)| Some((name.clone(), rva?))).collect();
+        }
+        layouts
+    }
+}
+
+fn member(line: &str) -> Option<(String, Field)> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (path, offset, size, bits) = match words[..] {
+        [path, offset, size] => (path, offset, size, None),
+        [path, offset, size, first, count] => {
+            (path, offset, size, Some((first.parse().ok()?, count.parse().ok()?)))
+        }
+        _ => return None,
+    };
+    Some((path.to_string(), Field { offset: hex(offset)?, size: hex(size)?, bits }))
+}
+
+fn hex(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 16).ok()
+}
+
+/// `-` stands for what is not known.
+fn known<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if text == "-" { Some(None) } else { read(text).map(Some) }
+}
+
+fn version_of(text: &str) -> Option<[u32; 4]> {
+    let parts = text.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>()?;
+    parts.try_into().ok()
+}
