@@ -21,7 +21,8 @@ fn the_pack_gives_the_rows_that_symbols_give() {
         for tables in [&mut by_pack, &mut by_symbols] {
             tables.remove("faults");
             tables.get_mut("dumps").unwrap()[0].retain(|column, _| {
-                !["symbol_source", "faults", "converted_at", "path"].contains(&column.as_str())
+                !["symbol_source", "kernel_version", "symbols_exact", "faults", "converted_at", "path"]
+                    .contains(&column.as_str())
             });
         }
         for (table, rows) in &by_symbols {
