@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod discover;
+pub mod dpc;
 mod global;
 mod kdbg;
 mod layout;
@@ -16,6 +17,7 @@ pub mod module;
 pub mod owner;
 mod pe;
 pub mod process;
+pub mod processor;
 mod system;
 pub mod thread;
 mod view;
@@ -33,6 +35,10 @@ pub use view::View;
 pub fn wanted() -> symbols::Wanted {
     let types = [
         module::KldrDataTableEntry::WANTED,
+        processor::Kpcr::WANTED,
+        processor::Kprcb::WANTED,
+        dpc::Kdpc::WANTED,
+        dpc::KdpcData::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

@@ -8,6 +8,7 @@ mod handles;
 mod memory;
 mod modules;
 mod processes;
+mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
@@ -20,6 +21,7 @@ pub use handles::{HandleRow, Handles};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
 pub use processes::{ProcessRow, Processes};
+pub use processors::{ProcessorRow, Processors};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
@@ -42,6 +44,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             Exceptions::spec(),
             Processes::spec(),
             Threads::spec(),
+            Processors::spec(),
             Handles::spec(),
             Tokens::spec(),
             TaggedBlobs::spec(),

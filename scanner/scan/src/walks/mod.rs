@@ -9,6 +9,7 @@ mod memory_regions;
 mod memory_runs;
 mod modules;
 mod processes;
+mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Exceptions::spec(), exceptions::walk),
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
+        (tables::Processors::spec(), processors::walk),
         (tables::Handles::spec(), handles::walk),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),

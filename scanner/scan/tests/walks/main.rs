@@ -3,6 +3,8 @@
 extern crate dumplake_scan as scan;
 
 mod hostile;
+mod offline;
 mod owners;
 mod processes;
+mod processors;
 mod support;
