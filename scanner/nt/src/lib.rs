@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod counters;
 mod discover;
 pub mod dpc;
 mod global;
@@ -22,6 +23,7 @@ mod system;
 pub mod thread;
 mod view;
 
+pub use counters::Counter;
 pub use discover::{Candidate, Kernel};
 pub use global::GLOBALS;
 pub use kdbg::Kdbg;
@@ -34,6 +36,9 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        counters::MiPartition::WANTED,
+        counters::MiSystemInformation::WANTED,
+        counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
         processor::Kpcr::WANTED,
         processor::Kprcb::WANTED,

@@ -3,6 +3,7 @@
 extern crate dumplake_scan as scan;
 
 mod hostile;
+mod memory_counters;
 mod offline;
 mod owners;
 mod processes;
