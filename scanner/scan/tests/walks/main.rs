@@ -8,3 +8,4 @@ mod owners;
 mod processes;
 mod processors;
 mod support;
+mod timers;
