@@ -21,6 +21,7 @@ pub mod process;
 pub mod processor;
 mod system;
 pub mod thread;
+pub mod timer;
 mod view;
 
 pub use counters::Counter;
@@ -44,6 +45,9 @@ pub fn wanted() -> symbols::Wanted {
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
         dpc::KdpcData::WANTED,
+        timer::Ktimer::WANTED,
+        timer::KtimerTable::WANTED,
+        timer::KtimerTableEntry::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

@@ -14,6 +14,7 @@ mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod timers;
 mod tokens;
 mod unloaded_modules;
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
         (tables::Processors::spec(), processors::walk),
+        (tables::Timers::spec(), timers::walk),
         (tables::Handles::spec(), handles::walk),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),

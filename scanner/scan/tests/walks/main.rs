@@ -9,3 +9,4 @@ mod owners;
 mod processes;
 mod processors;
 mod support;
+mod timers;
