@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod callback;
+mod counters;
 mod discover;
 pub mod dpc;
 mod global;
@@ -25,6 +26,7 @@ pub mod thread;
 pub mod timer;
 mod view;
 
+pub use counters::Counter;
 pub use discover::{Candidate, Kernel};
 pub use global::GLOBALS;
 pub use kdbg::Kdbg;
@@ -37,6 +39,9 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        counters::MiPartition::WANTED,
+        counters::MiSystemInformation::WANTED,
+        counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
         processor::Kpcr::WANTED,
         processor::Kprcb::WANTED,

@@ -8,6 +8,7 @@ mod exceptions;
 mod faults;
 mod handles;
 mod memory;
+mod memory_counters;
 mod modules;
 mod processes;
 mod processors;
@@ -23,6 +24,7 @@ pub use exceptions::{ExceptionRow, Exceptions};
 pub use faults::{FaultRow, Faults};
 pub use handles::{HandleRow, Handles};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
+pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
@@ -42,6 +44,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             Faults::spec(),
             MemoryRuns::spec(),
             MemoryRegions::spec(),
+            MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),
             Contexts::spec(),

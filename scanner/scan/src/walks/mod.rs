@@ -6,6 +6,7 @@ mod dumps;
 mod exceptions;
 mod faults;
 mod handles;
+mod memory_counters;
 mod memory_regions;
 mod memory_runs;
 mod modules;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
     vec![
         (tables::MemoryRuns::spec(), memory_runs::walk),
         (tables::MemoryRegions::spec(), memory_regions::walk),
+        (tables::MemoryCounters::spec(), memory_counters::walk),
         (tables::Modules::spec(), modules::walk),
         (tables::UnloadedModules::spec(), unloaded_modules::walk),
         (tables::Contexts::spec(), contexts::walk),

@@ -1,7 +1,8 @@
 //! Without any option the pack inside the program is enough, and the row of `dumps` says what was used.
 
-use crate::support::{Row, kernels, offline, tables_of, tables_with};
+use crate::support::{Row, kernels, offline, symbols_of, tables_of, tables_with};
 use fixtures::{Arch, Build, Format, scenario};
+use scan::nt::symbols::{OneProfile, pdb};
 
 /// Kernels whose PDB is public: their types and the addresses of their variables are in the pack.
 fn is_public(arch: Arch, build: &Build) -> bool {
@@ -49,6 +50,25 @@ fn check_no_other_cells(name: &str, by_pack: &[Row], by_symbols: &[Row]) {
     for (row, full) in by_pack.iter().zip(by_symbols) {
         for (column, cell) in row {
             assert_eq!(Some(cell), full.get(column), "{name}: {column}");
+        }
+    }
+}
+
+#[test]
+fn a_pdb_gives_the_rows_that_an_isf_file_gives() {
+    for (arch, build) in kernels() {
+        let machine = scenario::busy(arch, build.clone());
+        let profile = pdb::parse(&fixtures::pdb::bytes(&machine.facts)).unwrap();
+        assert_eq!(profile.id, symbols_of(&machine.facts).profile.id);
+        let by_pdb = OneProfile { profile, source: "ISF".into() };
+        let mut tables = [tables_with(&machine, Format::Full, &by_pdb), tables_of(&machine, Format::Full)];
+        for tables in &mut tables {
+            tables.get_mut("dumps").unwrap()[0]
+                .retain(|column, _| !["converted_at", "path"].contains(&column.as_str()));
+        }
+        let [by_pdb, by_isf] = tables;
+        for (table, rows) in &by_isf {
+            assert_eq!(&by_pdb[table], rows, "{arch:?} {}: {table}", build.number);
         }
     }
 }
