@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod callback;
 mod counters;
 mod discover;
 pub mod dpc;
@@ -19,8 +20,10 @@ pub mod owner;
 mod pe;
 pub mod process;
 pub mod processor;
+pub mod service;
 mod system;
 pub mod thread;
+pub mod timer;
 mod view;
 
 pub use counters::Counter;
@@ -44,6 +47,11 @@ pub fn wanted() -> symbols::Wanted {
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
         dpc::KdpcData::WANTED,
+        callback::Device::WANTED,
+        callback::Driver::WANTED,
+        timer::Ktimer::WANTED,
+        timer::KtimerTable::WANTED,
+        timer::KtimerTableEntry::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

@@ -1,7 +1,9 @@
 //! One table a file. Adding one is its file, its `mod` and its word in [`all`].
 
+mod calls;
 mod contexts;
 mod dumps;
+mod entries;
 mod exceptions;
 mod faults;
 mod handles;
@@ -14,8 +16,10 @@ mod streams;
 mod tagged_blobs;
 mod threads;
 
+pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
 pub use dumps::{DumpRow, Dumps};
+pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
 pub use faults::{FaultRow, Faults};
 pub use handles::{HandleRow, Handles};
@@ -48,6 +52,13 @@ pub fn all() -> &'static [&'static TableSpec] {
             Processes::spec(),
             Threads::spec(),
             Processors::spec(),
+            Interrupts::spec(),
+            Syscalls::spec(),
+            Timers::spec(),
+            Dpcs::spec(),
+            Apcs::spec(),
+            WorkItems::spec(),
+            Callbacks::spec(),
             Handles::spec(),
             Tokens::spec(),
             TaggedBlobs::spec(),

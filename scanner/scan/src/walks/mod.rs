@@ -1,5 +1,6 @@
 //! One walk a file; each fills one table.
 
+mod callbacks;
 mod contexts;
 mod dumps;
 mod exceptions;
@@ -12,8 +13,10 @@ mod modules;
 mod processes;
 mod processors;
 mod streams;
+mod syscalls;
 mod tagged_blobs;
 mod threads;
+mod timers;
 mod tokens;
 mod unloaded_modules;
 
@@ -36,6 +39,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
         (tables::Processors::spec(), processors::walk),
+        (tables::Syscalls::spec(), syscalls::walk),
+        (tables::Timers::spec(), timers::walk),
+        (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),

@@ -2,6 +2,7 @@
 
 extern crate dumplake_scan as scan;
 
+mod entries;
 mod hostile;
 mod memory_counters;
 mod offline;
@@ -9,3 +10,4 @@ mod owners;
 mod processes;
 mod processors;
 mod support;
+mod timers;
