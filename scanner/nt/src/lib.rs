@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod array;
 mod discover;
 mod global;
 mod kdbg;
@@ -15,6 +16,7 @@ mod list;
 pub mod module;
 pub mod owner;
 mod pe;
+pub mod pool;
 pub mod process;
 mod system;
 pub mod thread;
@@ -33,6 +35,8 @@ pub use view::View;
 pub fn wanted() -> symbols::Wanted {
     let types = [
         module::KldrDataTableEntry::WANTED,
+        pool::BigPages::WANTED,
+        pool::TrackerTable::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

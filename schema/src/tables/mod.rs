@@ -7,6 +7,7 @@ mod faults;
 mod handles;
 mod memory;
 mod modules;
+mod pool;
 mod processes;
 mod streams;
 mod tagged_blobs;
@@ -19,6 +20,7 @@ pub use faults::{FaultRow, Faults};
 pub use handles::{HandleRow, Handles};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
+pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
@@ -44,6 +46,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             Threads::spec(),
             Handles::spec(),
             Tokens::spec(),
+            BigPool::spec(),
+            PoolTags::spec(),
             TaggedBlobs::spec(),
             Streams::spec(),
         ]

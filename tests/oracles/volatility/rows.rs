@@ -3,6 +3,7 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod pool;
 mod processes;
 
 use super::python::Python;
@@ -27,7 +28,7 @@ const BUILDS: [Build; 6] = [
 ];
 
 /// The plugins that are run, all at once for each dump.
-const PLUGINS: &[&str] = &["windows.info.Info", "windows.pslist.PsList"];
+const PLUGINS: &[&str] = &["windows.info.Info", "windows.pslist.PsList", "windows.bigpools.BigPools"];
 
 /// One dump, read by both.
 pub struct Read {

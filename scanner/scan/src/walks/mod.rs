@@ -8,6 +8,7 @@ mod handles;
 mod memory_regions;
 mod memory_runs;
 mod modules;
+mod pool;
 mod processes;
 mod streams;
 mod tagged_blobs;
@@ -33,6 +34,8 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
         (tables::Handles::spec(), handles::walk),
+        (tables::BigPool::spec(), pool::big_pool),
+        (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),
         (tables::Tokens::spec(), tokens::walk),

@@ -4,5 +4,6 @@ extern crate dumplake_scan as scan;
 
 mod hostile;
 mod owners;
+mod pool;
 mod processes;
 mod support;
