@@ -1,6 +1,6 @@
 //! `windows.bigpools` and `big_pool`.
 
-use super::{number, ours, read, text};
+use super::{number, ours, read, short, text};
 
 #[test]
 fn bigpools() {
@@ -10,10 +10,10 @@ fn bigpools() {
             .theirs(plugin)
             .iter()
             .map(|row| {
-                // Windows 10 has two names for some values; ours is the one that all versions have.
+                // Where `Va` is a pointer it prints 48 bits of it. Windows 10 has two names for some values; ours is the one that all versions have.
                 let kind = text(row, "PoolType").map(|name| name.replace("PoolBase", "Pool"));
                 let tag = text(row, "Tag").map(str::to_string);
-                (number(row, "Allocation"), tag, kind, number(row, "NumberOfBytes"))
+                (number(row, "Allocation").map(short), tag, kind, number(row, "NumberOfBytes"))
             })
             .collect();
         let ours: Vec<_> = read
@@ -25,7 +25,7 @@ fn bigpools() {
                 let key = (ours(row, "key").unwrap() as u32).to_le_bytes();
                 let tag = key.iter().filter(|byte| (33..127).contains(*byte)).map(|&byte| char::from(byte));
                 let kind = row.get("pool_type_name").cloned();
-                (ours(row, "address"), Some(tag.collect()), kind, ours(row, "size"))
+                (ours(row, "address").map(short), Some(tag.collect()), kind, ours(row, "size"))
             })
             .collect();
         assert!(theirs.len() > 3, "{name}");
