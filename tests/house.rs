@@ -24,9 +24,11 @@ const ARROWS: [(&str, &[&str]); 8] = [
 ];
 
 /// Which crates only one box may link.
-const OWNERS: [(&str, &str); 8] = [
+const OWNERS: [(&str, &str); 10] = [
     ("memmap2", "scanner/memory"),
     ("minidump", "scanner/memory"),
+    ("cab", "scanner/symbols"),
+    ("ureq", "scanner/symbols"),
     ("blake3", "scanner/scan"),
     ("arrow", "schema"),
     ("parquet", "schema"),

@@ -9,5 +9,6 @@ mod oracles;
 mod published;
 mod readme;
 mod support;
+mod symbols;
 mod synthetic;
 mod tables;

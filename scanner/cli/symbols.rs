@@ -4,6 +4,7 @@ use crate::{Result, args};
 use ::symbols::{
     Given, Library, collect, isf,
     pack::{self, Pack},
+    pdb,
 };
 use queries::safe::terminal;
 use scan::nt;
@@ -36,7 +37,9 @@ pub fn described(options: &args::SymbolOptions, library: &Library) -> Option<Str
 
 fn given(path: &Path) -> Result<Given> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Given { profile: isf::read(path)?, source: format!("ISF {name}") })
+    let is_pdb = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pdb"));
+    let (profile, kind) = if is_pdb { (pdb::read(path)?, "PDB") } else { (isf::read(path)?, "ISF") };
+    Ok(Given { profile, source: format!("{kind} {name}") })
 }
 
 fn read_pack(path: &Path) -> Result<Pack> {

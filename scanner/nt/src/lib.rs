@@ -8,7 +8,9 @@
 #![forbid(unsafe_code)]
 
 mod array;
+mod counters;
 mod discover;
+pub mod dpc;
 mod global;
 mod kdbg;
 mod layout;
@@ -18,10 +20,13 @@ pub mod owner;
 mod pe;
 pub mod pool;
 pub mod process;
+pub mod processor;
 mod system;
 pub mod thread;
+pub mod timer;
 mod view;
 
+pub use counters::Counter;
 pub use discover::{Candidate, Kernel};
 pub use global::GLOBALS;
 pub use kdbg::Kdbg;
@@ -34,9 +39,19 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        counters::MiPartition::WANTED,
+        counters::MiSystemInformation::WANTED,
+        counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
         pool::BigPages::WANTED,
         pool::TrackerTable::WANTED,
+        processor::Kpcr::WANTED,
+        processor::Kprcb::WANTED,
+        dpc::Kdpc::WANTED,
+        dpc::KdpcData::WANTED,
+        timer::Ktimer::WANTED,
+        timer::KtimerTable::WANTED,
+        timer::KtimerTableEntry::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

@@ -6,41 +6,55 @@ use crate::{Error, Kind, Member, PdbId, Profile, Result, Type};
 use serde::Deserialize;
 use std::{collections::HashMap, io::Read, path::Path};
 
-/// A kernel's file has 10 MB of JSON; this is where a file that never ends is refused.
-const MOST_JSON: u64 = 256 << 20;
+/// A kernel's file has 10 MB of JSON; this is where a file that never ends is refused. In memory it takes about
+/// eight times as much.
+const MOST_JSON: u64 = 64 << 20;
+/// Memory that expanding `.xz` may take, in KiB: what the strongest setting of `xz` needs, and some more. The file says
+/// how much it wants, up to 4 GiB.
+const MOST_XZ_KIB: u32 = 80 << 10;
 
 /// Reads a file; `.xz` is expanded on the way.
 pub fn read(path: &Path) -> Result<Profile> {
-    let broken = |why: String| Error::new(format!("{}: not a readable ISF file: {why}", path.display()));
+    let json = load(path)?;
+    parse(&json).map_err(|e| broken(path, &e.0))
+}
+
+/// Only GUID and age, where the file states them: for whoever looks whether a file is the wanted one.
+pub fn identify(path: &Path) -> Result<Option<PdbId>> {
+    let json = load(path)?;
+    let head: Head = serde_json::from_slice(&json).map_err(|e| broken(path, &e.to_string()))?;
+    Ok(head.metadata.id())
+}
+
+fn broken(path: &Path, why: &str) -> Error {
+    Error::new(format!("{}: not a readable ISF file: {why}", path.display()))
+}
+
+fn load(path: &Path) -> Result<Vec<u8>> {
     let file = std::fs::File::open(path).map_err(|e| Error::new(format!("{}: {e}", path.display())))?;
+    let packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xz"));
+    let json = if packed { expand(std::io::BufReader::new(file), MOST_JSON) } else { all(file, MOST_JSON) };
+    json.map_err(|e| broken(path, &e.to_string()))
+}
+
+fn expand(packed: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
+    all(lzma_rust2::XzReader::new_mem_limit(packed, true, MOST_XZ_KIB), most)
+}
+
+fn all(from: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
     let mut json = Vec::new();
-    let limit = MOST_JSON + 1;
-    let read = if path.extension().is_some_and(|extension| extension == "xz") {
-        lzma_rust2::XzReader::new(std::io::BufReader::new(file), true).take(limit).read_to_end(&mut json)
-    } else {
-        file.take(limit).read_to_end(&mut json)
-    };
-    read.map_err(|e| broken(e.to_string()))?;
-    if json.len() as u64 > MOST_JSON {
-        return Err(broken(format!("more than {MOST_JSON} bytes of JSON")));
+    from.take(most + 1).read_to_end(&mut json)?;
+    if json.len() as u64 > most {
+        return Err(std::io::Error::other(format!("more than {most} bytes of JSON")));
     }
-    parse(&json).map_err(|e| broken(e.to_string()))
+    Ok(json)
 }
 
 /// Reads the JSON text.
 pub fn parse(json: &[u8]) -> Result<Profile> {
     let isf: Isf = serde_json::from_slice(json).map_err(|e| Error::new(e.to_string()))?;
     let pointer_size = isf.base_types.get("pointer").map_or(0, |base| base.size.min(8) as u8);
-    let mut profile = Profile {
-        id: isf
-            .metadata
-            .windows
-            .as_ref()
-            .and_then(|w| w.pdb.as_ref())
-            .and_then(|p| PdbId::parse(&p.guid, p.age)),
-        pointer_size,
-        ..Profile::default()
-    };
+    let mut profile = Profile { id: isf.metadata.id(), pointer_size, ..Profile::default() };
     for (name, user) in &isf.user_types {
         let mut members: Vec<Member> =
             user.fields.iter().filter_map(|(name, field)| member(&isf, name, field)).collect();
@@ -87,9 +101,23 @@ struct Isf {
     symbols: HashMap<String, Symbol>,
 }
 
+/// The part that says what the file describes; all else is skipped.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
 #[derive(Deserialize, Default)]
 struct Metadata {
     windows: Option<Windows>,
+}
+
+impl Metadata {
+    fn id(&self) -> Option<PdbId> {
+        let pdb = self.windows.as_ref()?.pdb.as_ref()?;
+        PdbId::parse(&pdb.guid, pdb.age)
+    }
 }
 
 #[derive(Deserialize)]
@@ -140,3 +168,6 @@ struct Descriptor {
 struct Symbol {
     address: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ pub mod pack;
 pub mod pdb;
 mod profile;
 mod provider;
+pub mod store;
 
 pub use error::{Error, Result};
 pub use identity::PdbId;

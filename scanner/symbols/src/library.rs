@@ -88,7 +88,12 @@ fn from_pack(pack: &Pack, wish: &Wish, version: Option<[u32; 4]>) -> Option<Choi
         return Some(exact(found));
     }
     let build = version.map(|version| version[2]).or(wish.build)?;
-    let found = pack.nearest(wish.architecture, build, version.map(|version| version[3]), &wish.known)?;
+    let Some(found) = pack.nearest(wish.architecture, build, version.map(|version| version[3]), &wish.known)
+    else {
+        let found = pack.confirmed(wish.architecture, build, &wish.known)?;
+        let source = format!("pack other build {}, members that the dump confirms", named(found.kernel));
+        return Some(Choice { layouts: found.layouts, source, ..Choice::default() });
+    };
     let source = format!("pack nearest revision {}", named(found.kernel));
     let notes = found.disagreements.iter().map(|known| disagreement(known, &source)).collect();
     Some(Choice { layouts: without(found.layouts, &found.disagreements), source, notes, ..Choice::default() })

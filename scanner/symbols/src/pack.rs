@@ -154,6 +154,43 @@ impl Pack {
     }
 }
 
+impl Pack {
+    /// For a kernel whose build nobody knows: of the kernels of other builds the one that agrees best with what the
+    /// dump states, cut down to what the dump confirms. Of each structure those members stay that lie no further
+    /// than the last one that the dump states at the same place, before the first that it states elsewhere.
+    pub fn confirmed(&self, architecture: &str, build: u32, known: &[Known]) -> Option<Nearest<'_>> {
+        let candidates = self.kernels.iter().filter(|entry| entry.kernel.architecture == architecture);
+        let best =
+            candidates.map(|entry| (entry, self.layouts(entry, false))).min_by_key(|(entry, layouts)| {
+                let wrong = disagreements(layouts, known).len();
+                (wrong, entry.kernel.build.abs_diff(build), std::cmp::Reverse(entry.kernel.revision))
+            });
+        let (entry, mut layouts) = best?;
+        layouts.types.retain(|name, layout| {
+            let reach = reach(name, layout, known);
+            layout.fields.retain(|_, field| field.offset <= reach);
+            let size = known.iter().find(|fact| fact.type_name == name && fact.path.is_empty());
+            layout.size = size.map_or(0, |fact| fact.value);
+            reach > 0
+        });
+        (!layouts.types.is_empty()).then_some(Nearest {
+            layouts,
+            kernel: &entry.kernel,
+            disagreements: Vec::new(),
+        })
+    }
+}
+
+/// The last offset of a structure up to which everything that the dump states is where the layout has it.
+fn reach(name: &str, layout: &crate::Layout, known: &[Known]) -> u32 {
+    let stated = known.iter().filter(|fact| fact.type_name == name && !fact.path.is_empty());
+    let stated: Vec<(u32, u32)> =
+        stated.filter_map(|fact| Some((layout.fields.get(fact.path)?.offset, fact.value))).collect();
+    let first_wrong = stated.iter().filter(|(ours, theirs)| ours != theirs).map(|&(a, b)| a.min(b)).min();
+    let right = stated.iter().filter(|(ours, theirs)| ours == theirs).map(|&(ours, _)| ours);
+    right.filter(|&at| first_wrong.is_none_or(|wrong| at < wrong)).max().unwrap_or(0)
+}
+
 /// What a dump states and layouts have otherwise. What the layouts do not know is no disagreement.
 pub fn disagreements(layouts: &Layouts, known: &[Known]) -> Vec<Known> {
     let differs = |fact: &&Known| {

@@ -137,8 +137,18 @@ table! {
         cpu_vendor: Option<String>,
         /// Processor family, model and stepping as text (minidump `SystemInfo`).
         cpu_description: Option<String>,
-        /// Where layouts and symbols came from; `none` until a table needs them.
+        /// Where the layouts of the kernel's structures and the addresses of its variables came from: `PDB ...` or `ISF ...` that the user gave; `pack exact GUID-AGE` of this very kernel; `pack nearest revision ...`, whose types are those of a neighbour and whose addresses are not used; `none`.
         symbol_source: String,
+        /// True when types and addresses are those of this very kernel; NULL without a kernel.
+        symbols_exact: Option<bool>,
+        /// Address of the kernel image (`KDDEBUGGER_DATA64.KernBase`, or found by its headers).
+        kernel_base: Option<u64>,
+        /// File version of the kernel, told by link time and image size.
+        kernel_version: Option<String>,
+        /// PDB file name of the kernel's `RSDS` record.
+        kernel_pdb_name: Option<String>,
+        /// GUID and age of the kernel's PDB (`RSDS` record), as `GUID-AGE`.
+        kernel_pdb: Option<String>,
         /// Path of the other file of a pair, such as the `.vmss` beside a `.vmem`.
         companion: Option<String>,
         /// Number of rows that this dump has in `faults`.

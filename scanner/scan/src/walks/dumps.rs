@@ -34,12 +34,26 @@ fn row(job: &Job) -> DumpRow {
         bytes_present: dump.bytes_present(),
         bytes_missing: dump.bytes_missing(),
         companion,
-        symbol_source: job.system.map_or("none", |system| system.choice.source.as_str()).into(),
         faults: (dump.records.faults.len() + job.system.map_or(0, |system| system.problems().len())) as u64,
         options: job.options.into(),
         tool_version: job.tool_version.into(),
         converted_at: now(),
-        ..machine(&dump.records.header)
+        ..kernel(job.system, machine(&dump.records.header))
+    }
+}
+
+/// The columns that say which kernel it is and how its structures were read.
+fn kernel(system: Option<&nt::System>, row: DumpRow) -> DumpRow {
+    let Some(system) = system else { return DumpRow { symbol_source: "none".into(), ..row } };
+    let image = system.kernel.as_ref().map(|kernel| &kernel.image);
+    DumpRow {
+        symbol_source: system.choice.source.clone(),
+        symbols_exact: system.kernel.as_ref().map(|_| system.choice.exact),
+        kernel_base: system.kernel.as_ref().map(|kernel| kernel.base.0),
+        kernel_version: system.choice.version.clone(),
+        kernel_pdb_name: image.and_then(|image| image.pdb_name.clone()),
+        kernel_pdb: image.and_then(|image| image.pdb).map(|id| id.to_string()),
+        ..row
     }
 }
 

@@ -5,14 +5,17 @@ mod dumps;
 mod exceptions;
 mod faults;
 mod handles;
+mod memory_counters;
 mod memory_regions;
 mod memory_runs;
 mod modules;
 mod pool;
 mod processes;
+mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod timers;
 mod tokens;
 mod unloaded_modules;
 
@@ -27,12 +30,15 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
     vec![
         (tables::MemoryRuns::spec(), memory_runs::walk),
         (tables::MemoryRegions::spec(), memory_regions::walk),
+        (tables::MemoryCounters::spec(), memory_counters::walk),
         (tables::Modules::spec(), modules::walk),
         (tables::UnloadedModules::spec(), unloaded_modules::walk),
         (tables::Contexts::spec(), contexts::walk),
         (tables::Exceptions::spec(), exceptions::walk),
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
+        (tables::Processors::spec(), processors::walk),
+        (tables::Timers::spec(), timers::walk),
         (tables::Handles::spec(), handles::walk),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),

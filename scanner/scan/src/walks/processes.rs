@@ -22,6 +22,8 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 
 fn kernel(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
     let layout = Eprocess::of(system);
+    // NULL, not false, where the list cannot be followed.
+    let kernel_list = layout.kernel_links.and(system.global("KiProcessListHead"));
     for process in system.processes() {
         let view = system.view(process.va, layout.size);
         let Some(process_id) = process.pid else {
@@ -40,7 +42,7 @@ fn kernel(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
             peb: process.peb.map(|va| va.0),
             in_active_list: Some(process.seen.active_list),
             in_active_list_backward: Some(process.seen.active_list || process.seen.active_list_backward),
-            in_kernel_list: layout.kernel_links.map(|_| process.seen.kernel_list),
+            in_kernel_list: kernel_list.map(|_| process.seen.kernel_list),
             source: "PsActiveProcessHead".into(),
             ..ProcessRow::default()
         })?;

@@ -3,7 +3,11 @@
 extern crate dumplake_scan as scan;
 
 mod hostile;
+mod memory_counters;
+mod offline;
 mod owners;
 mod pool;
 mod processes;
+mod processors;
 mod support;
+mod timers;

@@ -7,7 +7,7 @@ use arrow::{
 use fixtures::{Arch, Build, Facts, Format, Machine};
 use scan::nt::{
     self,
-    symbols::{OneProfile, isf},
+    symbols::{Library, OneProfile, isf, pack::Pack},
 };
 use schema::{Sink, TableSpec, tables};
 use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
@@ -31,6 +31,11 @@ pub fn kernels() -> Vec<(Arch, Build)> {
 pub fn symbols_of(facts: &Facts) -> OneProfile {
     let profile = isf::parse(fixtures::isf::json(facts).as_bytes()).unwrap();
     OneProfile { profile, source: "ISF".into() }
+}
+
+/// What the program has without any option: the pack inside it.
+pub fn offline() -> Library<'static> {
+    Library { pack: Pack::built_in(), ..Library::default() }
 }
 
 /// All tables of a machine's dump, read with the symbols of its kernel.

@@ -74,12 +74,17 @@ fn source(file: &Path) -> String {
     file.parent().map(name_of).unwrap_or_default()
 }
 
-/// `bindings-10.0.19041.1288-x64.h`: architecture, build, revision. A 19045 kernel carries the file version 19041.
+/// `bindings-10.0.19041.1288-x64.h`: architecture, build, revision. Later releases that share a kernel carry the
+/// file version of the first one: 19041 up to 19045, 22621 up to 22631.
 fn header_name(name: &str) -> Option<(String, u32, u32)> {
     let stem = name.strip_prefix("bindings-")?.strip_suffix(".h")?;
     let (version, architecture) = stem.rsplit_once('-')?;
     let [_, _, build, revision] = four(version)?;
-    let build = if (19042..=19045).contains(&build) { 19041 } else { build };
+    let build = match build {
+        19042..=19045 => 19041,
+        22622..=22631 => 22621,
+        build => build,
+    };
     Some((architecture.into(), build, revision))
 }
 

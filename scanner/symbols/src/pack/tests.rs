@@ -79,6 +79,24 @@ fn the_nearest_kernel() {
 }
 
 #[test]
+fn another_build_as_far_as_the_dump_confirms() {
+    let pack = Pack::parse(&made()).unwrap();
+    let known = |path, value| Known { type_name: "_EPROCESS", path, value };
+    let fields = |known: &[Known]| {
+        let found = pack.confirmed("x64", 30000, known);
+        let mut names: Vec<String> =
+            found.iter().flat_map(|found| found.layouts.types["_EPROCESS"].fields.keys().cloned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(fields(&[known("Pid", 0x440)]), ["Pid"]);
+    assert_eq!(fields(&[known("Pid", 0x440), known("Flags.Exiting", 0x464)]), ["Flags.Exiting", "Pid"]);
+    assert_eq!(fields(&[known("Pid", 0x440), known("Flags.Exiting", 0x470)]), ["Pid"]);
+    assert_eq!(fields(&[known("Pid", 0x448), known("Flags.Exiting", 0x464)]), [""; 0]);
+    assert!(pack.confirmed("x64", 30000, &[]).is_none());
+}
+
+#[test]
 fn damaged_packs_are_refused() {
     assert!(Pack::parse(b"").is_err() || Pack::parse(b"").unwrap().kernels().count() == 0);
     assert!(Pack::parse(b"nonsense").is_err());
