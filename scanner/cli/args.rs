@@ -73,9 +73,14 @@ pub struct Convert {
 /// Where layouts of kernels come from. Without these, from the pack inside the program.
 #[derive(Args, Clone, Default)]
 pub struct SymbolOptions {
-    /// Symbols of the kernel: an ISF file (`.json`, `.json.xz`). A file of another kernel is refused.
-    #[arg(long = "symbols", value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
+    /// Where symbols of the kernel are: a PDB or ISF file, a folder, a symbol store, a server, or a symbol path as
+    /// debuggers have it (`srv*cache*https://...`). Searched before `_NT_SYMBOL_PATH`. A file of another kernel is
+    /// refused.
+    #[arg(long = "symbols", value_name = "WHERE")]
+    pub symbol_paths: Vec<String>,
+    /// Ask the symbol servers of the path for what no folder has. Nothing is downloaded without this.
+    #[arg(long)]
+    pub download_symbols: bool,
     /// Use a file of `--symbols` even if it is not of this kernel; `dumps.symbol_source` says so.
     #[arg(long)]
     pub force_symbols: bool,

@@ -49,7 +49,7 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
         lake: Lake::create_or_open(&args.output)?,
         format: args.format.clone(),
         force: args.force,
-        symbols: symbols::described(&args.symbols, &library),
+        symbols: symbols::described(&args.symbols),
         library,
     };
     let inputs = inputs::collect(&args.paths, args.format.is_some(), &args.output);
@@ -98,7 +98,7 @@ fn select_tables(names: &[String]) -> Result<Vec<&'static TableSpec>, Error> {
 impl Run {
     /// A run with all tables into `lake`.
     pub fn everything(lake: Lake) -> Run {
-        let library = ::symbols::Library { pack: ::symbols::pack::Pack::built_in(), ..Default::default() };
+        let library = ::symbols::Library::built_in();
         Run { lake, tables: schema::all().to_vec(), format: None, force: false, library, symbols: None }
     }
 

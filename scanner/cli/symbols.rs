@@ -2,9 +2,9 @@
 
 use crate::{Result, args};
 use ::symbols::{
-    Given, Library, collect, isf,
+    Library, collect,
     pack::{self, Pack},
-    pdb,
+    store::{Options, SymbolPath},
 };
 use queries::safe::terminal;
 use scan::nt;
@@ -22,24 +22,36 @@ pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
         Some(path) if path.as_os_str() == "none" => None,
         Some(path) => Some(&*Box::leak(Box::new(read_pack(path)?))),
     };
-    let given = options.paths.iter().map(|path| given(path)).collect::<Result<Vec<Given>>>()?;
-    Ok(Library { given, pack, force: options.force_symbols })
+    let store = default_store();
+    let mut path = SymbolPath::default();
+    for text in &options.symbol_paths {
+        path.append(SymbolPath::from_option(text, store.as_deref())?);
+    }
+    // The variable that debuggers use; the options come first.
+    if let Ok(text) = std::env::var("_NT_SYMBOL_PATH") {
+        path.append(SymbolPath::parse(&text, store.as_deref())?);
+    }
+    let search = Options { download: options.download_symbols, force: options.force_symbols };
+    if options.download_symbols && path.servers().next().is_none() {
+        return Err("--download-symbols: no symbol server is named; add --symbols https://...".into());
+    }
+    Ok(Library::new(path, search, pack))
+}
+
+/// Where downloads are kept unless the symbol path names a folder.
+fn default_store() -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"))?;
+    Some(Path::new(&home).join(".cache/dumplake/symbols"))
 }
 
 /// The options that change rows, for `dumps.options`.
-pub fn described(options: &args::SymbolOptions, library: &Library) -> Option<String> {
-    let ids = library.given.iter().map(|given| given.profile.id.map_or("?".into(), |id| id.to_string()));
-    let mut words: Vec<String> = ids.map(|id| format!("symbols={id}")).collect();
+pub fn described(options: &args::SymbolOptions) -> Option<String> {
+    let mut words: Vec<String> = options.symbol_paths.iter().map(|path| format!("symbols={path}")).collect();
+    words.extend(std::env::var("_NT_SYMBOL_PATH").ok().map(|path| format!("symbol-path={path}")));
+    words.extend(options.download_symbols.then(|| "download-symbols".to_string()));
     words.extend(options.force_symbols.then(|| "force-symbols".to_string()));
     words.extend(options.pack.as_ref().map(|path| format!("pack={}", path.display())));
     (!words.is_empty()).then(|| words.join(" "))
-}
-
-fn given(path: &Path) -> Result<Given> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let is_pdb = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pdb"));
-    let (profile, kind) = if is_pdb { (pdb::read(path)?, "PDB") } else { (isf::read(path)?, "ISF") };
-    Ok(Given { profile, source: format!("{kind} {name}") })
 }
 
 fn read_pack(path: &Path) -> Result<Pack> {

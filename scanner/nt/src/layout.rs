@@ -15,6 +15,7 @@ macro_rules! layout {
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Default)]
+        #[allow(dead_code)] // not every reader needs the size
         pub struct $name {
             /// Size of the structure in bytes, 0 when it is not known.
             pub size: u32,

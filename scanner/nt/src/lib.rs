@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod array;
+pub mod callback;
 mod counters;
 mod discover;
 pub mod dpc;
@@ -21,6 +22,7 @@ mod pe;
 pub mod pool;
 pub mod process;
 pub mod processor;
+pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
@@ -49,6 +51,8 @@ pub fn wanted() -> symbols::Wanted {
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
         dpc::KdpcData::WANTED,
+        callback::Device::WANTED,
+        callback::Driver::WANTED,
         timer::Ktimer::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,

@@ -22,6 +22,6 @@ pub mod store;
 pub use error::{Error, Result};
 pub use identity::PdbId;
 pub use layouts::{Field, Layout, Layouts, Wanted, WantedType};
-pub use library::{Given, Library};
+pub use library::Library;
 pub use profile::{Kind, Member, Profile, Type};
 pub use provider::{Choice, NoSymbols, OneProfile, Provider, Wish};

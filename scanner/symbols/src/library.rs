@@ -1,33 +1,39 @@
-//! The usual provider: files that the user names, then the layout pack.
+//! The usual provider: a symbol path that the user names, then the layout pack.
 
 use crate::{
-    Choice, Layouts, Profile, Provider, Wanted, Wish,
+    Choice, Layouts, PdbId, Provider, Wanted, Wish,
     pack::{Known, Pack, disagreements},
+    store::{FileKind, Found, Options, SymbolPath},
 };
+use std::{collections::HashMap, sync::Mutex};
 
-/// A profile that the user gave, and where it came from.
-pub struct Given {
-    /// The profile.
-    pub profile: Profile,
-    /// For `dumps.symbol_source`: `PDB` or `ISF`, and the file's name.
-    pub source: String,
-}
-
-/// Files that the user names, then the layout pack.
+/// A symbol path that the user names, then the layout pack.
 #[derive(Default)]
 pub struct Library<'a> {
-    /// What the user gave.
-    pub given: Vec<Given>,
-    /// The pack; `None` leaves it out.
-    pub pack: Option<&'a Pack>,
-    /// Take a given file for a kernel that it is not of.
-    pub force: bool,
+    path: SymbolPath,
+    options: Options,
+    pack: Option<&'a Pack>,
+    /// Many dumps are of one kernel, whose PDB is read once.
+    found: Mutex<HashMap<(String, PdbId), Choice>>,
+}
+
+impl<'a> Library<'a> {
+    /// A library of a symbol path, which may be empty, and a pack, which may be missing.
+    pub fn new(path: SymbolPath, options: Options, pack: Option<&'a Pack>) -> Library<'a> {
+        Library { path, options, pack, found: Mutex::default() }
+    }
+
+    /// The pack that ships with the program, and nothing else.
+    pub fn built_in() -> Library<'static> {
+        Library::new(SymbolPath::default(), Options::default(), Pack::built_in())
+    }
 }
 
 impl Provider for Library<'_> {
     fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice {
-        let mut choice = self.given_file(wish, wanted).unwrap_or_default();
-        let (notes, version) = (std::mem::take(&mut choice.notes), self.version(wish));
+        let version = self.version(wish);
+        let mut choice = self.file(wish, version, wanted).unwrap_or_default();
+        let notes = std::mem::take(&mut choice.notes);
         if choice.source.is_empty() {
             choice = self.pack.and_then(|pack| from_pack(pack, wish, version)).unwrap_or_default();
         }
@@ -43,24 +49,36 @@ impl Provider for Library<'_> {
     }
 }
 
+/// What kernels' PDBs are called when nothing in the dump says so.
+const USUAL_NAME: &str = "ntkrnlmp.pdb";
+
 impl Library<'_> {
-    fn given_file(&self, wish: &Wish, wanted: &Wanted) -> Option<Choice> {
-        let exact = self.given.iter().find(|given| given.profile.id.is_some() && given.profile.id == wish.id);
-        let chosen = exact.or_else(|| self.given.first())?;
-        let mut choice = Choice { exact: exact.is_some(), ..Choice::default() };
-        let text = |id: Option<crate::PdbId>| id.map_or("no GUID".to_string(), |id| id.to_string());
-        if exact.is_none() {
-            let (theirs, ours) = (text(chosen.profile.id), text(wish.id));
-            let fate = if self.force { "used because it was forced" } else { "refused" };
-            choice.notes.push(format!("{} is of {theirs}, the kernel is {ours}: {fate}", chosen.source));
+    /// Layouts of a file on the symbol path.
+    fn file(&self, wish: &Wish, version: Option<[u32; 4]>, wanted: &Wanted) -> Option<Choice> {
+        if self.path.is_empty() {
+            return None;
         }
-        if exact.is_some() || self.force {
-            let forced = if exact.is_some() { "" } else { " (forced, not of this kernel)" };
-            choice.source = format!("{}{forced}", chosen.source);
-            choice.layouts = Layouts::of(&chosen.profile, wanted);
-            if exact.is_none() {
-                choice.layouts.symbols.clear(); // addresses of another revision are never right
-            }
+        // A small dump does not hold the kernel's headers; link time and size name the file, and the pack its PDB.
+        let of_version = || {
+            let [_, _, build, revision] = version?;
+            self.pack?.of_version(wish.architecture, build, revision)?.1.id
+        };
+        let name = wish.pdb_name.clone().unwrap_or_else(|| USUAL_NAME.into());
+        let Some(id) = wish.id.or_else(of_version) else {
+            let why = "the dump does not say which PDB its kernel has: --symbols was not used";
+            return Some(Choice { notes: vec![why.into()], ..Choice::default() });
+        };
+        let key = (name, id);
+        if let Some(known) = self.found.lock().ok().and_then(|found| found.get(&key).cloned()) {
+            return Some(known);
+        }
+        let choice = match self.path.find(&key.0, id, &self.options) {
+            Ok(Some(found)) => chosen(found, wanted),
+            Ok(None) => Choice::default(),
+            Err(error) => Choice { notes: vec![error.to_string()], ..Choice::default() },
+        };
+        if let Ok(mut found) = self.found.lock() {
+            found.insert(key, choice.clone());
         }
         Some(choice)
     }
@@ -70,6 +88,22 @@ impl Library<'_> {
         let (timestamp, size) = (wish.timestamp?, wish.size_of_image?);
         self.pack?.image(wish.architecture, timestamp, size).map(|image| image.version)
     }
+}
+
+/// Layouts of a file. Addresses of another revision are never right, so a forced file gives types only.
+fn chosen(found: Found, wanted: &Wanted) -> Choice {
+    let kind = match found.kind {
+        FileKind::Pdb => "PDB",
+        FileKind::Isf => "ISF",
+    };
+    let id = found.profile.id.map(|id| id.to_string()).unwrap_or_default();
+    let forced = if found.forced { " forced, of another kernel" } else { "" };
+    let mut layouts = Layouts::of(&found.profile, wanted);
+    if found.forced {
+        layouts.symbols.clear();
+    }
+    let (source, exact) = (format!("{kind} {id}{forced}"), !found.forced);
+    Choice { layouts, source, exact, notes: found.problems, ..Choice::default() }
 }
 
 fn from_pack(pack: &Pack, wish: &Wish, version: Option<[u32; 4]>) -> Option<Choice> {

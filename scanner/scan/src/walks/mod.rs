@@ -1,5 +1,6 @@
 //! One walk a file; each fills one table.
 
+mod callbacks;
 mod contexts;
 mod dumps;
 mod exceptions;
@@ -13,6 +14,7 @@ mod pool;
 mod processes;
 mod processors;
 mod streams;
+mod syscalls;
 mod tagged_blobs;
 mod threads;
 mod timers;
@@ -38,7 +40,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
         (tables::Processors::spec(), processors::walk),
+        (tables::Syscalls::spec(), syscalls::walk),
         (tables::Timers::spec(), timers::walk),
+        (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),

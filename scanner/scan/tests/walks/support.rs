@@ -7,7 +7,7 @@ use arrow::{
 use fixtures::{Arch, Build, Facts, Format, Machine};
 use scan::nt::{
     self,
-    symbols::{Library, OneProfile, isf, pack::Pack},
+    symbols::{Library, OneProfile, isf},
 };
 use schema::{Sink, TableSpec, tables};
 use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
@@ -35,7 +35,7 @@ pub fn symbols_of(facts: &Facts) -> OneProfile {
 
 /// What the program has without any option: the pack inside it.
 pub fn offline() -> Library<'static> {
-    Library { pack: Pack::built_in(), ..Library::default() }
+    Library::built_in()
 }
 
 /// All tables of a machine's dump, read with the symbols of its kernel.
