@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apc;
 pub mod callback;
 mod counters;
 mod discover;
@@ -25,6 +26,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 mod view;
+pub mod work;
 
 pub use counters::Counter;
 pub use discover::{Candidate, Kernel};
@@ -47,6 +49,13 @@ pub fn wanted() -> symbols::Wanted {
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
         dpc::KdpcData::WANTED,
+        apc::ApcThread::WANTED,
+        apc::Kapc::WANTED,
+        work::ExWorkQueue::WANTED,
+        work::WorkQueueItem::WANTED,
+        work::Enode::WANTED,
+        work::Epartition::WANTED,
+        work::ExPartition::WANTED,
         callback::Device::WANTED,
         callback::Driver::WANTED,
         timer::Ktimer::WANTED,

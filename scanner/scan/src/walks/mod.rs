@@ -1,7 +1,9 @@
 //! One walk a file; each fills one table.
 
+mod apcs;
 mod callbacks;
 mod contexts;
+mod dpcs;
 mod dumps;
 mod exceptions;
 mod faults;
@@ -19,6 +21,7 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod work_items;
 
 use crate::Job;
 use schema::{Sink, Table, TableSpec, tables};
@@ -41,6 +44,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processors::spec(), processors::walk),
         (tables::Syscalls::spec(), syscalls::walk),
         (tables::Timers::spec(), timers::walk),
+        (tables::Dpcs::spec(), dpcs::walk),
+        (tables::Apcs::spec(), apcs::walk),
+        (tables::WorkItems::spec(), work_items::walk),
         (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),

@@ -9,5 +9,6 @@ mod offline;
 mod owners;
 mod processes;
 mod processors;
+mod queues;
 mod support;
 mod timers;
