@@ -13,6 +13,7 @@ mod counters;
 mod discover;
 pub mod dpc;
 mod global;
+pub mod interrupt;
 mod kdbg;
 mod layout;
 mod list;
@@ -49,6 +50,7 @@ pub fn wanted() -> symbols::Wanted {
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
         dpc::KdpcData::WANTED,
+        interrupt::Kinterrupt::WANTED,
         apc::ApcThread::WANTED,
         apc::Kapc::WANTED,
         work::ExWorkQueue::WANTED,

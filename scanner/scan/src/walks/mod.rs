@@ -8,6 +8,7 @@ mod dumps;
 mod exceptions;
 mod faults;
 mod handles;
+mod interrupts;
 mod memory_counters;
 mod memory_regions;
 mod memory_runs;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
         (tables::Processors::spec(), processors::walk),
+        (tables::Interrupts::spec(), interrupts::walk),
         (tables::Syscalls::spec(), syscalls::walk),
         (tables::Timers::spec(), timers::walk),
         (tables::Dpcs::spec(), dpcs::walk),

@@ -4,6 +4,7 @@ extern crate dumplake_scan as scan;
 
 mod entries;
 mod hostile;
+mod interrupts;
 mod memory_counters;
 mod offline;
 mod owners;
