@@ -2,6 +2,7 @@
 
 mod inputs;
 mod output;
+mod symbols;
 
 use crate::{
     ask::{Ask, Ran, dumplake, dumplake_in},

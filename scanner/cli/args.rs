@@ -76,8 +76,8 @@ pub struct SymbolOptions {
     /// Where symbols of the kernel are: a PDB or ISF file, a folder, a symbol store, a server, or a symbol path as
     /// debuggers have it (`srv*cache*https://...`). Searched before `_NT_SYMBOL_PATH`. A file of another kernel is
     /// refused.
-    #[arg(long = "symbols", value_name = "PATH")]
-    pub paths: Vec<String>,
+    #[arg(long = "symbols", value_name = "WHERE")]
+    pub symbol_paths: Vec<String>,
     /// Ask the symbol servers of the path for what no folder has. Nothing is downloaded without this.
     #[arg(long)]
     pub download_symbols: bool,

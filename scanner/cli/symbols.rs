@@ -24,7 +24,7 @@ pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
     };
     let store = default_store();
     let mut path = SymbolPath::default();
-    for text in &options.paths {
+    for text in &options.symbol_paths {
         path.append(SymbolPath::from_option(text, store.as_deref())?);
     }
     // The variable that debuggers use; the options come first.
@@ -46,7 +46,7 @@ fn default_store() -> Option<PathBuf> {
 
 /// The options that change rows, for `dumps.options`.
 pub fn described(options: &args::SymbolOptions) -> Option<String> {
-    let mut words: Vec<String> = options.paths.iter().map(|path| format!("symbols={path}")).collect();
+    let mut words: Vec<String> = options.symbol_paths.iter().map(|path| format!("symbols={path}")).collect();
     words.extend(std::env::var("_NT_SYMBOL_PATH").ok().map(|path| format!("symbol-path={path}")));
     words.extend(options.download_symbols.then(|| "download-symbols".to_string()));
     words.extend(options.force_symbols.then(|| "force-symbols".to_string()));

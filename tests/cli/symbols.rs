@@ -1,0 +1,87 @@
+//! Where layouts come from, as a user chooses it: the pack inside, files, files of another kernel, nothing.
+
+use crate::{
+    ask::{Ask, dumplake},
+    support::scratch,
+};
+use fixtures::{Arch, Build, Format, isf, scenario};
+use std::path::{Path, PathBuf};
+
+/// A dump, and the ISF file of its kernel or of another one in a folder of its own.
+fn made(folder: &Path, name: &str, build: Build) -> (PathBuf, PathBuf) {
+    let folder = folder.join(name);
+    let machine = scenario::busy(Arch::X64, build);
+    let symbols = folder.join("symbols").join(isf::file_name(&machine.facts));
+    std::fs::create_dir_all(symbols.parent().unwrap()).unwrap();
+    std::fs::write(&symbols, isf::json(&machine.facts)).unwrap();
+    (machine.dump(Format::Full).write_to(&folder).unwrap(), symbols)
+}
+
+/// `dumps.symbol_source`, whether it is exact, and the number of processes.
+fn converted(dump: &Path, lake: &Path, options: &[&str]) -> (String, bool, u64) {
+    let paths = ["convert".as_ref(), dump.as_os_str(), "-o".as_ref(), lake.as_os_str()];
+    let args = paths.into_iter().chain(options.iter().map(|option| option.as_ref())).collect::<Vec<_>>();
+    let ran = dumplake(&args);
+    assert_eq!(ran.code, 0, "{options:?}: {}{}", ran.out, ran.err);
+    let ask = Ask::open(lake);
+    let row = ask.row("SELECT symbol_source, symbols_exact FROM dumps");
+    let processes = ask.number("SELECT count(*) FROM processes");
+    (row["symbol_source"].as_str().unwrap().into(), row["symbols_exact"].as_bool().unwrap(), processes)
+}
+
+#[test]
+fn the_pack_a_file_a_folder_another_kernel_and_nothing() {
+    let folder = scratch("symbols of a conversion");
+    let (dump, own) = made(&folder, "own", Build::WIN10_19041);
+    let (_, other) = made(&folder, "other", Build::WIN11_22000);
+    let (own, other) = (own.to_str().unwrap(), other.to_str().unwrap());
+    let id = "5278AFF86C341677D7D7835C85B7B844-1";
+    let lake = folder.join("lake");
+    let check = |options: &[&str], source: &str, exact, processes| {
+        let found = converted(&dump, &lake, options);
+        assert!(found.0.starts_with(source), "{options:?}: {}", found.0);
+        assert_eq!((found.1, found.2), (exact, processes), "{options:?}");
+    };
+    let isf = format!("ISF {id}");
+    check(&[], &format!("pack exact {id}"), true, 2);
+    check(&["--symbols", own], &isf, true, 2);
+    check(&["--pack", "none", "--symbols", folder.join("own/symbols").to_str().unwrap()], &isf, true, 2);
+    check(&["--pack", "none", "--symbols", other], "none", false, 0);
+    let refused = Ask::open(&lake).cell("SELECT message FROM faults WHERE kind = 'symbols'");
+    let refused = refused.as_str().unwrap();
+    assert!(refused.contains(id) && refused.contains("32C1A669D5FFEFD41091F636CFDB6E99-1"), "{refused}");
+    let forced = "ISF 32C1A669D5FFEFD41091F636CFDB6E99-1 forced, of another kernel";
+    check(&["--pack", "none", "--symbols", other, "--force-symbols"], forced, false, 2);
+    check(&["--pack", "none"], "none", false, 0);
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let folder = scratch("symbols that are not there");
+    let dump = folder.join("no.dmp");
+    std::fs::write(&dump, "no dump").unwrap();
+    let check = |options: &[&str], expected: &str| {
+        let paths = ["convert", dump.to_str().unwrap(), "-o", folder.to_str().unwrap()];
+        let ran = dumplake(&[&paths[..], options].concat());
+        assert_eq!(ran.code, 2, "{}", ran.out);
+        assert!(ran.err.contains(expected), "{options:?}: {}", ran.err);
+    };
+    check(&["--symbols", "/no/such/place"], "no such file");
+    check(&["--pack", "/no/such/pack"], "/no/such/pack");
+    check(&["--pack", dump.to_str().unwrap()], "not a layout pack");
+    check(&["--download-symbols"], "no symbol server");
+}
+
+#[test]
+fn the_built_in_pack_is_listed() {
+    let ran = dumplake(&["symbols", "list", "--json"]);
+    let kernels = ran.json();
+    assert!(kernels.len() > 250, "{} kernels", kernels.len());
+    for (architecture, build) in [("x64", 7601), ("x64", 26100), ("x86", 2600), ("ARM64", 19041)] {
+        let known = kernels.iter().any(|k| k["architecture"] == architecture && k["build"] == build);
+        assert!(known, "{architecture} {build}");
+    }
+    let exact = kernels.iter().filter(|kernel| kernel["pdb"].is_string()).count();
+    assert!(exact >= 213, "{exact} by PDB");
+    assert!(dumplake(&["symbols", "list"]).out.contains("link time and size"));
+}
