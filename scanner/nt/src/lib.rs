@@ -7,12 +7,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apc;
 mod array;
 pub mod callback;
 mod counters;
 mod discover;
 pub mod dpc;
 mod global;
+pub mod interrupt;
 mod kdbg;
 mod layout;
 mod list;
@@ -27,6 +29,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 mod view;
+pub mod work;
 
 pub use counters::Counter;
 pub use discover::{Candidate, Kernel};
@@ -51,6 +54,14 @@ pub fn wanted() -> symbols::Wanted {
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
         dpc::KdpcData::WANTED,
+        interrupt::Kinterrupt::WANTED,
+        apc::ApcThread::WANTED,
+        apc::Kapc::WANTED,
+        work::ExWorkQueue::WANTED,
+        work::WorkQueueItem::WANTED,
+        work::Enode::WANTED,
+        work::Epartition::WANTED,
+        work::ExPartition::WANTED,
         callback::Device::WANTED,
         callback::Driver::WANTED,
         timer::Ktimer::WANTED,

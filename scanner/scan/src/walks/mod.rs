@@ -1,11 +1,14 @@
 //! One walk a file; each fills one table.
 
+mod apcs;
 mod callbacks;
 mod contexts;
+mod dpcs;
 mod dumps;
 mod exceptions;
 mod faults;
 mod handles;
+mod interrupts;
 mod memory_counters;
 mod memory_regions;
 mod memory_runs;
@@ -20,6 +23,7 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod work_items;
 
 use crate::Job;
 use schema::{Sink, Table, TableSpec, tables};
@@ -40,8 +44,12 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
         (tables::Processors::spec(), processors::walk),
+        (tables::Interrupts::spec(), interrupts::walk),
         (tables::Syscalls::spec(), syscalls::walk),
         (tables::Timers::spec(), timers::walk),
+        (tables::Dpcs::spec(), dpcs::walk),
+        (tables::Apcs::spec(), apcs::walk),
+        (tables::WorkItems::spec(), work_items::walk),
         (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
         (tables::BigPool::spec(), pool::big_pool),
