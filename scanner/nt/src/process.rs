@@ -48,6 +48,8 @@ pub struct Seen {
     pub active_list_backward: bool,
     /// `KiProcessListHead`.
     pub kernel_list: bool,
+    /// The copy of the crashed process in a triage dump.
+    pub triage_copy: bool,
 }
 
 impl System<'_> {
@@ -71,6 +73,13 @@ fn find(system: &System<'_>) -> Vec<Process> {
             order.push((1, va.0, va));
         }
         seen.entry(va).or_default().kernel_list = true;
+    }
+    let triage = system.dump.records.header.triage.as_ref();
+    if let Some(va) = triage.and_then(|triage| triage.process_address).map(|va| system.narrow(va)) {
+        if !seen.contains_key(&va) {
+            order.push((1, va.0, va));
+        }
+        seen.entry(va).or_default().triage_copy = true;
     }
     order.sort();
     order.into_iter().map(|(_, _, va)| process(system, &layout, va, seen[&va])).collect()

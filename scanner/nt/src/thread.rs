@@ -52,5 +52,16 @@ fn find(system: &System<'_>) -> Vec<Thread> {
             Thread { va: Va(va), process: index, tid: view.u32(layout.tid) }
         }));
     }
+    threads.extend(triage_copy(system, &layout, &threads));
     threads
+}
+
+/// The copy of the crashed thread in a triage dump, unless a list led to it.
+fn triage_copy(system: &System<'_>, layout: &Ethread, known: &[Thread]) -> Option<Thread> {
+    let triage = system.dump.records.header.triage.as_ref()?;
+    let va = system.narrow(triage.thread_address?);
+    let owner = triage.process_address.map(|va| system.narrow(va));
+    let process = system.processes().iter().position(|process| Some(process.va) == owner)?;
+    let view = system.view(va, layout.size);
+    known.iter().all(|thread| thread.va != va).then(|| Thread { va, process, tid: view.u32(layout.tid) })
 }

@@ -43,7 +43,7 @@ fn kernel(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
             in_active_list: Some(process.seen.active_list),
             in_active_list_backward: Some(process.seen.active_list || process.seen.active_list_backward),
             in_kernel_list: kernel_list.map(|_| process.seen.kernel_list),
-            source: "PsActiveProcessHead".into(),
+            source: if process.seen.triage_copy { "triage copy" } else { "kernel lists" }.into(),
             ..ProcessRow::default()
         })?;
     }

@@ -4,10 +4,13 @@ extern crate dumplake_scan as scan;
 
 mod entries;
 mod hostile;
+mod interrupts;
 mod memory_counters;
 mod offline;
 mod owners;
+mod pool;
 mod processes;
 mod processors;
+mod queues;
 mod support;
 mod timers;
