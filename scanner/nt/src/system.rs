@@ -1,7 +1,8 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
 use crate::{
-    Candidate, Kdbg, Kernel, View, discover, owner::Owner, process::Process, thread::Thread, wanted,
+    Candidate, Kdbg, Kernel, View, discover, eresource::Resource, owner::Owner, process::Process,
+    thread::Thread, wanted,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -38,6 +39,7 @@ pub struct System<'a> {
     pub(crate) processes: OnceLock<Vec<Process>>,
     pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
+    pub(crate) resources: OnceLock<Vec<Resource>>,
 }
 
 #[derive(Default)]
@@ -68,6 +70,7 @@ impl<'a> System<'a> {
             processes: OnceLock::new(),
             threads: OnceLock::new(),
             owners: OnceLock::new(),
+            resources: OnceLock::new(),
         };
         system.find_kernel(provider);
         Some(system)

@@ -16,6 +16,7 @@ mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod waits;
 
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
@@ -33,6 +34,7 @@ pub use processors::{ProcessorRow, Processors};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
+pub use waits::{EresourceOwnerRow, EresourceOwners, EresourceRow, Eresources, WaitRow, Waits};
 
 use crate::{Table, TableSpec};
 use std::sync::OnceLock;
@@ -63,6 +65,9 @@ pub fn all() -> &'static [&'static TableSpec] {
             Callbacks::spec(),
             Handles::spec(),
             Tokens::spec(),
+            Waits::spec(),
+            Eresources::spec(),
+            EresourceOwners::spec(),
             BigPool::spec(),
             PoolTags::spec(),
             TaggedBlobs::spec(),

@@ -23,6 +23,7 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod waits;
 mod work_items;
 
 use crate::Job;
@@ -52,6 +53,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::WorkItems::spec(), work_items::walk),
         (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
+        (tables::Waits::spec(), waits::waits),
+        (tables::Eresources::spec(), waits::eresources),
+        (tables::EresourceOwners::spec(), waits::owners),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),

@@ -14,3 +14,4 @@ mod processors;
 mod queues;
 mod support;
 mod timers;
+mod waits;
