@@ -13,6 +13,7 @@ mod memory_counters;
 mod memory_regions;
 mod memory_runs;
 mod modules;
+mod objects;
 mod pool;
 mod processes;
 mod processors;
@@ -56,6 +57,8 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Waits::spec(), waits::waits),
         (tables::Eresources::spec(), waits::eresources),
         (tables::EresourceOwners::spec(), waits::owners),
+        (tables::Objects::spec(), objects::walk),
+        (tables::ObjectTypes::spec(), objects::types),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
