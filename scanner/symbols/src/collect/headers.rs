@@ -107,7 +107,7 @@ impl<'t> Reader<'t> {
         &mut self,
         mut inner: Vec<Member>,
         close: &str,
-        bits: &HashMap<u32, u8>,
+        bits: &HashMap<u32, Option<u8>>,
         members: &mut Vec<Member>,
     ) {
         let name = close.trim_start_matches('}').split([';', '[']).next().unwrap_or("").trim();
