@@ -127,3 +127,57 @@ fn the_built_in_pack_is_listed() {
     assert!(exact >= 213, "{exact} by PDB");
     assert!(dumplake(&["symbols", "list"]).out.contains("link time and size"));
 }
+
+/// A folder of symbol files becomes a pack, a conversion reads kernels with it, and files that cannot be used are
+/// named.
+#[test]
+fn a_pack_of_ones_own() {
+    let folder = scratch("a pack of one's own");
+    let (dump, isf) = made(&folder, "old", Build::WIN10_19041);
+    let from = folder.join("from");
+    std::fs::create_dir_all(from.join("isf")).unwrap();
+    std::fs::copy(&isf, from.join("isf").join(isf.file_name().unwrap())).unwrap();
+    let other = scenario::busy(Arch::X64, Build::WIN11_22000);
+    std::fs::write(from.join("ntkrnlmp.pdb"), fixtures::pdb::bytes(&other.facts)).unwrap();
+    std::fs::write(from.join("readme.json"), "[]").unwrap();
+    let versions = r#"{ "5278AFF86C341677D7D7835C85B7B844-1": ["10.0.19041.804"] }"#;
+    std::fs::write(from.join("guid_version.json"), versions).unwrap();
+    let pack = folder.join("my.pack");
+    let make = || {
+        let ran = dumplake(&["symbols", "pack", from.to_str().unwrap(), "-o", pack.to_str().unwrap()]);
+        (ran.code, ran.out, ran.err)
+    };
+    let (code, out, err) = make();
+    assert!(code == 1 && out.contains("1 kernels"), "{code} {out}");
+    assert!(err.contains("readme.json") && err.contains("ntkrnlmp.pdb: no guid_version.json"), "{err}");
+
+    std::fs::remove_file(from.join("readme.json")).unwrap();
+    let versions = r#"{ "5278AFF86C341677D7D7835C85B7B844-1": ["10.0.19041.804"],
+        "32C1A669D5FFEFD41091F636CFDB6E99-1": ["10.0.22000.318"] }"#;
+    std::fs::write(from.join("guid_version.json"), versions).unwrap();
+    let (code, out, err) = make();
+    assert!(code == 0 && out.contains("2 kernels"), "{code} {out} {err}");
+    let bytes = std::fs::read(&pack).unwrap();
+    make();
+    assert!(std::fs::read(&pack).unwrap() == bytes, "the same files give the same pack");
+
+    let listed = dumplake(&["symbols", "list", "--json", "--pack", pack.to_str().unwrap()]).json();
+    let listed: Vec<String> =
+        listed.iter().map(|k| format!("{}.{} {}", k["build"], k["revision"], k["pdb"])).collect();
+    let expected = [
+        r#"19041.804 "5278AFF86C341677D7D7835C85B7B844-1""#,
+        r#"22000.318 "32C1A669D5FFEFD41091F636CFDB6E99-1""#,
+    ];
+    assert_eq!(listed, expected);
+    let found = converted(&dump, &folder.join("lake"), &["--pack", pack.to_str().unwrap()]);
+    assert_eq!(
+        found,
+        (format!("pack exact 5278AFF86C341677D7D7835C85B7B844-1 (19041.804 of from)"), true, 2)
+    );
+
+    let empty = folder.join("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    let ran = dumplake(&["symbols", "pack", empty.to_str().unwrap(), "-o", pack.to_str().unwrap()]);
+    assert!(ran.code == 2 && ran.err.contains("no kernel's layouts"), "{}", ran.err);
+    assert!(std::fs::read(&pack).unwrap() == bytes, "a pack that cannot be made replaces nothing");
+}
