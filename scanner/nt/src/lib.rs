@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
+mod census;
 mod counters;
 mod discover;
 pub mod dpc;
@@ -48,6 +50,10 @@ pub fn wanted() -> symbols::Wanted {
         timer::Ktimer::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,
+        account::Account::WANTED,
+        account::SessionSpace::WANTED,
+        account::Job::WANTED,
+        account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

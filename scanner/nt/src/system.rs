@@ -1,8 +1,6 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
-use crate::{
-    Candidate, Kdbg, Kernel, View, discover, owner::Owner, process::Process, thread::Thread, wanted,
-};
+use crate::{Candidate, Kdbg, Kernel, View, census::Census, discover, owner::Owner, wanted};
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
 use symbols::{Choice, Field, Layouts, Provider, Wish};
@@ -35,8 +33,7 @@ pub struct System<'a> {
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
-    pub(crate) processes: OnceLock<Vec<Process>>,
-    pub(crate) threads: OnceLock<Vec<Thread>>,
+    pub(crate) census: OnceLock<Census>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
 }
 
@@ -65,8 +62,7 @@ impl<'a> System<'a> {
             kdbg: None,
             candidates: found.candidates,
             problems: Mutex::default(),
-            processes: OnceLock::new(),
-            threads: OnceLock::new(),
+            census: OnceLock::new(),
             owners: OnceLock::new(),
         };
         system.find_kernel(provider);
