@@ -1,6 +1,7 @@
 //! The real dumps, where they are present: converted once into one lake by the program itself, then asked
 //! in SQL for what others published about them. The expectations are read from their files.
 
+mod crashing;
 mod minidump_dump;
 mod overview;
 mod rizin;

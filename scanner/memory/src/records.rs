@@ -190,6 +190,10 @@ pub struct Triage {
     pub process: Option<(u64, u64)>,
     pub thread: Option<(u64, u64)>,
     pub debugger_data: Option<(u64, u64)>,
+    /// Addresses of those copies, where the file tells them: the copies are then memory like any captured block.
+    pub prcb_address: Option<u64>,
+    pub process_address: Option<u64>,
+    pub thread_address: Option<u64>,
 }
 
 /// The Mm information block of a triage dump; sizes in the units of the kernel variable.

@@ -82,6 +82,7 @@ impl<'s, 'a> Taking<'s, 'a> {
         self.sources.kernel_list = kernel.is_some();
         self.follow();
         self.running();
+        self.triage();
         self.follow();
         self.sources.thread_owner = self.thread.owner.is_some();
         self.finish()
@@ -152,6 +153,10 @@ impl<'s, 'a> Taking<'s, 'a> {
 
     /// The session and the job of a process: both have lists of their processes.
     fn groups(&mut self, va: Va) {
+        // A triage dump holds one process; asking for others would only make rows of `faults`.
+        if self.system.dump.records.header.triage.is_some() {
+            return;
+        }
         let (layout, view) = (self.process, self.system.view(va, self.process.size));
         let (session, job) = (self.session.processes, self.job.processes);
         let session_mark: fn(&mut Seen) = |seen| seen.session_list = true;
@@ -227,6 +232,16 @@ impl<'s, 'a> Taking<'s, 'a> {
                     self.lone(va, |seen| seen.processor = true);
                 }
             }
+        }
+    }
+
+    /// The copies that a triage dump holds.
+    fn triage(&mut self) {
+        let Some(triage) = self.system.dump.records.header.triage.as_ref() else { return };
+        let Some(process) = triage.process_address.map(|va| self.system.narrow(va)) else { return };
+        self.found(process, 1, process.0).triage_copy = true;
+        if let Some(thread) = triage.thread_address.map(|va| self.system.narrow(va)) {
+            self.thread(thread, process).triage_copy = true;
         }
     }
 

@@ -102,6 +102,7 @@ pub const GLOBALS: &[&str] = &[
     "PspCreateThreadNotifyRoutine",
     "PspJobList",
     "PspLoadImageNotifyRoutine",
+    "PspSystemPartition",
     "Wow64ServiceTable",
 ];
 

@@ -8,23 +8,30 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod apc;
+mod array;
+pub mod callback;
 mod census;
 mod counters;
 mod discover;
 pub mod dpc;
 mod global;
+pub mod interrupt;
 mod kdbg;
 mod layout;
 mod list;
 pub mod module;
 pub mod owner;
 mod pe;
+pub mod pool;
 pub mod process;
 pub mod processor;
+pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
 mod view;
+pub mod work;
 
 pub use counters::Counter;
 pub use discover::{Candidate, Kernel};
@@ -43,10 +50,22 @@ pub fn wanted() -> symbols::Wanted {
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
+        pool::BigPages::WANTED,
+        pool::TrackerTable::WANTED,
         processor::Kpcr::WANTED,
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
         dpc::KdpcData::WANTED,
+        interrupt::Kinterrupt::WANTED,
+        apc::ApcThread::WANTED,
+        apc::Kapc::WANTED,
+        work::ExWorkQueue::WANTED,
+        work::WorkQueueItem::WANTED,
+        work::Enode::WANTED,
+        work::Epartition::WANTED,
+        work::ExPartition::WANTED,
+        callback::Device::WANTED,
+        callback::Driver::WANTED,
         timer::Ktimer::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,

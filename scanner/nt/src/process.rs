@@ -61,12 +61,15 @@ pub struct Seen {
     pub thread_owner: bool,
     /// `PspCidTable`.
     pub cid_table: bool,
+    /// The copy of the crashed process in a triage dump.
+    pub triage_copy: bool,
 }
 
 impl Seen {
     /// The name of the first source that saw it.
     pub fn first(&self) -> &'static str {
         let sources = [
+            (self.triage_copy, "triage copy"),
             (self.active_list || self.active_list_backward, "PsActiveProcessHead"),
             (self.kernel_list, "KiProcessListHead"),
             (self.session_list, "_MM_SESSION_SPACE.ProcessList"),

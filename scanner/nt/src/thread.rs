@@ -49,6 +49,8 @@ pub struct ThreadSeen {
     pub processor: bool,
     /// `PspCidTable`.
     pub cid_table: bool,
+    /// The copy of the crashed thread in a triage dump.
+    pub triage_copy: bool,
 }
 
 impl System<'_> {

@@ -10,6 +10,7 @@ mod handles;
 mod memory;
 mod memory_counters;
 mod modules;
+mod pool;
 mod processes;
 mod processors;
 mod streams;
@@ -26,6 +27,7 @@ pub use handles::{HandleRow, Handles};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
+pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
@@ -61,6 +63,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             Callbacks::spec(),
             Handles::spec(),
             Tokens::spec(),
+            BigPool::spec(),
+            PoolTags::spec(),
             TaggedBlobs::spec(),
             Streams::spec(),
         ]

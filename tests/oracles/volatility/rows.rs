@@ -3,14 +3,17 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod pool;
 mod processes;
+mod running;
 
 use super::python::Python;
 use crate::support::scratch;
 use fixtures::{Arch, Build, Facts, Format, isf, scenario};
 use serde_json::Value;
 use std::{collections::BTreeMap, path::PathBuf, sync::OnceLock};
-use walk_support::{Row, Tables};
+pub use walk_support::Row;
+use walk_support::Tables;
 
 #[path = "../../../scanner/scan/tests/walks/support.rs"]
 #[allow(dead_code)]
@@ -27,7 +30,14 @@ const BUILDS: [Build; 6] = [
 ];
 
 /// The plugins that are run, all at once for each dump.
-const PLUGINS: &[&str] = &["windows.info.Info", "windows.pslist.PsList"];
+const PLUGINS: &[&str] = &[
+    "windows.info.Info",
+    "windows.pslist.PsList",
+    "windows.bigpools.BigPools",
+    "windows.timers.Timers",
+    "windows.ssdt.SSDT",
+    "windows.callbacks.Callbacks",
+];
 
 /// One dump, read by both.
 pub struct Read {

@@ -11,6 +11,7 @@
 //! 22000 and 26100. 32-bit by the documents only; no sample exists.
 
 mod blocks;
+mod copies;
 mod drivers;
 mod header;
 mod kernel;
@@ -61,7 +62,10 @@ fn open(file: &[u8]) -> Result<Opened> {
     let limit = limit(file, &header, &mut records);
     let reader = Reader { file, kind, header, limit };
     let runs = reader.runs(&mut records);
-    let triage = reader.triage(&mut records);
+    let mut triage = reader.triage(&mut records);
+    let at = reader.addresses(&triage, &runs);
+    (triage.prcb_address, triage.process_address, triage.thread_address) = (at.prcb, at.process, at.thread);
+    let runs = reader.with_copies(runs, &triage, at);
     records.header.triage = Some(triage);
     reader.drivers(&mut records);
     reader.unloaded_drivers(&mut records);
@@ -99,6 +103,7 @@ impl Reader<'_> {
             process: self.copy(header::PROCESS_OFFSET, header.process_offset, records),
             thread: self.copy(header::THREAD_OFFSET, header.thread_offset, records),
             debugger_data,
+            ..Triage::default()
         }
     }
 

@@ -1,22 +1,29 @@
 //! One walk a file; each fills one table.
 
+mod apcs;
+mod callbacks;
 mod contexts;
+mod dpcs;
 mod dumps;
 mod exceptions;
 mod faults;
 mod handles;
+mod interrupts;
 mod memory_counters;
 mod memory_regions;
 mod memory_runs;
 mod modules;
+mod pool;
 mod processes;
 mod processors;
 mod streams;
+mod syscalls;
 mod tagged_blobs;
 mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod work_items;
 
 use crate::Job;
 use schema::{Sink, Table, TableSpec, tables};
@@ -37,8 +44,16 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
         (tables::Processors::spec(), processors::walk),
+        (tables::Interrupts::spec(), interrupts::walk),
+        (tables::Syscalls::spec(), syscalls::walk),
         (tables::Timers::spec(), timers::walk),
+        (tables::Dpcs::spec(), dpcs::walk),
+        (tables::Apcs::spec(), apcs::walk),
+        (tables::WorkItems::spec(), work_items::walk),
+        (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
+        (tables::BigPool::spec(), pool::big_pool),
+        (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),
         (tables::Tokens::spec(), tokens::walk),

@@ -3,11 +3,15 @@
 extern crate dumplake_scan as scan;
 
 mod account;
+mod entries;
 mod hostile;
+mod interrupts;
 mod memory_counters;
 mod offline;
 mod owners;
+mod pool;
 mod processes;
 mod processors;
+mod queues;
 mod support;
 mod timers;

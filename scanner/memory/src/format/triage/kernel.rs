@@ -49,7 +49,7 @@ impl Reader<'_> {
     }
 
     /// The block, as long as it states itself: fields behind `Header.Size` do not exist in this version.
-    fn debugger_data(&self) -> Option<Bytes<'_>> {
+    pub(super) fn debugger_data(&self) -> Option<Bytes<'_>> {
         let (offset, size) = (self.header.debugger_data_offset.into(), self.header.debugger_data_size.into());
         let block = Bytes::at(self.file, offset, size, "KDDEBUGGER_DATA64").ok()?;
         if block.array(0x10).ok() != Some(KDBG) {

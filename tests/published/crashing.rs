@@ -1,0 +1,69 @@
+//! The crashing process of every triage dump, and the kernel that each dump is of.
+//!
+//! Versions and exact matches: the table in `../shared/symbols/README.md`, whose file versions come from System
+//! Informer's `kphdyn.xml` by link time and size.
+
+use super::real;
+use std::collections::BTreeMap;
+
+/// Version by part of the path, and whether the pack holds this very kernel.
+const KERNELS: [(&str, &str, bool); 16] = [
+    ("triage_x64.dmp", "10.0.19041.804", true),
+    ("rts-training-bsods/9f.dmp", "10.0.19041.5247", false),
+    ("040124-5515-01.dmp", "10.0.19041.4170", false),
+    ("rts-training-bsods/1e.dmp", "10.0.19041.4522", false),
+    ("rts-training-bsods/7e_0.dmp", "10.0.19041.4522", false),
+    ("102622-12000-01.dmp", "10.0.19041.2193", false),
+    ("102622-30093-01.dmp", "10.0.19041.2193", false),
+    ("100623-4953-01.dmp", "10.0.19041.3448", true),
+    ("rts-training-bsods/116_0.dmp", "10.0.19041.5129", false),
+    ("100623-6156-01.dmp", "10.0.19041.2965", true),
+    ("rts-training-bsods/13a.dmp", "10.0.26100.2314", false),
+    ("rts-training-bsods/1a.dmp", "10.0.26100.2314", false),
+    ("rts-training-bsods/3b_0.dmp", "10.0.26100.2314", false),
+    ("rts-training-bsods/50_0.dmp", "10.0.26100.2314", false),
+    ("rts-training-bsods/7a.dmp", "10.0.26100.2314", false),
+    ("rts-training-bsods/be_0.dmp", "10.0.26100.2314", false),
+];
+
+#[test]
+fn kernels_are_told_by_link_time_and_size() {
+    let Some(real) = real("kernels of triage dumps") else { return };
+    let query = "SELECT path, kernel_version, symbols_exact, symbol_source FROM dumps \
+                 WHERE format = 'kernel triage' AND architecture = 'x64'";
+    let rows = real.ask().rows(query);
+    for (path, version, exact) in KERNELS {
+        let of: Vec<_> = rows.iter().filter(|row| row["path"].as_str().unwrap().ends_with(path)).collect();
+        assert_eq!(of.len(), 1, "{path}");
+        assert_eq!(of[0]["kernel_version"], version, "{path}");
+        assert_eq!(of[0]["symbols_exact"], exact, "{path}: {}", of[0]["symbol_source"]);
+        let expected = if exact { "pack exact" } else { "pack nearest revision" };
+        assert!(of[0]["symbol_source"].as_str().unwrap().starts_with(expected), "{path}");
+    }
+}
+
+#[test]
+fn the_crashing_process_is_plausible() {
+    let Some(real) = real("crashing processes of triage dumps") else { return };
+    let query = "SELECT d.path, d.architecture, p.process_id, p.name, p.dtb, \
+                 p.create_time BETWEEN TIMESTAMP '2019-01-01' AND d.system_time AS in_time \
+                 FROM dumps d LEFT JOIN processes p ON p.dump_id = d.dump_id AND p.source = 'triage copy' \
+                 WHERE d.format = 'kernel triage'";
+    let rows = real.ask().rows(query);
+    assert!(rows.len() >= KERNELS.len(), "{} dumps", rows.len());
+    let mut names = BTreeMap::new();
+    for row in &rows {
+        let path = row["path"].as_str().unwrap();
+        let id = row["process_id"].as_u64().unwrap_or_else(|| panic!("{path}: no process"));
+        assert!(id % 4 == 0 && (4..100_000).contains(&id), "{path}: {id}");
+        assert_eq!(row["dtb"].as_u64().unwrap() & 0xff0, 0, "{path}: {}", row["dtb"]);
+        if row["architecture"] == "ARM64" {
+            continue; // no public layout of this build: only what the dump confirms is read
+        }
+        let name = row["name"].as_str().unwrap_or_else(|| panic!("{path}: no name"));
+        assert!(name.len() <= 15 && name.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{path}: {name}");
+        assert_eq!(row["in_time"], true, "{path}");
+        names.insert(path.rsplit('/').next().unwrap().to_string(), (name.to_string(), id));
+    }
+    assert_eq!(names["triage_x64.dmp"], ("System".to_string(), 4));
+}
