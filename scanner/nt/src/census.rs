@@ -6,6 +6,7 @@
 use crate::{
     System,
     account::{Job, SessionSpace},
+    object::ObjectHeader,
     process::{self, Eprocess, Process, Seen},
     processor::Kprcb,
     thread::{Ethread, Thread, ThreadSeen},
@@ -16,6 +17,8 @@ use symbols::Field;
 
 /// Entries of all lists together; a damaged dump could have many heads that lead into one long list.
 const MOST_STEPS: usize = 1 << 22;
+/// There is one for each session; anybody can give a program that name.
+const MOST_CSRSS: usize = 256;
 
 /// Processes and threads of a system.
 #[derive(Debug, Default)]
@@ -83,6 +86,9 @@ impl<'s, 'a> Taking<'s, 'a> {
         self.follow();
         self.running();
         self.triage();
+        self.cid_table();
+        self.follow();
+        self.csrss();
         self.follow();
         self.sources.thread_owner = self.thread.owner.is_some();
         self.finish()
@@ -154,7 +160,7 @@ impl<'s, 'a> Taking<'s, 'a> {
     /// The session and the job of a process: both have lists of their processes.
     fn groups(&mut self, va: Va) {
         // A triage dump holds one process; asking for others would only make rows of `faults`.
-        if self.system.dump.records.header.triage.is_some() {
+        if self.is_triage() {
             return;
         }
         let (layout, view) = (self.process, self.system.view(va, self.process.size));
@@ -233,6 +239,45 @@ impl<'s, 'a> Taking<'s, 'a> {
                 }
             }
         }
+    }
+
+    /// Every process and thread by its id.
+    fn cid_table(&mut self) {
+        let system = self.system;
+        if self.is_triage() || system.global("PspCidTable").is_none() {
+            return;
+        }
+        for handle in system.cid_table() {
+            self.sources.cid_table = true;
+            if self.is_object(handle.target, self.process.dispatcher_type, 3) {
+                self.found(handle.target, 1, handle.target.0).cid_table = true;
+            } else {
+                self.lone(handle.target, |seen| seen.cid_table = true);
+            }
+        }
+    }
+
+    /// The subsystem process has a handle to every process that was started in its session.
+    fn csrss(&mut self) {
+        let (system, body) = (self.system, ObjectHeader::of(self.system).body);
+        let Some(body) = body.filter(|_| !self.is_triage()) else { return };
+        let name = |va: &Va| system.view(*va, 0).ascii(self.process.name);
+        let all = self.order.iter().map(|entry| entry.2);
+        let csrss: Vec<Va> =
+            all.filter(|va| name(va).as_deref() == Some("csrss.exe")).take(MOST_CSRSS).collect();
+        for table in csrss.into_iter().filter_map(|va| system.handle_table_of(va)) {
+            self.sources.csrss_handles = true;
+            for handle in system.handles(table) {
+                let Some(va) = handle.target.checked_add(body.offset.into()) else { continue };
+                if self.is_object(va, self.process.dispatcher_type, 3) {
+                    self.found(va, 1, va.0).csrss_handles = true;
+                }
+            }
+        }
+    }
+
+    fn is_triage(&self) -> bool {
+        self.system.dump.records.header.triage.is_some()
     }
 
     /// The copies that a triage dump holds.

@@ -61,6 +61,8 @@ pub struct Seen {
     pub thread_owner: bool,
     /// `PspCidTable`.
     pub cid_table: bool,
+    /// A handle of a csrss.exe.
+    pub csrss_handles: bool,
     /// The copy of the crashed process in a triage dump.
     pub triage_copy: bool,
 }
@@ -75,6 +77,7 @@ impl Seen {
             (self.session_list, "_MM_SESSION_SPACE.ProcessList"),
             (self.job_list, "_EJOB.ProcessListHead"),
             (self.cid_table, "PspCidTable"),
+            (self.csrss_handles, "csrss.exe handles"),
         ];
         sources.into_iter().find(|source| source.0).map_or("_KTHREAD.Process", |source| source.1)
     }

@@ -1,5 +1,6 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
+use crate::object::{Listed, Objects};
 use crate::{Candidate, Kdbg, Kernel, View, census::Census, discover, owner::Owner, wanted};
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -34,6 +35,8 @@ pub struct System<'a> {
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
     pub(crate) census: OnceLock<Census>,
+    pub(crate) objects: OnceLock<Objects>,
+    pub(crate) tree: OnceLock<Vec<Listed>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
 }
 
@@ -63,6 +66,8 @@ impl<'a> System<'a> {
             candidates: found.candidates,
             problems: Mutex::default(),
             census: OnceLock::new(),
+            objects: OnceLock::new(),
+            tree: OnceLock::new(),
             owners: OnceLock::new(),
         };
         system.find_kernel(provider);

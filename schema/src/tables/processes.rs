@@ -31,6 +31,10 @@ table! {
         in_session_list: Option<bool>,
         /// Whether the list of a job leads to it (`_EJOB.ProcessListHead`); false for most processes.
         in_job_list: Option<bool>,
+        /// Whether the table of process and thread ids leads to it (`PspCidTable`); processes that have ended are not in it.
+        in_cid_table: Option<bool>,
+        /// Whether a csrss.exe has a handle to it; System and the first processes are in none.
+        in_csrss_handles: Option<bool>,
         /// Whether a thread names it as its owner (`_KTHREAD.Process`); false for a process whose threads have all ended.
         is_thread_owner: Option<bool>,
         /// True for a process that has not ended, is missing in `PsActiveProcessHead` though that list is whole, and is known to another source: somebody hides it, or it is being created right now; NULL when the list is damaged.

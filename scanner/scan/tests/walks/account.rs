@@ -181,6 +181,8 @@ fn a_hidden_process_of_every_build() {
             (_, true) => "_EJOB.ProcessListHead",
             _ => "_KTHREAD.Process",
         };
+        let ids = layout.has("_HANDLE_TABLE") && layout.has("_HANDLE_TABLE_ENTRY");
+        assert_eq!(flag(row, "in_cid_table"), ids.then_some(true), "{name}");
         assert_eq!(row["source"], source, "{name}");
         let others = tables["processes"].iter().filter(|row| flag(row, "hidden") == Some(true)).count();
         assert_eq!(others, 1, "{name}");
@@ -197,6 +199,7 @@ fn a_running_thread_gives_away_its_process() {
         }
         machine.facts.account.jobs.clear();
         assert_eq!(machine.facts.threads[1].process, ProcessId(1), "processor 1 runs it");
+        machine.facts.with_objects = false; // and with it the table of ids
     });
     let row = tables["processes"].iter().find(|row| row["process_id"] == "4660").expect("a row");
     assert_eq!((row["source"].as_str(), row["hidden"].as_str()), ("_KTHREAD.Process", "true"));

@@ -4,6 +4,7 @@ extern crate dumplake_scan as scan;
 
 mod account;
 mod entries;
+mod handles;
 mod hostile;
 mod interrupts;
 mod memory_counters;

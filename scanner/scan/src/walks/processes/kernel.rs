@@ -66,6 +66,8 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         in_kernel_list: sources.kernel_list.then_some(seen.kernel_list),
         in_session_list: sources.session_list.then_some(seen.session_list),
         in_job_list: sources.job_list.then_some(seen.job_list),
+        in_cid_table: sources.cid_table.then_some(seen.cid_table),
+        in_csrss_handles: sources.csrss_handles.then_some(seen.csrss_handles),
         is_thread_owner: sources.thread_owner.then_some(seen.thread_owner),
         hidden: if active { Some(false) } else { sources.active_list_backward.then_some(!ended) },
         session_id: system.session_id(&layouts.account, &layouts.session, view),
