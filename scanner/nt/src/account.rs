@@ -127,5 +127,5 @@ pub fn pool_quota(process: &View<'_>, array: Option<Field>, kind: u32, pointer: 
     let array = array?;
     let offset = array.offset.checked_add(kind.checked_mul(pointer)?)?;
     let inside = (kind + 1).checked_mul(pointer)? <= array.size;
-    inside.then(|| process.uint(Some(Field { offset, size: pointer, bits: None, ..array })))?
+    inside.then(|| process.uint(Some(Field { offset, size: pointer, bits: None })))?
 }

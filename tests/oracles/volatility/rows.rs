@@ -33,6 +33,9 @@ const BUILDS: [Build; 6] = [
 const PLUGINS: &[&str] = &[
     "windows.info.Info",
     "windows.pslist.PsList",
+    "windows.pstree.PsTree",
+    "windows.psxview.PsXView",
+    "windows.sessions.Sessions",
     "windows.bigpools.BigPools",
     "windows.timers.Timers",
     "windows.ssdt.SSDT",

@@ -133,6 +133,14 @@ fn groups(facts: &Facts, row: &Row, pid: u32, name: &str) {
     assert_eq!(row.get("image_path"), image.map(|image| &image.1), "{name}");
     let token = facts.account.tokens.iter().find(|token| token.processes.contains(&id));
     assert_eq!(number(row, "token"), token.map(|token| token.va), "{name}");
+    let ids = layout.has("_HANDLE_TABLE") && layout.has("_HANDLE_TABLE_ENTRY");
+    let held = |handle: &fixtures::KernelHandle| {
+        handle.object == facts.processes[id.0].eprocess && handle.process.0 == 2
+    };
+    let held = facts.kernel_handles.iter().any(held);
+    assert_eq!(flag(row, "in_csrss_handles"), ids.then_some(held), "{name}");
+    let running = facts.processes[id.0].exit_time == 0;
+    assert_eq!(flag(row, "in_cid_table"), ids.then_some(running), "{name}");
     let owns = facts.threads.iter().any(|thread| thread.process == id);
     assert_eq!(flag(row, "is_thread_owner"), Some(owns), "{name}");
     assert_eq!(flag(row, "hidden"), Some(false), "{name}");
