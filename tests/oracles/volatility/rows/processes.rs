@@ -3,10 +3,9 @@
 use super::{number, ours, read, short, text, walk_support::Row};
 use serde_json::Value;
 
-/// A time as both print it: no zone, no zeros at the end of the fraction.
+/// A time as both print it, in whole seconds: volatility3 drops the rest.
 pub fn time(text: &str) -> String {
-    let text = text.trim_end_matches("+00:00");
-    if text.contains('.') { text.trim_end_matches('0').to_string() } else { text.to_string() }
+    text.split(['.', '+']).next().unwrap_or(text).to_string()
 }
 
 /// A time of theirs.
@@ -86,7 +85,10 @@ fn psxview() {
     for read in read().into_iter().flatten() {
         let name = read.name("psxview");
         let theirs = read.theirs("windows.psxview.PsXView").iter();
+        // On Windows 7 it does not see that what it carved is what it listed, and prints a row more.
+        let known = |row: &&Value| ["pslist", "thrdscan", "csrss"].iter().any(|source| row[source] == true);
         let mut theirs: Vec<_> = theirs
+            .filter(known)
             .map(|row| {
                 let of = |column: &str| row[column].as_bool();
                 (number(row, "PID"), of("pslist"), of("thrdscan"), of("csrss"))
