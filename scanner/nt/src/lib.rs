@@ -15,6 +15,8 @@ mod census;
 mod counters;
 mod discover;
 pub mod dpc;
+pub mod driver;
+pub mod eresource;
 mod global;
 pub mod handle;
 pub mod interrupt;
@@ -33,6 +35,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 mod view;
+pub mod wait;
 pub mod work;
 
 pub use counters::Counter;
@@ -48,6 +51,11 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        driver::DeviceObject::WANTED,
+        driver::DevobjExtension::WANTED,
+        driver::DriverExtension::WANTED,
+        driver::DriverObject::WANTED,
+        driver::FastIoDispatch::WANTED,
         handle::EprocessHandles::WANTED,
         handle::HandleTable::WANTED,
         handle::HandleTableEntry::WANTED,
@@ -63,6 +71,14 @@ pub fn wanted() -> symbols::Wanted {
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
+        wait::WaitingThread::WANTED,
+        wait::KwaitBlock::WANTED,
+        wait::DispatcherHeader::WANTED,
+        wait::Kmutant::WANTED,
+        wait::FastMutex::WANTED,
+        wait::KguardedMutex::WANTED,
+        eresource::Eresource::WANTED,
+        eresource::OwnerEntry::WANTED,
         pool::BigPages::WANTED,
         pool::TrackerTable::WANTED,
         processor::Kpcr::WANTED,

@@ -1,7 +1,9 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
 use crate::object::{Listed, Objects};
-use crate::{Candidate, Kdbg, Kernel, View, census::Census, discover, owner::Owner, wanted};
+use crate::{
+    Candidate, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner, wanted,
+};
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
 use symbols::{Choice, Field, Layouts, Provider, Wish};
@@ -38,6 +40,7 @@ pub struct System<'a> {
     pub(crate) objects: OnceLock<Objects>,
     pub(crate) tree: OnceLock<Vec<Listed>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
+    pub(crate) resources: OnceLock<Vec<Resource>>,
 }
 
 #[derive(Default)]
@@ -69,6 +72,7 @@ impl<'a> System<'a> {
             objects: OnceLock::new(),
             tree: OnceLock::new(),
             owners: OnceLock::new(),
+            resources: OnceLock::new(),
         };
         system.find_kernel(provider);
         Some(system)

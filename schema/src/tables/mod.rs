@@ -2,6 +2,7 @@
 
 mod calls;
 mod contexts;
+mod drivers;
 mod dumps;
 mod entries;
 mod exceptions;
@@ -17,9 +18,11 @@ mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod waits;
 
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
+pub use drivers::{DeviceRow, Devices, DriverDispatch, DriverDispatchRow, DriverRow, Drivers};
 pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
@@ -35,6 +38,7 @@ pub use processors::{ProcessorRow, Processors};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
+pub use waits::{EresourceOwnerRow, EresourceOwners, EresourceRow, Eresources, WaitRow, Waits};
 
 use crate::{Table, TableSpec};
 use std::sync::OnceLock;
@@ -64,9 +68,15 @@ pub fn all() -> &'static [&'static TableSpec] {
             WorkItems::spec(),
             Callbacks::spec(),
             Handles::spec(),
+            Drivers::spec(),
+            DriverDispatch::spec(),
+            Devices::spec(),
             Objects::spec(),
             ObjectTypes::spec(),
             Tokens::spec(),
+            Waits::spec(),
+            Eresources::spec(),
+            EresourceOwners::spec(),
             BigPool::spec(),
             PoolTags::spec(),
             TaggedBlobs::spec(),

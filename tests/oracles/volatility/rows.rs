@@ -3,6 +3,7 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod objects;
 mod pool;
 mod processes;
 mod running;
@@ -36,6 +37,8 @@ const PLUGINS: &[&str] = &[
     "windows.pstree.PsTree",
     "windows.psxview.PsXView",
     "windows.sessions.Sessions",
+    "windows.psscan.PsScan",
+    "windows.handles.Handles",
     "windows.bigpools.BigPools",
     "windows.timers.Timers",
     "windows.ssdt.SSDT",

@@ -135,7 +135,8 @@ fn groups(facts: &Facts, row: &Row, pid: u32, name: &str) {
     assert_eq!(number(row, "token"), token.map(|token| token.va), "{name}");
     let ids = layout.has("_HANDLE_TABLE") && layout.has("_HANDLE_TABLE_ENTRY");
     let held = |handle: &fixtures::KernelHandle| {
-        handle.object == facts.processes[id.0].eprocess && handle.process.0 == 2
+        handle.object == facts.processes[id.0].eprocess
+            && facts.processes[handle.process.0].name == "csrss.exe"
     };
     let held = facts.kernel_handles.iter().any(held);
     assert_eq!(flag(row, "in_csrss_handles"), ids.then_some(held), "{name}");

@@ -3,6 +3,7 @@
 extern crate dumplake_scan as scan;
 
 mod account;
+mod drivers;
 mod entries;
 mod handles;
 mod hostile;
@@ -16,3 +17,4 @@ mod processors;
 mod queues;
 mod support;
 mod timers;
+mod waits;
