@@ -14,11 +14,13 @@ mod counters;
 mod discover;
 pub mod dpc;
 mod global;
+pub mod handle;
 pub mod interrupt;
 mod kdbg;
 mod layout;
 mod list;
 pub mod module;
+pub mod object;
 pub mod owner;
 mod pe;
 pub mod pool;
@@ -44,6 +46,17 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        handle::EprocessHandles::WANTED,
+        handle::HandleTable::WANTED,
+        handle::HandleTableEntry::WANTED,
+        object::FileObject::WANTED,
+        object::ObjectDirectory::WANTED,
+        object::ObjectDirectoryEntry::WANTED,
+        object::ObjectHeader::WANTED,
+        object::ObjectHeaderCreatorInfo::WANTED,
+        object::ObjectHeaderNameInfo::WANTED,
+        object::ObjectSymbolicLink::WANTED,
+        object::ObjectType::WANTED,
         counters::MiPartition::WANTED,
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,

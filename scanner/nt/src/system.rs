@@ -1,5 +1,6 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
+use crate::object::{Listed, Objects};
 use crate::{
     Candidate, Kdbg, Kernel, View, discover, owner::Owner, process::Process, thread::Thread, wanted,
 };
@@ -35,6 +36,8 @@ pub struct System<'a> {
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
+    pub(crate) objects: OnceLock<Objects>,
+    pub(crate) tree: OnceLock<Vec<Listed>>,
     pub(crate) processes: OnceLock<Vec<Process>>,
     pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
@@ -65,6 +68,8 @@ impl<'a> System<'a> {
             kdbg: None,
             candidates: found.candidates,
             problems: Mutex::default(),
+            objects: OnceLock::new(),
+            tree: OnceLock::new(),
             processes: OnceLock::new(),
             threads: OnceLock::new(),
             owners: OnceLock::new(),

@@ -89,6 +89,7 @@ impl Search<'_> {
     fn local(&mut self, element: &Element) -> Option<Found> {
         match element {
             Element::Place(path) if path.is_dir() => self.folder(path),
+            Element::Place(path) if !path.exists() => None, // as debuggers do: paths outlive their folders
             Element::Place(path) => self.file(path),
             Element::Chain { stores, .. } => stores.iter().find_map(|store| self.folder(store)),
         }

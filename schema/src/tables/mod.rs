@@ -10,6 +10,7 @@ mod handles;
 mod memory;
 mod memory_counters;
 mod modules;
+mod objects;
 mod pool;
 mod processes;
 mod processors;
@@ -27,6 +28,7 @@ pub use handles::{HandleRow, Handles};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
+pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
@@ -62,6 +64,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             WorkItems::spec(),
             Callbacks::spec(),
             Handles::spec(),
+            Objects::spec(),
+            ObjectTypes::spec(),
             Tokens::spec(),
             BigPool::spec(),
             PoolTags::spec(),

@@ -13,6 +13,7 @@ mod memory_counters;
 mod memory_regions;
 mod memory_runs;
 mod modules;
+mod objects;
 mod pool;
 mod processes;
 mod processors;
@@ -52,6 +53,8 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::WorkItems::spec(), work_items::walk),
         (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
+        (tables::Objects::spec(), objects::walk),
+        (tables::ObjectTypes::spec(), objects::types),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),

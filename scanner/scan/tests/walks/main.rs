@@ -3,6 +3,7 @@
 extern crate dumplake_scan as scan;
 
 mod entries;
+mod handles;
 mod hostile;
 mod interrupts;
 mod memory_counters;

@@ -1,7 +1,7 @@
 //! Archives of headers with offsets: C headers (`bindings-<version>-<arch>.h`), C# structures (`*.g.cs`), and the flat
 //! list of ARM64 layouts. They have types and no symbols.
 
-use super::{Collected, flat, four, headers, name_of, sharp};
+use super::{Collected, flat, four, headers, name_of, overlay, sharp};
 use crate::{Error, Layouts, Profile, Result, Wanted, pack::Kernel};
 use std::{
     collections::BTreeMap,
@@ -29,7 +29,8 @@ pub fn read(files: &[PathBuf], wanted: &Wanted) -> Result<Collected> {
         for (name, text) in members(file)? {
             if let Some((architecture, build, revision)) = header_name(&name) {
                 let pointer_size = if architecture == "x86" { 4 } else { 8 };
-                let profile = headers::parse(&text, pointer_size);
+                let mut profile = headers::parse(&text, pointer_size);
+                overlay::add(&mut profile, build);
                 let kernel = kernel(&architecture, build, Some(revision), &source(file));
                 collected.kernels.push((kernel, Layouts::of(&profile, wanted)));
                 profiles.insert((architecture, build, revision), profile);
@@ -48,6 +49,7 @@ pub fn read(files: &[PathBuf], wanted: &Wanted) -> Result<Collected> {
         for (_, text) in &structures {
             sharp::add(text, like, &mut profile);
         }
+        overlay::add(&mut profile, SHARP_BUILD);
         let kernel = kernel("x64", SHARP_BUILD, None, source);
         collected.kernels.push((kernel, Layouts::of(&profile, wanted)));
     }
