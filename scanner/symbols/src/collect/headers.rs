@@ -85,7 +85,7 @@ impl<'t> Reader<'t> {
             }
             if pending.is_empty() && depth < DEPTH && opening(line).is_some() {
                 let (inner, close) = self.body(depth + 1);
-                self.close(inner, close, &bits, &mut members);
+                self.close(inner, close, &mut members);
                 continue;
             }
             pending.push(' ');
@@ -101,18 +101,9 @@ impl<'t> Reader<'t> {
     }
 
     /// An inner structure ends: anonymous ones give their members to the outer one.
-    /// Where bit fields of the outer one already stand, nobody can tell whether those of an anonymous inner one go on
-    /// behind them or are another view of the same bits: they are left out.
-    fn close(
-        &mut self,
-        mut inner: Vec<Member>,
-        close: &str,
-        bits: &HashMap<u32, u8>,
-        members: &mut Vec<Member>,
-    ) {
+    fn close(&mut self, inner: Vec<Member>, close: &str, members: &mut Vec<Member>) {
         let name = close.trim_start_matches('}').split([';', '[']).next().unwrap_or("").trim();
         if name.is_empty() {
-            inner.retain(|m| !matches!(m.kind, Kind::Bits { .. }) || !bits.contains_key(&m.offset));
             members.extend(inner);
             return;
         }
