@@ -13,6 +13,7 @@ pub mod callback;
 mod counters;
 mod discover;
 pub mod dpc;
+pub mod eresource;
 mod global;
 pub mod handle;
 pub mod interrupt;
@@ -32,6 +33,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 mod view;
+pub mod wait;
 pub mod work;
 
 pub use counters::Counter;
@@ -62,6 +64,14 @@ pub fn wanted() -> symbols::Wanted {
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
+        wait::WaitingThread::WANTED,
+        wait::KwaitBlock::WANTED,
+        wait::DispatcherHeader::WANTED,
+        wait::Kmutant::WANTED,
+        wait::FastMutex::WANTED,
+        wait::KguardedMutex::WANTED,
+        eresource::Eresource::WANTED,
+        eresource::OwnerEntry::WANTED,
         pool::BigPages::WANTED,
         pool::TrackerTable::WANTED,
         processor::Kpcr::WANTED,

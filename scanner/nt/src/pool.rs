@@ -196,19 +196,14 @@ fn big_page(layout: &BigPages, view: &View<'_>) -> Option<BigPage> {
     if tag.0 == 0 {
         return None;
     }
-    // A source that names the members of a bit field without their bits states nothing of them.
-    let bits = |field: Option<Field>| match layout.pattern {
-        Some(_) => field.filter(|field| field.bits.is_some()),
-        None => field,
-    };
     Some(BigPage {
         entry: view.va(),
         va: Va(va & !1),
         free: va & 1 != 0,
         tag,
-        pattern: view.u32(bits(layout.pattern)),
-        pool_type: view.u32(bits(layout.pool_type)),
-        slush_size: view.u32(bits(layout.slush_size)),
+        pattern: view.u32(layout.pattern),
+        pool_type: view.u32(layout.pool_type),
+        slush_size: view.u32(layout.slush_size),
         bytes: view.uint(layout.bytes).or_else(|| view.uint(layout.pages)?.checked_mul(0x1000)),
         billed: view.pointer(layout.billed),
     })

@@ -2,7 +2,8 @@
 
 use crate::object::{Listed, Objects};
 use crate::{
-    Candidate, Kdbg, Kernel, View, discover, owner::Owner, process::Process, thread::Thread, wanted,
+    Candidate, Kdbg, Kernel, View, discover, eresource::Resource, owner::Owner, process::Process,
+    thread::Thread, wanted,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -41,6 +42,7 @@ pub struct System<'a> {
     pub(crate) processes: OnceLock<Vec<Process>>,
     pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
+    pub(crate) resources: OnceLock<Vec<Resource>>,
 }
 
 #[derive(Default)]
@@ -73,6 +75,7 @@ impl<'a> System<'a> {
             processes: OnceLock::new(),
             threads: OnceLock::new(),
             owners: OnceLock::new(),
+            resources: OnceLock::new(),
         };
         system.find_kernel(provider);
         Some(system)

@@ -17,6 +17,7 @@ mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod waits;
 
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
@@ -35,6 +36,7 @@ pub use processors::{ProcessorRow, Processors};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
+pub use waits::{EresourceOwnerRow, EresourceOwners, EresourceRow, Eresources, WaitRow, Waits};
 
 use crate::{Table, TableSpec};
 use std::sync::OnceLock;
@@ -67,6 +69,9 @@ pub fn all() -> &'static [&'static TableSpec] {
             Objects::spec(),
             ObjectTypes::spec(),
             Tokens::spec(),
+            Waits::spec(),
+            Eresources::spec(),
+            EresourceOwners::spec(),
             BigPool::spec(),
             PoolTags::spec(),
             TaggedBlobs::spec(),

@@ -24,6 +24,7 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod waits;
 mod work_items;
 
 use crate::Job;
@@ -53,6 +54,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::WorkItems::spec(), work_items::walk),
         (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
+        (tables::Waits::spec(), waits::waits),
+        (tables::Eresources::spec(), waits::eresources),
+        (tables::EresourceOwners::spec(), waits::owners),
         (tables::Objects::spec(), objects::walk),
         (tables::ObjectTypes::spec(), objects::types),
         (tables::BigPool::spec(), pool::big_pool),

@@ -15,3 +15,4 @@ mod processors;
 mod queues;
 mod support;
 mod timers;
+mod waits;
