@@ -13,6 +13,7 @@ pub mod callback;
 mod counters;
 mod discover;
 pub mod dpc;
+pub mod driver;
 pub mod eresource;
 mod global;
 pub mod handle;
@@ -49,6 +50,11 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        driver::DeviceObject::WANTED,
+        driver::DevobjExtension::WANTED,
+        driver::DriverExtension::WANTED,
+        driver::DriverObject::WANTED,
+        driver::FastIoDispatch::WANTED,
         handle::EprocessHandles::WANTED,
         handle::HandleTable::WANTED,
         handle::HandleTableEntry::WANTED,

@@ -4,6 +4,7 @@ mod apcs;
 mod callbacks;
 mod contexts;
 mod dpcs;
+mod drivers;
 mod dumps;
 mod exceptions;
 mod faults;
@@ -57,6 +58,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Waits::spec(), waits::waits),
         (tables::Eresources::spec(), waits::eresources),
         (tables::EresourceOwners::spec(), waits::owners),
+        (tables::Drivers::spec(), drivers::walk),
+        (tables::DriverDispatch::spec(), drivers::dispatch),
+        (tables::Devices::spec(), drivers::devices),
         (tables::Objects::spec(), objects::walk),
         (tables::ObjectTypes::spec(), objects::types),
         (tables::BigPool::spec(), pool::big_pool),

@@ -2,6 +2,7 @@
 
 extern crate dumplake_scan as scan;
 
+mod drivers;
 mod entries;
 mod handles;
 mod hostile;
