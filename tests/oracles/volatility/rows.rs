@@ -3,6 +3,7 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod modules;
 mod processes;
 mod running;
 
@@ -32,6 +33,8 @@ const BUILDS: [Build; 6] = [
 const PLUGINS: &[&str] = &[
     "windows.info.Info",
     "windows.pslist.PsList",
+    "windows.modules.Modules",
+    "windows.unloadedmodules.UnloadedModules",
     "windows.timers.Timers",
     "windows.ssdt.SSDT",
     "windows.callbacks.Callbacks",

@@ -6,6 +6,7 @@ mod entries;
 mod hostile;
 mod interrupts;
 mod memory_counters;
+mod modules;
 mod offline;
 mod owners;
 mod processes;
