@@ -1,7 +1,9 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
+use crate::object::{Listed, Objects};
 use crate::{
-    Candidate, Kdbg, Kernel, View, discover, owner::Owner, process::Process, thread::Thread, wanted,
+    Candidate, Kdbg, Kernel, View, discover, eresource::Resource, owner::Owner, process::Process,
+    thread::Thread, wanted,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -35,9 +37,12 @@ pub struct System<'a> {
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
+    pub(crate) objects: OnceLock<Objects>,
+    pub(crate) tree: OnceLock<Vec<Listed>>,
     pub(crate) processes: OnceLock<Vec<Process>>,
     pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
+    pub(crate) resources: OnceLock<Vec<Resource>>,
 }
 
 #[derive(Default)]
@@ -65,9 +70,12 @@ impl<'a> System<'a> {
             kdbg: None,
             candidates: found.candidates,
             problems: Mutex::default(),
+            objects: OnceLock::new(),
+            tree: OnceLock::new(),
             processes: OnceLock::new(),
             threads: OnceLock::new(),
             owners: OnceLock::new(),
+            resources: OnceLock::new(),
         };
         system.find_kernel(provider);
         Some(system)

@@ -4,6 +4,8 @@
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
 mod modules;
+mod objects;
+mod pool;
 mod processes;
 mod running;
 
@@ -35,6 +37,9 @@ const PLUGINS: &[&str] = &[
     "windows.pslist.PsList",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
+    "windows.psscan.PsScan",
+    "windows.handles.Handles",
+    "windows.bigpools.BigPools",
     "windows.timers.Timers",
     "windows.ssdt.SSDT",
     "windows.callbacks.Callbacks",

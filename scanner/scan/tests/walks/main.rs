@@ -2,15 +2,19 @@
 
 extern crate dumplake_scan as scan;
 
+mod drivers;
 mod entries;
+mod handles;
 mod hostile;
 mod interrupts;
 mod memory_counters;
 mod modules;
 mod offline;
 mod owners;
+mod pool;
 mod processes;
 mod processors;
 mod queues;
 mod support;
 mod timers;
+mod waits;
