@@ -23,6 +23,7 @@ mod layout;
 mod list;
 pub mod module;
 pub mod object;
+mod objectcallback;
 pub mod owner;
 mod pe;
 pub mod pool;
@@ -95,6 +96,7 @@ pub fn wanted() -> symbols::Wanted {
         work::Enode::WANTED,
         work::Epartition::WANTED,
         work::ExPartition::WANTED,
+        objectcallback::ObjectTypeCallbacks::WANTED,
         callback::Device::WANTED,
         callback::Driver::WANTED,
         timer::Ktimer::WANTED,
