@@ -35,6 +35,8 @@ pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
+mod unloaded;
+mod version;
 mod view;
 pub mod wait;
 pub mod work;
@@ -47,6 +49,8 @@ pub use list::{List, MOST_ENTRIES};
 pub use pe::{ImageFacts, image_facts};
 pub use symbols;
 pub use system::System;
+pub use unloaded::Unloaded;
+pub use version::{Version, image_version, version_text};
 pub use view::View;
 
 /// Everything that this crate reads by name: what a layout pack must hold.

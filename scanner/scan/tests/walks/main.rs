@@ -9,6 +9,7 @@ mod handles;
 mod hostile;
 mod interrupts;
 mod memory_counters;
+mod modules;
 mod offline;
 mod owners;
 mod pool;
