@@ -110,6 +110,7 @@ pub fn wanted() -> symbols::Wanted {
         account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
+        thread::ThreadState::WANTED,
         thread::Kthread::WANTED,
     ];
     let types = types.into_iter().flatten().copied().collect();

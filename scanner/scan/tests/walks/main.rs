@@ -17,5 +17,6 @@ mod processes;
 mod processors;
 mod queues;
 mod support;
+mod threads;
 mod timers;
 mod waits;
