@@ -8,6 +8,7 @@ use crate::{
 use memory::Va;
 use nt::{
     System, View,
+    process::Eprocess,
     thread::{Ethread, Thread, ThreadState},
 };
 use schema::tables::{ThreadRow, Threads};
@@ -26,12 +27,14 @@ struct Layouts<'s, 'a> {
     tick_seconds: Option<f64>,
     now: Option<u32>,
     ids: bool,
+    executive_lists: bool,
 }
 
 pub fn walk(system: &System, out: &mut Out<Threads>) -> schema::Result<()> {
-    let thread = Ethread::of(system);
+    let (thread, process) = (Ethread::of(system), Eprocess::of(system));
     let layouts = Layouts {
         system,
+        executive_lists: process.executive_threads.and(thread.executive_links).is_some(),
         thread,
         state: ThreadState::of(system),
         tick_seconds: system.tick_seconds(),
@@ -81,7 +84,7 @@ impl Layouts<'_, '_> {
             win32_start_owner: owner(win32_start),
             crashed: seen.triage_copy.then_some(true),
             in_kernel_list: Some(seen.kernel_list),
-            in_process_list: Some(seen.executive_list),
+            in_process_list: self.executive_lists.then_some(seen.executive_list),
             in_cid_table: self.ids.then_some(seen.cid_table),
             source: seen.first().into(),
             ..self.scheduling(view, self.security(view, flags))
