@@ -30,13 +30,13 @@ mod view;
 pub mod work;
 
 pub use counters::Counter;
-pub use discover::{Candidate, Kernel};
+pub use discover::{Candidate, Depth, Kernel};
 pub use global::GLOBALS;
 pub use kdbg::Kdbg;
 pub use list::{List, MOST_ENTRIES};
 pub use pe::{ImageFacts, image_facts};
 pub use symbols;
-pub use system::System;
+pub use system::{System, mode_name};
 pub use view::View;
 
 /// Everything that this crate reads by name: what a layout pack must hold.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod contexts;
+mod discovery;
 mod dumps;
 mod entries;
 mod exceptions;
@@ -18,6 +19,7 @@ mod threads;
 
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
+pub use discovery::{Discovery, DiscoveryRow};
 pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
@@ -42,6 +44,7 @@ pub fn all() -> &'static [&'static TableSpec] {
         vec![
             Dumps::spec(),
             Faults::spec(),
+            Discovery::spec(),
             MemoryRuns::spec(),
             MemoryRegions::spec(),
             MemoryCounters::spec(),

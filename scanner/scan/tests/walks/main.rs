@@ -2,6 +2,7 @@
 
 extern crate dumplake_scan as scan;
 
+mod discovery;
 mod entries;
 mod hostile;
 mod interrupts;
