@@ -31,7 +31,8 @@ pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
     if let Ok(text) = std::env::var("_NT_SYMBOL_PATH") {
         path.append(SymbolPath::parse(&text, store.as_deref())?);
     }
-    let search = Options { download: options.download_symbols, force: options.force_symbols };
+    let (download, force) = (options.download_symbols, options.force_symbols);
+    let search = Options { download, force, ..Options::default() };
     if options.download_symbols && path.servers().next().is_none() {
         return Err("--download-symbols: no symbol server is named; add --symbols https://...".into());
     }

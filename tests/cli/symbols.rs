@@ -5,7 +5,11 @@ use crate::{
     support::scratch,
 };
 use fixtures::{Arch, Build, Format, isf, scenario};
-use std::path::{Path, PathBuf};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 /// A dump, and the ISF file of its kernel or of another one in a folder of its own.
 fn made(folder: &Path, name: &str, build: Build) -> (PathBuf, PathBuf) {
@@ -53,6 +57,44 @@ fn the_pack_a_file_a_folder_another_kernel_and_nothing() {
     let forced = "ISF 32C1A669D5FFEFD41091F636CFDB6E99-1 forced, of another kernel";
     check(&["--pack", "none", "--symbols", other, "--force-symbols"], forced, false, 2);
     check(&["--pack", "none"], "none", false, 0);
+}
+
+/// A symbol server of this machine that has one file.
+fn server(path: String, file: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let asked: Vec<String> =
+                lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let known = asked.first().is_some_and(|line| line.starts_with(&format!("GET {path} ")));
+            let (status, body) = if known { ("200 OK", &file[..]) } else { ("404 Not Found", &b"no"[..]) };
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(&[head.as_bytes(), body].concat());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_symbol_server_is_asked_when_it_may_be() {
+    let folder = scratch("symbols of a server");
+    let machine = scenario::busy(Arch::X64, Build::WIN10_19041);
+    let dump = machine.dump(Format::Full).write_to(&folder).unwrap();
+    let key = "5278AFF86C341677D7D7835C85B7B844";
+    let path = format!("/ntkrnlmp.pdb/{key}1/ntkrnlmp.pdb");
+    let url = server(path.clone(), fixtures::pdb::bytes(&machine.facts));
+    let (lake, store) = (folder.join("lake"), folder.join("store"));
+    let server = format!("srv*{}*{url}", store.display());
+    let asked = ["--pack", "none", "--symbols", &server];
+    assert_eq!(converted(&dump, &lake, &asked), ("none".into(), false, 0));
+    assert!(!store.exists(), "nothing is downloaded without --download-symbols");
+    let pdb = (format!("PDB {key}-1"), true, 2);
+    assert_eq!(converted(&dump, &lake, &[&asked[..], &["--download-symbols"]].concat()), pdb);
+    assert!(store.join(&path[1..]).is_file());
+    assert_eq!(converted(&dump, &lake, &["--pack", "none", "--symbols", store.to_str().unwrap()]), pdb);
 }
 
 #[test]

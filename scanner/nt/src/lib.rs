@@ -8,18 +8,24 @@
 #![forbid(unsafe_code)]
 
 pub mod apc;
+mod array;
 pub mod callback;
 mod counters;
 mod discover;
 pub mod dpc;
+pub mod driver;
+pub mod eresource;
 mod global;
+pub mod handle;
 pub mod interrupt;
 mod kdbg;
 mod layout;
 mod list;
 pub mod module;
+pub mod object;
 pub mod owner;
 mod pe;
+pub mod pool;
 pub mod process;
 pub mod processor;
 pub mod service;
@@ -27,6 +33,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 mod view;
+pub mod wait;
 pub mod work;
 
 pub use counters::Counter;
@@ -42,10 +49,36 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        driver::DeviceObject::WANTED,
+        driver::DevobjExtension::WANTED,
+        driver::DriverExtension::WANTED,
+        driver::DriverObject::WANTED,
+        driver::FastIoDispatch::WANTED,
+        handle::EprocessHandles::WANTED,
+        handle::HandleTable::WANTED,
+        handle::HandleTableEntry::WANTED,
+        object::FileObject::WANTED,
+        object::ObjectDirectory::WANTED,
+        object::ObjectDirectoryEntry::WANTED,
+        object::ObjectHeader::WANTED,
+        object::ObjectHeaderCreatorInfo::WANTED,
+        object::ObjectHeaderNameInfo::WANTED,
+        object::ObjectSymbolicLink::WANTED,
+        object::ObjectType::WANTED,
         counters::MiPartition::WANTED,
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
+        wait::WaitingThread::WANTED,
+        wait::KwaitBlock::WANTED,
+        wait::DispatcherHeader::WANTED,
+        wait::Kmutant::WANTED,
+        wait::FastMutex::WANTED,
+        wait::KguardedMutex::WANTED,
+        eresource::Eresource::WANTED,
+        eresource::OwnerEntry::WANTED,
+        pool::BigPages::WANTED,
+        pool::TrackerTable::WANTED,
         processor::Kpcr::WANTED,
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,

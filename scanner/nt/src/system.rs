@@ -4,7 +4,11 @@ mod opening;
 
 pub use opening::mode_name;
 
-use crate::{Candidate, Depth, Kdbg, Kernel, View, discover, owner::Owner, process::Process, thread::Thread};
+use crate::object::{Listed, Objects};
+use crate::{
+    Candidate, Depth, Kdbg, Kernel, View, discover, eresource::Resource, owner::Owner, process::Process,
+    thread::Thread,
+};
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
 use symbols::{Choice, Field, Layouts, Provider, Wish};
@@ -37,9 +41,12 @@ pub struct System<'a> {
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
+    pub(crate) objects: OnceLock<Objects>,
+    pub(crate) tree: OnceLock<Vec<Listed>>,
     pub(crate) processes: OnceLock<Vec<Process>>,
     pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
+    pub(crate) resources: OnceLock<Vec<Resource>>,
 }
 
 #[derive(Default)]
@@ -71,9 +78,12 @@ impl<'a> System<'a> {
             kdbg: None,
             candidates: found.candidates,
             problems: Mutex::default(),
+            objects: OnceLock::new(),
+            tree: OnceLock::new(),
             processes: OnceLock::new(),
             threads: OnceLock::new(),
             owners: OnceLock::new(),
+            resources: OnceLock::new(),
         };
         if dump.image().is_some() {
             system.judge_roots(&found.searched);

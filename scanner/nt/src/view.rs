@@ -28,6 +28,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A structure whose bytes were read with those around it.
+    pub fn within(space: Space<'a>, va: Va, bytes: &'a [u8], pointer: u32) -> View<'a> {
+        View { space, va, pointer, bytes: Some(Cow::Borrowed(bytes)) }
+    }
+
     /// Where it is.
     pub fn va(&self) -> Va {
         self.va

@@ -4,6 +4,7 @@ mod archives;
 mod flat;
 mod headers;
 mod images;
+mod overlay;
 mod sharp;
 
 use crate::{

@@ -4,6 +4,7 @@
 //! identity compared: an offset of another build is worse than none, so a near match is refused unless it is forced,
 //! and then reported as forced. Nothing is downloaded unless the caller allows it.
 
+mod download;
 mod expand;
 mod folder;
 mod name;
@@ -15,6 +16,7 @@ use crate::{Error, PdbId, Profile, Result, isf, pdb};
 use path::Element;
 use std::path::Path;
 
+pub use download::Limits;
 pub use name::check as check_name;
 pub use path::SymbolPath;
 
@@ -25,6 +27,8 @@ pub struct Options {
     pub download: bool,
     /// Take a file of another build when there is none of this one.
     pub force: bool,
+    /// Bounds of a download.
+    pub limits: Limits,
 }
 
 /// Which format a found file has.
@@ -52,23 +56,20 @@ pub struct Found {
 }
 
 impl SymbolPath {
-    /// Searches the path from left to right for the file of this PDB.
+    /// Searches the path from left to right for the file of this PDB: all folders, then the servers.
     ///
     /// The name comes out of a dump: one that is not a plain file name is an error. None is found: `None`. What was
     /// found is of another build or cannot be read, and nothing better turned up: an error that says so.
     pub fn find(&self, name: &str, id: PdbId, options: &Options) -> Result<Option<Found>> {
         let name = name::check(name)?;
         let mut search = Search { name, id, near: None, problems: Vec::new() };
-        for element in &self.elements {
-            if let Some(mut found) = search.element(element, options) {
-                found.problems = search.problems;
-                return Ok(Some(found));
-            }
+        let mut found = self.elements.iter().find_map(|element| search.local(element));
+        if found.is_none() && options.download {
+            found = self.elements.iter().find_map(|element| search.remote(element, &options.limits));
         }
-        match search.near {
-            Some(found) if options.force => {
-                Ok(Some(Found { forced: true, problems: search.problems, ..found }))
-            }
+        let near = search.near.filter(|_| options.force).map(|near| Found { forced: true, ..near });
+        match found.or(near) {
+            Some(found) => Ok(Some(Found { problems: search.problems, ..found })),
             _ if search.problems.is_empty() => Ok(None),
             _ => Err(Error::new(search.problems.join("; "))),
         }
@@ -85,12 +86,29 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn element(&mut self, element: &Element, _options: &Options) -> Option<Found> {
+    fn local(&mut self, element: &Element) -> Option<Found> {
         match element {
             Element::Place(path) if path.is_dir() => self.folder(path),
+            Element::Place(path) if !path.exists() => None, // as debuggers do: paths outlive their folders
             Element::Place(path) => self.file(path),
             Element::Chain { stores, .. } => stores.iter().find_map(|store| self.folder(store)),
         }
+    }
+
+    fn remote(&mut self, element: &Element, limits: &Limits) -> Option<Found> {
+        let Element::Chain { stores, servers } = element else { return None };
+        let store = stores.first()?;
+        for server in servers {
+            match download::fetch(server, store, self.name, self.id, limits) {
+                Ok(None) => {}
+                Ok(Some((profile, origin))) => {
+                    let problems = Vec::new();
+                    return Some(Found { profile, origin, kind: FileKind::Pdb, forced: false, problems });
+                }
+                Err(e) => self.problems.push(e.to_string()),
+            }
+        }
+        None
     }
 
     fn folder(&mut self, folder: &Path) -> Option<Found> {

@@ -3,6 +3,7 @@
 mod calls;
 mod contexts;
 mod discovery;
+mod drivers;
 mod dumps;
 mod entries;
 mod exceptions;
@@ -11,15 +12,19 @@ mod handles;
 mod memory;
 mod memory_counters;
 mod modules;
+mod objects;
+mod pool;
 mod processes;
 mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod waits;
 
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
 pub use discovery::{Discovery, DiscoveryRow};
+pub use drivers::{DeviceRow, Devices, DriverDispatch, DriverDispatchRow, DriverRow, Drivers};
 pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
@@ -28,11 +33,14 @@ pub use handles::{HandleRow, Handles};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
+pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
+pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
+pub use waits::{EresourceOwnerRow, EresourceOwners, EresourceRow, Eresources, WaitRow, Waits};
 
 use crate::{Table, TableSpec};
 use std::sync::OnceLock;
@@ -63,7 +71,17 @@ pub fn all() -> &'static [&'static TableSpec] {
             WorkItems::spec(),
             Callbacks::spec(),
             Handles::spec(),
+            Drivers::spec(),
+            DriverDispatch::spec(),
+            Devices::spec(),
+            Objects::spec(),
+            ObjectTypes::spec(),
             Tokens::spec(),
+            Waits::spec(),
+            Eresources::spec(),
+            EresourceOwners::spec(),
+            BigPool::spec(),
+            PoolTags::spec(),
             TaggedBlobs::spec(),
             Streams::spec(),
         ]

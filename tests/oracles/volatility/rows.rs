@@ -3,6 +3,8 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod objects;
+mod pool;
 mod processes;
 mod running;
 
@@ -32,6 +34,9 @@ const BUILDS: [Build; 6] = [
 const PLUGINS: &[&str] = &[
     "windows.info.Info",
     "windows.pslist.PsList",
+    "windows.psscan.PsScan",
+    "windows.handles.Handles",
+    "windows.bigpools.BigPools",
     "windows.timers.Timers",
     "windows.ssdt.SSDT",
     "windows.callbacks.Callbacks",

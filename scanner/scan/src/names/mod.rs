@@ -6,9 +6,11 @@
 
 mod bugcheck;
 mod ntstatus;
+mod waiting;
 
 pub use bugcheck::{bugcheck_name, is_live_dump};
 pub use ntstatus::{exception_name, ntstatus_name};
+pub(crate) use waiting::{dispatcher_kind, wait_reason, wait_type};
 
 use std::sync::OnceLock;
 

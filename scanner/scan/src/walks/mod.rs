@@ -5,6 +5,7 @@ mod callbacks;
 mod contexts;
 mod discovery;
 mod dpcs;
+mod drivers;
 mod dumps;
 mod exceptions;
 mod faults;
@@ -14,6 +15,8 @@ mod memory_counters;
 mod memory_regions;
 mod memory_runs;
 mod modules;
+mod objects;
+mod pool;
 mod processes;
 mod processors;
 mod streams;
@@ -23,6 +26,7 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod waits;
 mod work_items;
 
 use crate::Job;
@@ -53,6 +57,16 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::WorkItems::spec(), work_items::walk),
         (tables::Callbacks::spec(), callbacks::walk),
         (tables::Handles::spec(), handles::walk),
+        (tables::Waits::spec(), waits::waits),
+        (tables::Eresources::spec(), waits::eresources),
+        (tables::EresourceOwners::spec(), waits::owners),
+        (tables::Drivers::spec(), drivers::walk),
+        (tables::DriverDispatch::spec(), drivers::dispatch),
+        (tables::Devices::spec(), drivers::devices),
+        (tables::Objects::spec(), objects::walk),
+        (tables::ObjectTypes::spec(), objects::types),
+        (tables::BigPool::spec(), pool::big_pool),
+        (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),
         (tables::Tokens::spec(), tokens::walk),

@@ -3,14 +3,18 @@
 extern crate dumplake_scan as scan;
 
 mod discovery;
+mod drivers;
 mod entries;
+mod handles;
 mod hostile;
 mod interrupts;
 mod memory_counters;
 mod offline;
 mod owners;
+mod pool;
 mod processes;
 mod processors;
 mod queues;
 mod support;
 mod timers;
+mod waits;

@@ -1,8 +1,8 @@
 //! Archives of headers with offsets: C headers (`bindings-<version>-<arch>.h`), C# structures (`*.g.cs`), and the flat
 //! list of ARM64 layouts. They have types and no symbols.
 
-use super::{Collected, flat, four, headers, name_of, sharp};
-use crate::{Error, Layouts, Profile, Result, Wanted, pack::Kernel};
+use super::{Collected, flat, four, headers, name_of, overlay, sharp};
+use crate::{Error, Layouts, Profile, Result, Wanted, pack::Kernel, xz};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -12,6 +12,8 @@ use std::{
 
 /// A header has a megabyte, a structure some kilobytes.
 const MOST: u64 = 16 << 20;
+/// An archive of all headers has 41 MB.
+const MOST_EXPANDED: u64 = 512 << 20;
 /// Archives hold some thousand files.
 const MOST_FILES: usize = 10_000;
 
@@ -29,7 +31,8 @@ pub fn read(files: &[PathBuf], wanted: &Wanted) -> Result<Collected> {
         for (name, text) in members(file)? {
             if let Some((architecture, build, revision)) = header_name(&name) {
                 let pointer_size = if architecture == "x86" { 4 } else { 8 };
-                let profile = headers::parse(&text, pointer_size);
+                let mut profile = headers::parse(&text, pointer_size);
+                overlay::add(&mut profile, build);
                 let kernel = kernel(&architecture, build, Some(revision), &source(file));
                 collected.kernels.push((kernel, Layouts::of(&profile, wanted)));
                 profiles.insert((architecture, build, revision), profile);
@@ -48,6 +51,7 @@ pub fn read(files: &[PathBuf], wanted: &Wanted) -> Result<Collected> {
         for (_, text) in &structures {
             sharp::add(text, like, &mut profile);
         }
+        overlay::add(&mut profile, SHARP_BUILD);
         let kernel = kernel("x64", SHARP_BUILD, None, source);
         collected.kernels.push((kernel, Layouts::of(&profile, wanted)));
     }
@@ -92,7 +96,7 @@ fn header_name(name: &str) -> Option<(String, u32, u32)> {
 fn members(path: &Path) -> Result<Vec<(String, String)>> {
     let broken = |why: std::io::Error| Error::new(format!("{}: {why}", path.display()));
     let file = File::open(path).map_err(broken)?;
-    let mut archive = tar::Archive::new(lzma_rust2::XzReader::new(file, true));
+    let mut archive = tar::Archive::new(xz::expand(file, MOST_EXPANDED));
     let mut found = Vec::new();
     for entry in archive.entries().map_err(broken)?.take(MOST_FILES) {
         let entry = entry.map_err(broken)?;

@@ -120,7 +120,7 @@ impl<'t> Reader<'t> {
         members.push(Member { name: name.into(), offset: base, kind });
     }
 
-    fn member(&self, text: &str, offset: u32, bits: &mut HashMap<u32, u8>) -> Option<Member> {
+    fn member(&self, text: &str, offset: u32, bits: &mut HashMap<u32, Option<u8>>) -> Option<Member> {
         let text = text.trim().trim_end_matches(';').trim();
         if let Some((_, rest)) = text.split_once('(') {
             let rest = rest.trim_start_matches(['*', ' ']).trim_start_matches("const ");
@@ -133,9 +133,14 @@ impl<'t> Reader<'t> {
             let (Kind::Scalar(size), count) = (self.kind(kind), count.trim().parse::<u8>().ok()?) else {
                 return None;
             };
-            let start = bits.get(&offset).copied().unwrap_or(0);
-            bits.insert(offset, start.saturating_add(count));
-            let start = start % (8 * size.clamp(1, 8)) as u8;
+            let width = (8 * size.clamp(1, 8)) as u8;
+            let start = bits.get(&offset).map_or(Some(0), |next| *next)?;
+            // The headers run several structures of one union together. A field that crosses the end of its integer
+            // shows that one of them was not full: where it and the following fields are, nobody can tell.
+            let (place, next) = (start % width, start.checked_add(count));
+            let fits = place.checked_add(count).is_some_and(|end| end <= width);
+            bits.insert(offset, next.filter(|_| fits));
+            let start = fits.then_some(place)?;
             return Some(Member { name: name.into(), offset, kind: Kind::Bits { size, start, count } });
         }
         let end = text.find('[').unwrap_or(text.len());
@@ -241,5 +246,15 @@ struct _THING {
         check("v.e1.Own", (0x20, 4, Some((0, 2))));
         check("Routine", (0x28, 8, None));
         check("Kind", (0x30, 4, None));
+    }
+
+    /// Two structures of a union run together, the first with bits to spare.
+    #[test]
+    fn bit_fields_that_cannot_be_placed() {
+        let line = |name: &str, count: u8| format!("  ULONG {name} : {count}; // offset: 0x0 (0)\n");
+        let fields = [("A", 30), ("B", 30), ("C", 1)].map(|(name, count)| line(name, count)).concat();
+        let profile = parse(&format!("// 0x4 (4) bytes\nstruct _T {{\n{fields}}};\n"), 4);
+        assert!(profile.field("_T", "A").is_some());
+        assert_eq!((profile.field("_T", "B"), profile.field("_T", "C")), (None, None));
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 const MAGIC: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n\x1a\x44\x53\0\0\0";
 const MAGIC_OLD: &[u8] = b"Microsoft C/C++ program database 2.00\r\n";
 const MAGIC_PORTABLE: &[u8] = b"BSJB";
+const MAGIC_COMPRESSED: &[u8] = b"Microsoft MSFZ Container\r\n";
 /// The size of a stream that is not there.
 const ABSENT: u32 = u32::MAX;
 
@@ -27,7 +28,7 @@ impl<'f> Msf<'f> {
             return Err(other_format(file));
         }
         Msf::directory(file)
-            .ok_or_else(|| damaged("its directory of streams is cut off or points outside the file"))
+            .ok_or_else(|| damaged("it is cut off, or its directory of streams points outside the file"))
     }
 
     fn directory(file: &'f [u8]) -> Option<Msf<'f>> {
@@ -36,7 +37,10 @@ impl<'f> Msf<'f> {
         if !page_size.is_power_of_two() || !(0x200..=0x10000).contains(&page_size) {
             return None;
         }
-        let (_free_map, _page_count) = (header.u32()?, header.u32()?);
+        let (_free_map, page_count) = (header.u32()?, header.u32()? as usize);
+        if page_count.checked_mul(page_size)? > file.len() {
+            return None;
+        }
         let size = header.u32()? as usize;
         let _unknown = header.u32()?;
         // The directory's pages are listed in pages, whose numbers follow the header.
@@ -76,6 +80,9 @@ fn other_format(file: &[u8]) -> Error {
     }
     if file.starts_with(MAGIC_PORTABLE) {
         return Error::new("a portable PDB of .NET, which has no layouts of memory");
+    }
+    if file.starts_with(MAGIC_COMPRESSED) {
+        return Error::new("a PDB in the compressed format MSFZ, which is not supported");
     }
     damaged("it does not begin as one")
 }

@@ -153,6 +153,7 @@ fn other_files_are_named() {
     says(b"", "does not begin as one");
     says(b"MZ\x90\0", "does not begin as one");
     says(b"Microsoft C/C++ program database 2.00\r\n\x1a\x4a\x47\0\0", "old format 2.00");
+    says(b"Microsoft MSFZ Container\r\n\x1aALD\0\0", "MSFZ");
     says(b"BSJB\x01\0\x01\0", "portable PDB");
     says(&sample().bytes()[..0x40], "directory");
     assert!(read(Path::new("no such file.pdb")).unwrap_err().to_string().contains("no such file.pdb"));

@@ -1,6 +1,8 @@
 //! Folders filled in every way that is known, with right, wrong and damaged files.
 
 mod cabinets;
+mod downloads;
+mod server;
 
 use super::*;
 use fixtures::pdb::Pdb;

@@ -89,7 +89,7 @@ fn compare(what: &str, bytes: &[u8]) -> usize {
 #[test]
 fn synthetic_files() {
     compare("sample", &sample().bytes());
-    for (arch, build) in [(Arch::X64, Build::WIN10_19041), (Arch::X86, Build::WIN7_7601)] {
+    for (arch, build) in [(Arch::X64, Build::WIN10_19041), (Arch::X86, Build::WIN10_19041)] {
         let machine = Machine::new(arch, build);
         assert!(compare("kernel", &fixtures::pdb::bytes(&machine.facts)) > 1000);
     }

@@ -1,0 +1,82 @@
+//! Names of what threads wait for. Sources: `KWAIT_REASON` of phnt's `ntkeapi.h`; `_KOBJECTS` of the kernel's
+//! public symbols (7601, 9600, 22000); `WAIT_TYPE` of the WDK's `wdm.h`.
+
+/// `_KWAIT_REASON`, by value.
+const REASONS: [&str; 43] = [
+    "Executive",
+    "FreePage",
+    "PageIn",
+    "PoolAllocation",
+    "DelayExecution",
+    "Suspended",
+    "UserRequest",
+    "WrExecutive",
+    "WrFreePage",
+    "WrPageIn",
+    "WrPoolAllocation",
+    "WrDelayExecution",
+    "WrSuspended",
+    "WrUserRequest",
+    "WrEventPair",
+    "WrQueue",
+    "WrLpcReceive",
+    "WrLpcReply",
+    "WrVirtualMemory",
+    "WrPageOut",
+    "WrRendezvous",
+    "WrKeyedEvent",
+    "WrTerminated",
+    "WrProcessInSwap",
+    "WrCpuRateControl",
+    "WrCalloutStack",
+    "WrKernel",
+    "WrResource",
+    "WrPushLock",
+    "WrMutex",
+    "WrQuantumEnd",
+    "WrDispatchInt",
+    "WrPreempted",
+    "WrYieldExecution",
+    "WrFastMutex",
+    "WrGuardedMutex",
+    "WrRundown",
+    "WrAlertByThreadId",
+    "WrDeferredPreempt",
+    "WrPhysicalFault",
+    "WrIoRing",
+    "WrMdlCache",
+    "WrRcu",
+];
+
+/// Name of a wait reason. Before Windows Vista the values from 21 to 25 are spares.
+pub fn wait_reason(reason: u8, build: u32) -> Option<String> {
+    let spare = build < 6000 && (21..=25).contains(&reason);
+    REASONS.get(usize::from(reason)).filter(|_| !spare).map(|name| name.to_string())
+}
+
+/// Name of a `WAIT_TYPE`.
+pub fn wait_type(kind: u8) -> Option<String> {
+    let names = ["WaitAll", "WaitAny", "WaitNotification", "WaitDequeue", "WaitDpc"];
+    names.get(usize::from(kind)).map(|name| name.to_string())
+}
+
+/// Name of a kind of dispatcher object. Windows 8 gave some values to other kinds.
+pub fn dispatcher_kind(kind: u8, build: u32) -> Option<String> {
+    let name = match kind {
+        0 => "EventNotification",
+        1 => "EventSynchronization",
+        2 => "Mutant",
+        3 => "Process",
+        4 => "Queue",
+        5 => "Semaphore",
+        6 => "Thread",
+        7 => "Gate",
+        8 => "TimerNotification",
+        9 => "TimerSynchronization",
+        21 if build >= 9200 => "PriQueue",
+        24 if build >= 9200 => "Timer2Notification",
+        25 if build >= 9200 => "Timer2Synchronization",
+        _ => return None,
+    };
+    Some(name.to_string())
+}

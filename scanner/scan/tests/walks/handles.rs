@@ -1,0 +1,127 @@
+//! `handles`, `objects` and `object_types` of every build equal the plan.
+
+use crate::support::{Row, kernels, tables_of};
+use fixtures::{Facts, Format, Machine, Space, scenario};
+
+/// Kernels of which no public source has the object manager.
+fn has_objects(facts: &Facts) -> bool {
+    facts.layout().has("_OBJECT_HEADER") && facts.layout().has("_HANDLE_TABLE")
+}
+
+fn number(row: &Row, column: &str) -> Option<u64> {
+    row.get(column).map(|text| text.parse().unwrap())
+}
+
+type Cells = (Option<u64>, u64, u64, String, Option<u64>, Option<u64>, Option<String>);
+
+fn planned(facts: &Facts) -> Vec<Cells> {
+    let mut rows: Vec<Cells> = facts
+        .kernel_handles
+        .iter()
+        .map(|handle| {
+            let object = facts.objects.iter().find(|object| object.body == handle.object).unwrap();
+            let pid = facts.processes[handle.process.0].pid.into();
+            let (kind, name) = (object.type_name.clone(), object.name.clone());
+            let (access, attributes) = (Some(handle.access.into()), Some(handle.attributes.into()));
+            (Some(pid), handle.handle, handle.object, kind, access, attributes, name)
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn found(rows: &[Row]) -> Vec<Cells> {
+    let own = rows.iter().filter(|row| row["source"] == "_EPROCESS.ObjectTable");
+    let mut rows: Vec<Cells> = own
+        .map(|row| {
+            let of = |column| number(row, column);
+            let (value, object) = (of("handle").unwrap(), of("object").unwrap());
+            let (kind, name) =
+                (row.get("type_name").cloned().unwrap_or_default(), row.get("object_name").cloned());
+            (of("process_id"), value, object, kind, of("granted_access"), of("attributes"), name)
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn every_build() {
+    for (arch, build) in kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let machine = scenario::busy(arch, build);
+        let tables = tables_of(&machine, Format::Full);
+        if !has_objects(&machine.facts) {
+            assert!(tables["handles"].is_empty(), "{name}");
+            continue;
+        }
+        assert_eq!(found(&tables["handles"]), planned(&machine.facts), "{name}");
+        // The other table: one entry for each process and thread that lives.
+        let ids = tables["handles"].iter().filter(|row| row["source"] == "PspCidTable");
+        let mut ids: Vec<(u64, u64, &str)> = ids
+            .map(|row| {
+                (number(row, "handle").unwrap(), number(row, "object").unwrap(), row["type_name"].as_str())
+            })
+            .collect();
+        ids.sort();
+        let facts = &machine.facts;
+        let processes = facts.processes.iter().filter(|process| process.exit_time == 0);
+        let processes = processes.map(|p| (u64::from(p.pid), p.eprocess, "Process"));
+        let threads = facts.threads.iter().map(|t| (u64::from(t.tid), t.ethread, "Thread"));
+        let mut expected: Vec<(u64, u64, &str)> = processes.chain(threads).collect();
+        expected.sort();
+        assert_eq!(ids, expected, "{name}");
+    }
+}
+
+#[test]
+fn the_tree_and_the_types() {
+    for (arch, build) in kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let machine = scenario::busy(arch, build);
+        let tables = tables_of(&machine, Format::Full);
+        if !has_objects(&machine.facts) {
+            continue;
+        }
+        for object in machine.facts.objects.iter().filter(|object| object.name.is_some()) {
+            let path = object.name.as_ref().unwrap();
+            let row = tables["objects"].iter().find(|row| row["path"] == *path);
+            let row = row.unwrap_or_else(|| panic!("{name}: no {path}"));
+            assert_eq!(row["type_name"], object.type_name, "{name}: {path}");
+            assert_eq!(number(row, "object"), Some(object.body), "{name}: {path}");
+            let handles = machine.facts.handles_to(object.body).to_string();
+            assert_eq!(row["handle_count"], handles, "{name}: {path}");
+        }
+        let types = &tables["object_types"];
+        if machine.layout().find("_OBJECT_HEADER", "TypeIndex").is_some() {
+            let event = types.iter().find(|row| row["name"] == "Event").unwrap();
+            assert_eq!(event["tag"], "Even", "{name}");
+            assert_eq!(event["handles"], machine.facts.handles_of_type("Event").to_string(), "{name}");
+        }
+    }
+}
+
+/// A table whose upper page leads to a wild page: the handles before it stay.
+#[test]
+fn a_damaged_table() {
+    let build = fixtures::Build::WIN10_19041;
+    let mut machine = Machine::clone(&scenario::busy(fixtures::Arch::X64, build));
+    let whole = tables_of(&machine, Format::Full);
+    let entry = whole["handles"].iter().find(|row| row["handle"] == "2304").unwrap();
+    let page = number(entry, "entry").unwrap() & !0xfff;
+    // Find the pointer to that page: the entry of the upper page behind the first two.
+    let dump = machine.dump(Format::Full);
+    let before = number(
+        whole["handles"].iter().find(|row| row["handle"] == "4" && row["process_id"] == "4660").unwrap(),
+        "entry",
+    );
+    let near = before.unwrap() & !0xfff;
+    let upper = (near..near + 0x10_0000)
+        .step_by(8)
+        .find(|&at| dump.plan.read(Space::Kernel, at, 8) == page.to_le_bytes());
+    machine.patch(Space::Kernel, upper.unwrap(), &0xffff_f123_4567_8000u64.to_le_bytes());
+    let tables = tables_of(&machine, Format::Full);
+    let of = |tables: &crate::support::Tables| found(&tables["handles"]).len();
+    assert!(of(&tables) < of(&whole) && of(&tables) > 4, "{} of {}", of(&tables), of(&whole));
+    assert!(tables["faults"].iter().any(|row| row["structure"] == "_HANDLE_TABLE"));
+}

@@ -1,0 +1,249 @@
+//! Downloads from a server of this machine that behaves well, badly, and with intent.
+
+use super::{
+    cabinets::cabinet,
+    server::{Answer, Server},
+    *,
+};
+use std::time::{Duration, Instant};
+
+fn quick() -> Options {
+    let limits = Limits {
+        bytes: 1 << 20,
+        connect: Duration::from_secs(5),
+        silence: Duration::from_millis(400),
+        whole: Duration::from_secs(3),
+    };
+    Options { download: true, force: false, limits }
+}
+
+fn path(server: &Server, store: &Folder) -> SymbolPath {
+    SymbolPath::parse(&format!("srv*{}*{}", store.0.display(), server.url), None).unwrap()
+}
+
+fn find(server: &Server, store: &Folder) -> Result<Option<Found>> {
+    path(server, store).find(NAME, id(), &quick())
+}
+
+/// Files in a folder and below.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path.file_name().unwrap().to_string_lossy().into_owned()),
+        }
+    }
+    found.sort();
+    found
+}
+
+fn wanted() -> String {
+    format!("/{NAME}/{}/{NAME}", id().server_key())
+}
+
+/// Downloads, looks at the error, and sees that the store holds nothing but what is named.
+fn fails(answer: impl Fn(&server::Asked) -> Answer + Send + Sync + 'static, says: &str, left: &[&str]) {
+    let (server, store) = (Server::new(answer), Folder::new());
+    let start = Instant::now();
+    let error = find(&server, &store).unwrap_err().to_string();
+    assert!(error.contains(says), "{error}");
+    assert!(error.contains(&server.url) && !error.contains(|c: char| c.is_control()), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(20));
+    let files = files(&store.0);
+    assert!(
+        files.len() == left.len() && files.iter().zip(left).all(|(file, end)| file.ends_with(end)),
+        "{files:?}"
+    );
+}
+
+#[test]
+fn a_file_is_kept_and_found_again() {
+    let (server, store) = (Server::new(|_| Answer::ok(&pdb_of(id()))), Folder::new());
+    assert!(path(&server, &store).find(NAME, id(), &Options::default()).unwrap().is_none());
+    assert_eq!(server.log().len(), 0, "nothing is asked unless it is allowed");
+    let found = find(&server, &store).unwrap().unwrap();
+    assert_eq!(found.origin, format!("{}{}", server.url, wanted()));
+    assert_eq!((found.profile.symbols["Symbol"], found.kind), (0x1008, FileKind::Pdb));
+    assert_eq!(server.log(), [wanted()]);
+    let again = find(&server, &store).unwrap().unwrap();
+    assert!(again.origin.starts_with(store.0.to_str().unwrap()), "{}", again.origin);
+    assert_eq!((server.log().len(), files(&store.0)), (1, vec![NAME.to_string()]));
+}
+
+#[test]
+fn a_compressed_file_is_expanded() {
+    let packed = cabinet(&[("x.pdb", &pdb_of(id()))], cab::CompressionType::MsZip);
+    let server = Server::new(move |asked| match asked.path.ends_with("ntkrnlmp.pd_") {
+        true => Answer::ok(&packed),
+        false => Answer::missing(),
+    });
+    let store = Folder::new();
+    assert!(find(&server, &store).unwrap().unwrap().origin.ends_with("ntkrnlmp.pd_"));
+    assert_eq!(files(&store.0), [NAME]);
+    assert_eq!(fs::read(store.0.join(&wanted()[1..])).unwrap(), pdb_of(id()));
+}
+
+#[test]
+fn a_server_without_the_file() {
+    let (server, store) = (Server::new(|_| Answer::missing()), Folder::new());
+    assert!(find(&server, &store).unwrap().is_none());
+    let (ends, log) = ([NAME, "ntkrnlmp.pd_", "file.ptr"], server.log());
+    assert!(log.len() == 3 && log.iter().zip(ends).all(|(path, end)| path.ends_with(end)), "{log:?}");
+    assert!(fs::read_dir(&store.0).unwrap().next().is_none(), "no folders for a file that is not there");
+}
+
+#[test]
+fn the_next_server_is_asked() {
+    let (broken, good) =
+        (Server::new(|_| Answer::Plain(500, vec![], vec![])), Server::new(|_| Answer::ok(&pdb_of(id()))));
+    let store = Folder::new();
+    let text = format!("srv*{0}*{1};srv*{0}*{2}", store.0.display(), broken.url, good.url);
+    let found = SymbolPath::parse(&text, None).unwrap().find(NAME, id(), &quick()).unwrap().unwrap();
+    assert!(found.origin.starts_with(&good.url) && found.problems[0].contains("answered 500"));
+}
+
+#[test]
+fn a_cut_connection_goes_on() {
+    let pdb = pdb_of(id());
+    let server = Server::new(move |asked| match asked.number {
+        0 => Answer::Cut(Box::new(Answer::ranged(&pdb, asked)), 5000),
+        1 => Answer::Cut(Box::new(Answer::ranged(&pdb, asked)), 3000),
+        _ => Answer::ranged(&pdb, asked),
+    });
+    let store = Folder::new();
+    find(&server, &store).unwrap().unwrap();
+    assert_eq!(
+        server.log(),
+        [wanted(), format!("{} from 5000", wanted()), format!("{} from 8000", wanted())]
+    );
+    assert_eq!(fs::read(store.0.join(&wanted()[1..])).unwrap(), pdb_of(id()));
+}
+
+/// Cut off again and again in the first run; the second run goes on where the first stopped.
+#[test]
+fn the_next_run_goes_on() {
+    let pdb = pdb_of(id());
+    let server = Server::new(move |asked| match asked.number {
+        0 => Answer::Cut(Box::new(Answer::ranged(&pdb, asked)), 5000),
+        1 => Answer::Cut(Box::new(Answer::ranged(&pdb, asked)), 0),
+        _ => Answer::ranged(&pdb, asked),
+    });
+    let store = Folder::new();
+    let error = find(&server, &store).unwrap_err().to_string();
+    assert!(error.contains("5000 bytes are kept"), "{error}");
+    find(&server, &store).unwrap().unwrap();
+    assert_eq!(server.log()[2], format!("{} from 5000", wanted()));
+    assert_eq!(files(&store.0), [NAME]);
+}
+
+#[test]
+fn a_server_that_ignores_ranges() {
+    let pdb = pdb_of(id());
+    let server = Server::new(move |asked| match asked.number {
+        0 => Answer::Cut(Box::new(Answer::ok(&pdb)), 5000),
+        _ => Answer::ok(&pdb),
+    });
+    let store = Folder::new();
+    find(&server, &store).unwrap().unwrap();
+    assert_eq!(fs::read(store.0.join(&wanted()[1..])).unwrap(), pdb_of(id()));
+}
+
+#[test]
+fn a_shorter_file_than_what_is_kept() {
+    let pdb = pdb_of(id());
+    let server = Server::new(move |asked| match (asked.number, asked.from) {
+        (0, _) => Answer::Cut(Box::new(Answer::ok(&[0; 1 << 19])), 1 << 18),
+        (_, Some(_)) => Answer::Plain(416, vec![], vec![]),
+        _ => Answer::ok(&pdb),
+    });
+    find(&server, &Folder::new()).unwrap().unwrap();
+}
+
+#[test]
+fn wrong_files_are_not_kept() {
+    let other = PdbId { guid: [7; 16], age: 1 };
+    fails(move |_| Answer::ok(&pdb_of(other)), &other.to_string(), &[]);
+    fails(|_| Answer::ok(b"<html>please log in</html>"), "not a readable PDB", &[]);
+    fails(|_| Answer::ok(&pdb_of(id())[..0x3000]), "cut off", &[]);
+    fails(
+        |_| Answer::Plain(206, vec![("Content-Range", "bytes 7-9/10".into())], vec![1; 3]),
+        "another part",
+        &[],
+    );
+    let bomb = cabinet(&[("a", &vec![0; 4 << 20])], cab::CompressionType::MsZip);
+    fails(move |_| Answer::ok(&bomb), "expands to more", &[]);
+}
+
+#[test]
+fn too_much_and_too_slow() {
+    fails(|_| Answer::Endless, "more than 1048576 bytes", &[]);
+    fails(|_| Answer::ok(&vec![0; 2 << 20]), "more than 1048576 bytes", &[]);
+    fails(|_| Answer::Slow(Duration::from_millis(100)), "it took more than 3 seconds", &[".part"]);
+    fails(|_| Answer::Silence(Duration::from_secs(9)), "", &[]);
+}
+
+#[test]
+fn redirects_and_pointers() {
+    let target = Server::new(|_| Answer::ok(&pdb_of(id())));
+    let url = target.url.clone() + "/elsewhere?sig=1";
+    let server = Server::new(move |_| Answer::redirect(&url));
+    let found = find(&server, &Folder::new()).unwrap().unwrap();
+    assert_eq!((target.log(), found.problems.len()), (vec!["/elsewhere?sig=1".to_string()], 0));
+    for to in ["file:///etc/passwd", "ftp://127.0.0.1/x", "//127.0.0.1/x", "\\\\host\\share", "gopher://x"] {
+        fails(move |_| Answer::redirect(to), "which is not followed", &[]);
+    }
+    fails(|asked| Answer::redirect(&asked.path), "again and again", &[]);
+    let pointer = |asked: &server::Asked| match asked.path.ends_with("file.ptr") {
+        true => Answer::ok(b"PATH:\\\\host\\share\\x.pdb\r\n\x1b[2J"),
+        false => Answer::missing(),
+    };
+    fails(pointer, "only points to another place (PATH:", &[]);
+}
+
+#[test]
+fn names_with_tricks_are_never_asked_for() {
+    let (server, store) = (Server::new(|_| Answer::ok(&pdb_of(id()))), Folder::new());
+    let path = path(&server, &store);
+    for name in
+        ["../x.pdb", "a/../../x.pdb", "x.pdb?y", "x\r\nHost: y", "http://x/y.pdb", "CON", "..%5c.pdb/.."]
+    {
+        assert!(path.find(name, id(), &quick()).is_err(), "{name:?}");
+    }
+    assert!(server.log().is_empty());
+    path.find("a #%&+b.pdb", id(), &quick()).unwrap().unwrap();
+    assert!(server.log()[0].starts_with("/a%20%23%25%26%2Bb.pdb/"), "{:?}", server.log());
+}
+
+#[test]
+fn a_server_that_is_not_there() {
+    let store = Folder::new();
+    let text = format!("srv*{}*http://127.0.0.1:9", store.0.display());
+    let error = SymbolPath::parse(&text, None).unwrap().find(NAME, id(), &quick()).unwrap_err().to_string();
+    assert!(error.contains("127.0.0.1:9"), "{error}");
+    // A server that does not speak TLS: an error, and neither a panic nor a request in the clear.
+    let server = Server::new(|_| Answer::ok(&pdb_of(id())));
+    let text = format!("srv*{}*{}", store.0.display(), server.url.replace("http:", "https:"));
+    assert!(SymbolPath::parse(&text, None).unwrap().find(NAME, id(), &quick()).is_err());
+    assert!(server.log().iter().all(|path| !path.contains(NAME)));
+}
+
+#[test]
+fn two_that_download_the_same() {
+    let pdb = pdb_of(id());
+    let server = Server::new(move |_| {
+        std::thread::sleep(Duration::from_millis(50));
+        Answer::ok(&pdb)
+    });
+    let store = Folder::new();
+    let path = path(&server, &store);
+    let results = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| path.find(NAME, id(), &quick()))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(results.iter().any(|result| matches!(result, Ok(Some(_)))));
+    for error in results.into_iter().filter_map(Result::err) {
+        assert!(error.to_string().contains("another process"), "{error}");
+    }
+    assert_eq!(fs::read(store.0.join(&wanted()[1..])).unwrap(), pdb_of(id()));
+}
