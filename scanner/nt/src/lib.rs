@@ -7,9 +7,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod apc;
 mod array;
 pub mod callback;
+mod census;
 mod counters;
 mod discover;
 pub mod dpc;
@@ -23,6 +25,7 @@ mod layout;
 mod list;
 pub mod module;
 pub mod object;
+mod objectcallback;
 pub mod owner;
 mod pe;
 pub mod pool;
@@ -32,6 +35,8 @@ pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
+mod unloaded;
+mod version;
 mod view;
 pub mod wait;
 pub mod work;
@@ -44,6 +49,8 @@ pub use list::{List, MOST_ENTRIES};
 pub use pe::{ImageFacts, image_facts};
 pub use symbols;
 pub use system::{System, mode_name};
+pub use unloaded::Unloaded;
+pub use version::{Version, image_version, version_text};
 pub use view::View;
 
 /// Everything that this crate reads by name: what a layout pack must hold.
@@ -91,11 +98,16 @@ pub fn wanted() -> symbols::Wanted {
         work::Enode::WANTED,
         work::Epartition::WANTED,
         work::ExPartition::WANTED,
+        objectcallback::ObjectTypeCallbacks::WANTED,
         callback::Device::WANTED,
         callback::Driver::WANTED,
         timer::Ktimer::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,
+        account::Account::WANTED,
+        account::SessionSpace::WANTED,
+        account::Job::WANTED,
+        account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

@@ -6,8 +6,7 @@ pub use opening::mode_name;
 
 use crate::object::{Listed, Objects};
 use crate::{
-    Candidate, Depth, Kdbg, Kernel, View, discover, eresource::Resource, owner::Owner, process::Process,
-    thread::Thread,
+    Candidate, Depth, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -41,10 +40,9 @@ pub struct System<'a> {
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
+    pub(crate) census: OnceLock<Census>,
     pub(crate) objects: OnceLock<Objects>,
     pub(crate) tree: OnceLock<Vec<Listed>>,
-    pub(crate) processes: OnceLock<Vec<Process>>,
-    pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
     pub(crate) resources: OnceLock<Vec<Resource>>,
 }
@@ -78,10 +76,9 @@ impl<'a> System<'a> {
             kdbg: None,
             candidates: found.candidates,
             problems: Mutex::default(),
+            census: OnceLock::new(),
             objects: OnceLock::new(),
             tree: OnceLock::new(),
-            processes: OnceLock::new(),
-            threads: OnceLock::new(),
             owners: OnceLock::new(),
             resources: OnceLock::new(),
         };
@@ -205,6 +202,17 @@ impl<'a> System<'a> {
     /// Notes that memory could not be read.
     pub fn unreadable(&self, structure: &str, field: &str, va: Va, fault: &Fault) {
         self.problem(fault.kind(), structure, field, Some(va), "readable memory", &fault.to_string());
+    }
+
+    /// True for a small (triage) dump, which has a few captured blocks of kernel memory. If so, notes once that
+    /// something is not in it: that is no damage, and a row for each list of each processor would say no more.
+    pub fn small_dump_lacks(&self, structure: &str, field: &str) -> bool {
+        let small = self.dump.records.header.triage.is_some();
+        if small {
+            let found = "a small dump without them";
+            self.problem("not_captured", structure, field, None, "memory with all of them", found);
+        }
+        small
     }
 
     /// Every problem so far, in an order that does not depend on threads.

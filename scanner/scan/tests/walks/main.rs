@@ -2,6 +2,7 @@
 
 extern crate dumplake_scan as scan;
 
+mod account;
 mod discovery;
 mod drivers;
 mod entries;
@@ -9,6 +10,7 @@ mod handles;
 mod hostile;
 mod interrupts;
 mod memory_counters;
+mod modules;
 mod offline;
 mod owners;
 mod pool;
