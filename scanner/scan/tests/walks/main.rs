@@ -3,6 +3,7 @@
 extern crate dumplake_scan as scan;
 
 mod account;
+mod discovery;
 mod drivers;
 mod entries;
 mod handles;
