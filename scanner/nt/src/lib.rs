@@ -7,9 +7,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod apc;
 mod array;
 pub mod callback;
+mod census;
 mod counters;
 mod discover;
 pub mod dpc;
@@ -23,6 +25,7 @@ mod layout;
 mod list;
 pub mod module;
 pub mod object;
+mod objectcallback;
 pub mod owner;
 mod pe;
 pub mod pool;
@@ -32,18 +35,22 @@ pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
+mod unloaded;
+mod version;
 mod view;
 pub mod wait;
 pub mod work;
 
 pub use counters::Counter;
-pub use discover::{Candidate, Kernel};
+pub use discover::{Candidate, Depth, Kernel};
 pub use global::GLOBALS;
 pub use kdbg::Kdbg;
 pub use list::{List, MOST_ENTRIES};
 pub use pe::{ImageFacts, image_facts};
 pub use symbols;
-pub use system::System;
+pub use system::{System, mode_name};
+pub use unloaded::Unloaded;
+pub use version::{Version, image_version, version_text};
 pub use view::View;
 
 /// Everything that this crate reads by name: what a layout pack must hold.
@@ -91,13 +98,19 @@ pub fn wanted() -> symbols::Wanted {
         work::Enode::WANTED,
         work::Epartition::WANTED,
         work::ExPartition::WANTED,
+        objectcallback::ObjectTypeCallbacks::WANTED,
         callback::Device::WANTED,
         callback::Driver::WANTED,
         timer::Ktimer::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,
+        account::Account::WANTED,
+        account::SessionSpace::WANTED,
+        account::Job::WANTED,
+        account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
+        thread::ThreadState::WANTED,
         thread::Kthread::WANTED,
     ];
     let types = types.into_iter().flatten().copied().collect();

@@ -1,9 +1,12 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
+mod opening;
+
+pub use opening::mode_name;
+
 use crate::object::{Listed, Objects};
 use crate::{
-    Candidate, Kdbg, Kernel, View, discover, eresource::Resource, owner::Owner, process::Process,
-    thread::Thread, wanted,
+    Candidate, Depth, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -37,10 +40,9 @@ pub struct System<'a> {
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
+    pub(crate) census: OnceLock<Census>,
     pub(crate) objects: OnceLock<Objects>,
     pub(crate) tree: OnceLock<Vec<Listed>>,
-    pub(crate) processes: OnceLock<Vec<Process>>,
-    pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
     pub(crate) resources: OnceLock<Vec<Resource>>,
 }
@@ -55,13 +57,17 @@ impl<'a> System<'a> {
     /// Finds Windows in a dump of kernel memory. `None` for user minidumps and for files without memory; a dump
     /// in which no kernel can be found gives a system without layouts, and `faults` say what was tried.
     pub fn open(dump: &'a Dump, provider: &dyn Provider) -> Option<System<'a>> {
-        let found = discover::address_space(dump)?;
-        let header = &dump.records.header;
+        System::open_at(dump, provider, Depth::Low)
+    }
+
+    /// The same with a say in how much memory is searched for the kernel where the file does not name it.
+    pub fn open_at(dump: &'a Dump, provider: &dyn Provider, depth: Depth) -> Option<System<'a>> {
+        let found = discover::address_space(dump, depth)?;
         let mut system = System {
             dump,
             architecture: found.architecture,
             mode: found.mode,
-            build: header.build.unwrap_or(0),
+            build: dump.records.header.build.unwrap_or(0),
             space: found.space,
             root: found.root,
             kernel: None,
@@ -70,36 +76,19 @@ impl<'a> System<'a> {
             kdbg: None,
             candidates: found.candidates,
             problems: Mutex::default(),
+            census: OnceLock::new(),
             objects: OnceLock::new(),
             tree: OnceLock::new(),
-            processes: OnceLock::new(),
-            threads: OnceLock::new(),
             owners: OnceLock::new(),
             resources: OnceLock::new(),
         };
-        system.find_kernel(provider);
+        if dump.image().is_some() {
+            system.judge_roots(&found.searched);
+        }
+        if system.mode.is_some() || dump.captured().is_some() {
+            system.find_kernel(found.kernel, provider);
+        }
         Some(system)
-    }
-
-    fn find_kernel(&mut self, provider: &dyn Provider) {
-        self.kdbg = self.find_kdbg();
-        self.kernel = discover::kernel(self);
-        if let Some(build) = self.kernel.as_ref().and_then(|kernel| kernel.build) {
-            self.build = build;
-        }
-        self.choice = provider.choose(&self.wish(), &wanted());
-        self.layouts = std::mem::take(&mut self.choice.layouts);
-        for note in self.choice.notes.clone() {
-            self.problem("symbols", "symbols", "", None, "symbols of this kernel", &note);
-        }
-        if self.layouts.types.is_empty() {
-            let expected = "layouts of this kernel from a PDB, an ISF file or the built-in pack";
-            let found = format!("{} build {}", self.architecture.name(), self.build);
-            self.problem("no_layouts", "symbols", "", None, expected, &found);
-        }
-        if self.kdbg.is_none() {
-            self.kdbg = self.find_kdbg(); // an encoded one needs symbols
-        }
     }
 
     /// What is known of the kernel image, for whoever finds its layouts.
@@ -213,6 +202,17 @@ impl<'a> System<'a> {
     /// Notes that memory could not be read.
     pub fn unreadable(&self, structure: &str, field: &str, va: Va, fault: &Fault) {
         self.problem(fault.kind(), structure, field, Some(va), "readable memory", &fault.to_string());
+    }
+
+    /// True for a small (triage) dump, which has a few captured blocks of kernel memory. If so, notes once that
+    /// something is not in it: that is no damage, and a row for each list of each processor would say no more.
+    pub fn small_dump_lacks(&self, structure: &str, field: &str) -> bool {
+        let small = self.dump.records.header.triage.is_some();
+        if small {
+            let found = "a small dump without them";
+            self.problem("not_captured", structure, field, None, "memory with all of them", found);
+        }
+        small
     }
 
     /// Every problem so far, in an order that does not depend on threads.

@@ -3,10 +3,12 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod modules;
 mod objects;
 mod pool;
 mod processes;
 mod running;
+mod threads;
 
 use super::python::Python;
 use crate::support::scratch;
@@ -34,8 +36,17 @@ const BUILDS: [Build; 6] = [
 const PLUGINS: &[&str] = &[
     "windows.info.Info",
     "windows.pslist.PsList",
+    "windows.pstree.PsTree",
+    "windows.psxview.PsXView",
+    "windows.sessions.Sessions",
+    "windows.threads.Threads",
+    "windows.modules.Modules",
+    "windows.unloadedmodules.UnloadedModules",
     "windows.psscan.PsScan",
     "windows.handles.Handles",
+    "windows.driverirp.DriverIrp",
+    "windows.driverscan.DriverScan",
+    "windows.devicetree.DeviceTree",
     "windows.bigpools.BigPools",
     "windows.timers.Timers",
     "windows.ssdt.SSDT",

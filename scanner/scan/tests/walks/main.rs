@@ -2,12 +2,15 @@
 
 extern crate dumplake_scan as scan;
 
+mod account;
+mod discovery;
 mod drivers;
 mod entries;
 mod handles;
 mod hostile;
 mod interrupts;
 mod memory_counters;
+mod modules;
 mod offline;
 mod owners;
 mod pool;
@@ -15,5 +18,6 @@ mod processes;
 mod processors;
 mod queues;
 mod support;
+mod threads;
 mod timers;
 mod waits;
