@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alpc;
 pub mod apc;
 mod array;
 pub mod callback;
@@ -17,6 +18,7 @@ pub mod eresource;
 mod global;
 pub mod handle;
 pub mod interrupt;
+pub mod irp;
 mod kdbg;
 mod layout;
 mod list;
@@ -63,6 +65,16 @@ pub fn wanted() -> symbols::Wanted {
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
+        irp::IrpLayout::WANTED,
+        irp::IoStackLocation::WANTED,
+        irp::ThreadIrps::WANTED,
+        irp::IrpFile::WANTED,
+        irp::IrpDevice::WANTED,
+        irp::IrpDriver::WANTED,
+        alpc::KalpcMessage::WANTED,
+        alpc::AlpcInfo::WANTED,
+        alpc::AlpcPort::WANTED,
+        alpc::ThreadMessage::WANTED,
         wait::WaitingThread::WANTED,
         wait::KwaitBlock::WANTED,
         wait::DispatcherHeader::WANTED,

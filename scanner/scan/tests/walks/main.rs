@@ -2,10 +2,12 @@
 
 extern crate dumplake_scan as scan;
 
+mod alpc;
 mod entries;
 mod handles;
 mod hostile;
 mod interrupts;
+mod irps;
 mod memory_counters;
 mod offline;
 mod owners;
