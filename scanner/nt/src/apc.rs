@@ -49,7 +49,8 @@ pub fn lists(system: &System, of_thread: &ApcThread, apc: &Kapc, thread: &Thread
         let second = u64::from(user) * 2 * u64::from(system.pointer_size());
         let head = thread.va.checked_add(u64::from(lists.offset) + second)?;
         // Most lists are empty: their head points to itself.
-        if system.space.pointer(head).is_ok_and(|first| first == head) {
+        let first = system.space.pointer(head);
+        if first == Ok(head) || first.is_err() && system.small_dump_lacks("_KAPC_STATE", "ApcListHead") {
             return None;
         }
         let list = system.list(system.space, head, "_KAPC_STATE.ApcListHead");

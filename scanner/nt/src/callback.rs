@@ -48,6 +48,10 @@ pub struct Callback {
     pub device: Option<Va>,
     /// Driver of a shutdown or file-system callback.
     pub driver: Option<Va>,
+    /// Object type of an object callback.
+    pub object_type: Option<String>,
+    /// `OB_OPERATION` bits of an object callback.
+    pub operations: Option<u32>,
 }
 
 /// What a list or an array holds.
@@ -115,6 +119,7 @@ impl System<'_> {
             let (expected, found) = ("it or CmpCallBackVector", "neither");
             self.problem("missing_symbol", "CallbackListHead", "", None, expected, found);
         }
+        found.extend(crate::objectcallback::all(self));
         found
     }
 

@@ -53,8 +53,10 @@ pub struct Gate {
 pub fn gates(system: &System, pcr: &Kpcr, processor: &Processor) -> Vec<Gate> {
     let base = processor.kpcr.and_then(|va| system.view(va, 0).pointer(pcr.idt_base));
     let Some(base) = base.filter(|&va| system.is_kernel(va)) else {
-        let expected = "the address of an interrupt descriptor table";
-        system.problem("unreadable", "_KPCR", "IdtBase", processor.kpcr, expected, "none");
+        if !system.small_dump_lacks("_KPCR", "IdtBase") {
+            let expected = "the address of an interrupt descriptor table";
+            system.problem("unreadable", "_KPCR", "IdtBase", processor.kpcr, expected, "none");
+        }
         return Vec::new();
     };
     let wide = system.pointer_size() == 8;
@@ -65,7 +67,9 @@ pub fn gates(system: &System, pcr: &Kpcr, processor: &Processor) -> Vec<Gate> {
         let bytes = match system.space.bytes(at, size as usize) {
             Ok(bytes) => bytes,
             Err(fault) => {
-                system.unreadable("IDT", &vector.to_string(), at, &fault);
+                if !system.small_dump_lacks("IDT", "") {
+                    system.unreadable("IDT", &vector.to_string(), at, &fault);
+                }
                 break; // a table is one page
             }
         };

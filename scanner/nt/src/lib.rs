@@ -14,6 +14,7 @@ pub mod callback;
 mod counters;
 mod discover;
 pub mod dpc;
+pub mod driver;
 pub mod eresource;
 mod global;
 pub mod handle;
@@ -24,6 +25,7 @@ mod layout;
 mod list;
 pub mod module;
 pub mod object;
+mod objectcallback;
 pub mod owner;
 mod pe;
 pub mod pool;
@@ -50,6 +52,11 @@ pub use view::View;
 /// Everything that this crate reads by name: what a layout pack must hold.
 pub fn wanted() -> symbols::Wanted {
     let types = [
+        driver::DeviceObject::WANTED,
+        driver::DevobjExtension::WANTED,
+        driver::DriverExtension::WANTED,
+        driver::DriverObject::WANTED,
+        driver::FastIoDispatch::WANTED,
         handle::EprocessHandles::WANTED,
         handle::HandleTable::WANTED,
         handle::HandleTableEntry::WANTED,
@@ -97,6 +104,7 @@ pub fn wanted() -> symbols::Wanted {
         work::Enode::WANTED,
         work::Epartition::WANTED,
         work::ExPartition::WANTED,
+        objectcallback::ObjectTypeCallbacks::WANTED,
         callback::Device::WANTED,
         callback::Driver::WANTED,
         timer::Ktimer::WANTED,

@@ -22,6 +22,11 @@ impl<'a> System<'a> {
     /// Follows a list forward. If it does not come back to its head, it is followed backward too, and `faults` says
     /// where it broke. `name` is how the list is called there.
     pub fn list(&self, space: Space<'a>, head: Va, name: &str) -> List {
+        if let Err(fault) = space.pointer(head) {
+            // A list that is not in the dump is not a broken one: a small dump lacks most of them.
+            self.unreadable(name, "Flink", head, &fault);
+            return List { entries: Vec::new(), forward: 0, closed: false };
+        }
         let mut seen = HashSet::from([head]);
         let mut entries = Vec::new();
         let broken = self.follow(space, head, head, 0, &mut seen, &mut entries);

@@ -215,6 +215,17 @@ impl<'a> System<'a> {
         self.problem(fault.kind(), structure, field, Some(va), "readable memory", &fault.to_string());
     }
 
+    /// True for a small (triage) dump, which has a few captured blocks of kernel memory. If so, notes once that
+    /// something is not in it: that is no damage, and a row for each list of each processor would say no more.
+    pub fn small_dump_lacks(&self, structure: &str, field: &str) -> bool {
+        let small = self.dump.records.header.triage.is_some();
+        if small {
+            let found = "a small dump without them";
+            self.problem("not_captured", structure, field, None, "memory with all of them", found);
+        }
+        small
+    }
+
     /// Every problem so far, in an order that does not depend on threads.
     pub fn problems(&self) -> Vec<Problem> {
         let Ok(problems) = self.problems.lock() else { return Vec::new() };

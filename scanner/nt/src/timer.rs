@@ -94,7 +94,12 @@ impl System<'_> {
     pub fn timers_of(&self, slot: &Slot, layout: &Ktimer) -> Vec<Va> {
         let Some(links) = layout.links else { return Vec::new() };
         // Most slots are empty: their head points to itself.
-        if self.space.pointer(slot.head).is_ok_and(|first| first == slot.head) {
+        let first = self.space.pointer(slot.head);
+        if first == Ok(slot.head) {
+            return Vec::new();
+        }
+        let readable = first.is_ok_and(|first| self.space.pointer(first).is_ok());
+        if !readable && self.small_dump_lacks("_KTIMER_TABLE_ENTRY", "Entry") {
             return Vec::new();
         }
         let list = self.list(self.space, slot.head, "_KTIMER_TABLE_ENTRY.Entry");

@@ -2,16 +2,13 @@
 //!
 //! Source: volatility3 `schemas/schema-6.2.0.json` (public). Of several names for one address all are kept.
 
-use crate::{Error, Kind, Member, PdbId, Profile, Result, Type};
+use crate::{Error, Kind, Member, PdbId, Profile, Result, Type, xz};
 use serde::Deserialize;
 use std::{collections::HashMap, io::Read, path::Path};
 
 /// A kernel's file has 10 MB of JSON; this is where a file that never ends is refused. In memory it takes about
 /// eight times as much.
 const MOST_JSON: u64 = 64 << 20;
-/// Memory that expanding `.xz` may take, in KiB: what the strongest setting of `xz` needs, and some more. The file says
-/// how much it wants, up to 4 GiB.
-const MOST_XZ_KIB: u32 = 80 << 10;
 
 /// Reads a file; `.xz` is expanded on the way.
 pub fn read(path: &Path) -> Result<Profile> {
@@ -38,7 +35,7 @@ fn load(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn expand(packed: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
-    all(lzma_rust2::XzReader::new_mem_limit(packed, true, MOST_XZ_KIB), most)
+    all(xz::expand(packed, most + 1), most)
 }
 
 fn all(from: impl Read, most: u64) -> std::io::Result<Vec<u8>> {

@@ -18,6 +18,7 @@ pub mod pdb;
 mod profile;
 mod provider;
 pub mod store;
+mod xz;
 
 pub use error::{Error, Result};
 pub use identity::PdbId;

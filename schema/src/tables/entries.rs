@@ -75,9 +75,9 @@ table! {
 table! {
     /// One row for every routine that a driver registered to be called by the kernel. A routine in no loaded module deserves a look.
     pub callbacks: Callbacks of CallbackRow {
-        /// What it is called for: `process`, `thread`, `image`, `registry`, `bugcheck`, `bugcheck reason`, `bugcheck pages`, `shutdown`, `last chance shutdown`, `file system registration`.
+        /// What it is called for: `process`, `thread`, `image`, `registry`, `bugcheck`, `bugcheck reason`, `bugcheck pages`, `shutdown`, `last chance shutdown`, `file system registration`, `object before` and `object after` (`ObRegisterCallbacks`: a handle is made or duplicated).
         kind: String,
-        /// Kernel variable that leads to it, such as `PspCreateProcessNotifyRoutine`.
+        /// Kernel variable that leads to it, such as `PspCreateProcessNotifyRoutine`, or `_OBJECT_TYPE.CallbackList`.
         source: String,
         /// Slot of the array or place in the list, from 0.
         slot: u32,
@@ -89,7 +89,7 @@ table! {
         routine_module: Option<String>,
         /// `module+offset` of `routine`.
         routine_text: Option<String>,
-        /// Component of a bugcheck callback (`KBUGCHECK_CALLBACK_RECORD.Component`), altitude of a registry callback (`CM_CALLBACK_ENTRY.Altitude`).
+        /// Component of a bugcheck callback (`KBUGCHECK_CALLBACK_RECORD.Component`), altitude of a registry callback (`CM_CALLBACK_ENTRY.Altitude`) or of an object callback.
         name: Option<String>,
         /// Value that goes with it: `_EX_CALLBACK_ROUTINE_BLOCK.Context`, cookie of a registry callback, buffer of a bugcheck callback.
         context: Option<u64>,
@@ -99,5 +99,9 @@ table! {
         device: Option<u64>,
         /// Address of the `_DRIVER_OBJECT` of a shutdown or file-system callback.
         driver: Option<u64>,
+        /// Object type whose handles an object callback watches (`_OBJECT_TYPE.Name`).
+        object_type: Option<String>,
+        /// What an object callback is called for (`OB_OPERATION` of wdm.h): 1 handles are created, 2 duplicated, 3 both.
+        operations: Option<u32>,
     }
 }

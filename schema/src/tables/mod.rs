@@ -3,6 +3,7 @@
 mod alpc_messages;
 mod calls;
 mod contexts;
+mod drivers;
 mod dumps;
 mod entries;
 mod exceptions;
@@ -24,6 +25,7 @@ mod waits;
 pub use alpc_messages::{AlpcMessageRow, AlpcMessages};
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
+pub use drivers::{DeviceRow, Devices, DriverDispatch, DriverDispatchRow, DriverRow, Drivers};
 pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
@@ -70,6 +72,9 @@ pub fn all() -> &'static [&'static TableSpec] {
             WorkItems::spec(),
             Callbacks::spec(),
             Handles::spec(),
+            Drivers::spec(),
+            DriverDispatch::spec(),
+            Devices::spec(),
             Objects::spec(),
             ObjectTypes::spec(),
             Tokens::spec(),

@@ -45,7 +45,7 @@ table! {
         processor_signature: Option<u32>,
         /// Clock rate in MHz as measured at boot (`_KPRCB.MHz`).
         mhz: Option<u32>,
-        /// Microcode revision as the CPU reports it (`_KPRCB.UpdateSignature`, MSR 0x8b): on Intel in the upper 32 bits.
+        /// Microcode revision as the CPU reports it (`_KPRCB.UpdateSignature`, MSR 0x8b): in the upper 32 bits on Intel, in the lower ones on AMD.
         update_signature: Option<u64>,
         /// `KF_*` bits of what Windows uses of the CPU (`_KPRCB.FeatureBits`).
         feature_bits: Option<u64>,
@@ -121,7 +121,7 @@ table! {
         kernel_dr6: Option<u64>,
         /// Kernel's debug register DR7 (`_KSPECIAL_REGISTERS.KernelDr7`).
         kernel_dr7: Option<u64>,
-        /// Entry point of 64-bit system calls, MSR LSTAR (`_KSPECIAL_REGISTERS.MsrLStar`); x64 only.
+        /// Entry point of 64-bit system calls, MSR LSTAR (`_KSPECIAL_REGISTERS.MsrLStar`); x64 only, and 0 where Windows did not save it, as in most crashes.
         lstar: Option<u64>,
         /// `module+offset` of `lstar`; NULL if no loaded kernel module holds it.
         lstar_owner: Option<String>,

@@ -24,6 +24,8 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
             reason: callback.reason,
             device: callback.device.map(|va| va.0),
             driver: callback.driver.map(|va| va.0),
+            object_type: callback.object_type,
+            operations: callback.operations,
         })?;
     }
     out.finish()

@@ -5,6 +5,7 @@ mod apcs;
 mod callbacks;
 mod contexts;
 mod dpcs;
+mod drivers;
 mod dumps;
 mod exceptions;
 mod faults;
@@ -59,6 +60,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Waits::spec(), waits::waits),
         (tables::Eresources::spec(), waits::eresources),
         (tables::EresourceOwners::spec(), waits::owners),
+        (tables::Drivers::spec(), drivers::walk),
+        (tables::DriverDispatch::spec(), drivers::dispatch),
+        (tables::Devices::spec(), drivers::devices),
         (tables::Objects::spec(), objects::walk),
         (tables::ObjectTypes::spec(), objects::types),
         (tables::AlpcMessages::spec(), alpc_messages::walk),

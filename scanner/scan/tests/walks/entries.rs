@@ -53,7 +53,9 @@ fn callbacks() {
     for (arch, build) in kernels() {
         let name = format!("{arch:?} {}", build.number);
         let machine = scenario::busy(arch, build);
-        let rows = tables_of(&machine, Format::Full).remove("callbacks").unwrap();
+        let mut rows = tables_of(&machine, Format::Full).remove("callbacks").unwrap();
+        let of_types: Vec<Row> = rows.extract_if(.., |row| row["kind"].starts_with("object")).collect();
+        object_callbacks(&machine.facts, &of_types, &name);
         let planted = &machine.facts.running.callbacks;
         assert_eq!(rows.len(), planted.len(), "{name}");
         for callback in planted {
@@ -72,6 +74,26 @@ fn callbacks() {
             };
             assert_eq!(number(row, column), Some(callback.context), "{name} {}", callback.list);
         }
+    }
+}
+
+fn object_callbacks(facts: &Facts, rows: &[Row], name: &str) {
+    let known = facts.layout().find("_OBJECT_TYPE", "CallbackList").is_some();
+    let planted = facts.running.object_callbacks.iter().filter(|_| known);
+    let expected = planted.flat_map(|callback| {
+        let both = [("object before", callback.pre), ("object after", callback.post)];
+        both.into_iter().filter(|(_, routine)| *routine != 0).map(move |both| (callback, both))
+    });
+    let expected: Vec<_> = expected.collect();
+    assert_eq!(rows.len(), expected.len(), "{name}: {rows:?}");
+    for (callback, (kind, routine)) in expected {
+        let is_it = |row: &&Row| number(row, "entry") == Some(callback.va) && row["kind"] == kind;
+        let row = rows.iter().find(is_it).unwrap_or_else(|| panic!("{name}: no {kind} of {callback:x?}"));
+        assert_eq!(number(row, "routine"), Some(routine), "{name}");
+        assert_eq!(row.get("routine_text"), owner(facts, routine).as_ref(), "{name}");
+        assert_eq!(number(row, "operations"), Some(callback.operations.into()), "{name}");
+        assert_eq!(row.get("object_type"), Some(&callback.type_name), "{name}");
+        assert_eq!(row.get("name"), Some(&callback.altitude), "{name}");
     }
 }
 
@@ -96,7 +118,7 @@ fn damaged_services() {
 fn damaged_callbacks() {
     let check = |name: &str, damage: &dyn Fn(&Facts) -> (u64, u64), less: usize, kind: &str| {
         let mut machine = scenario::busy(Arch::X64, Build::WIN10_19041);
-        let whole = machine.facts.running.callbacks.len();
+        let whole = machine.facts.running.callbacks.len() + 3; // and those of two object types
         let (at, value) = damage(&machine.facts);
         machine.patch(Space::Kernel, at, &value.to_le_bytes());
         let tables = tables_of(&machine, Format::Full);

@@ -3,6 +3,7 @@
 extern crate dumplake_scan as scan;
 
 mod alpc;
+mod drivers;
 mod entries;
 mod handles;
 mod hostile;

@@ -2,7 +2,7 @@
 //! list of ARM64 layouts. They have types and no symbols.
 
 use super::{Collected, flat, four, headers, name_of, overlay, sharp};
-use crate::{Error, Layouts, Profile, Result, Wanted, pack::Kernel};
+use crate::{Error, Layouts, Profile, Result, Wanted, pack::Kernel, xz};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -12,6 +12,8 @@ use std::{
 
 /// A header has a megabyte, a structure some kilobytes.
 const MOST: u64 = 16 << 20;
+/// An archive of all headers has 41 MB.
+const MOST_EXPANDED: u64 = 512 << 20;
 /// Archives hold some thousand files.
 const MOST_FILES: usize = 10_000;
 
@@ -94,7 +96,7 @@ fn header_name(name: &str) -> Option<(String, u32, u32)> {
 fn members(path: &Path) -> Result<Vec<(String, String)>> {
     let broken = |why: std::io::Error| Error::new(format!("{}: {why}", path.display()));
     let file = File::open(path).map_err(broken)?;
-    let mut archive = tar::Archive::new(lzma_rust2::XzReader::new(file, true));
+    let mut archive = tar::Archive::new(xz::expand(file, MOST_EXPANDED));
     let mut found = Vec::new();
     for entry in archive.entries().map_err(broken)?.take(MOST_FILES) {
         let entry = entry.map_err(broken)?;

@@ -3,7 +3,7 @@
 //! A line a image: `<data arch="amd64" version="10.0.19041.804" file="ntoskrnl.exe" ... timestamp="0x.." size="0x..">`.
 
 use super::four;
-use crate::{Error, Result, pack::ImageVersion};
+use crate::{Error, Result, pack::ImageVersion, xz};
 use std::{fs::File, io::Read, path::Path};
 
 /// The list has two megabytes.
@@ -15,7 +15,7 @@ pub fn read(path: &Path) -> Result<Vec<ImageVersion>> {
     let file = File::open(path).map_err(broken)?;
     let mut text = String::new();
     if path.extension().is_some_and(|extension| extension == "xz") {
-        lzma_rust2::XzReader::new(file, true).take(MOST).read_to_string(&mut text).map_err(broken)?;
+        xz::expand(file, MOST).read_to_string(&mut text).map_err(broken)?;
     } else {
         file.take(MOST).read_to_string(&mut text).map_err(broken)?;
     }

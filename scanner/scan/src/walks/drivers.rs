@@ -1,0 +1,130 @@
+//! `drivers`, `driver_dispatch` and `devices`.
+
+use crate::{Job, out::Out};
+use memory::Va;
+use nt::{
+    System,
+    driver::{DeviceObject, DevobjExtension, DriverExtension, DriverObject, Entry},
+};
+use schema::{
+    Sink,
+    tables::{DeviceRow, Devices, DriverDispatch, DriverDispatchRow, DriverRow, Drivers},
+};
+use std::collections::HashSet;
+
+pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<Drivers>::new(sink);
+    let Some(system) = job.system else { return out.finish() };
+    let (layout, extension) = (DriverObject::of(system), DriverExtension::of(system));
+    for (driver, name) in system.driver_objects() {
+        let view = system.view(driver, layout.size);
+        let more = view.pointer(layout.extension).map(|va| system.view(va, extension.size));
+        let address = |field| view.pointer(field).map(|va| va.0);
+        let start = view.pointer(layout.start);
+        out.push(DriverRow {
+            name,
+            driver: driver.0,
+            stated_name: view.unicode(layout.name),
+            service_key: more.as_ref().and_then(|more| more.unicode(extension.service_key)),
+            start: start.map(|va| va.0),
+            size: view.u32(layout.driver_size),
+            module: start.and_then(|va| system.owner(va)).map(|owner| owner.name.clone()),
+            section: address(layout.section),
+            flags: view.u32(layout.flags),
+            init: address(layout.init),
+            start_io: address(layout.start_io),
+            unload: address(layout.unload),
+            add_device: more.as_ref().and_then(|more| more.pointer(extension.add_device)).map(|va| va.0),
+            devices: system.driver_devices(driver).len() as u32,
+        })?;
+    }
+    out.finish()
+}
+
+pub fn dispatch(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<DriverDispatch>::new(sink);
+    let Some(system) = job.system else { return out.finish() };
+    let layout = DriverObject::of(system);
+    for (driver, driver_name) in system.driver_objects() {
+        let view = system.view(driver, layout.size);
+        let image = view.uint(layout.start).zip(view.uint(layout.driver_size));
+        for entry in system.driver_entries(driver) {
+            out.push(dispatch_row(system, driver, &driver_name, image, entry))?;
+        }
+    }
+    out.finish()
+}
+
+fn dispatch_row(
+    system: &System,
+    driver: Va,
+    driver_name: &str,
+    image: Option<(u64, u64)>,
+    entry: Entry,
+) -> DriverDispatchRow {
+    let owner = system.owner(entry.target);
+    let inside = |(start, size): (u64, u64)| entry.target.0.checked_sub(start).is_some_and(|at| at < size);
+    DriverDispatchRow {
+        driver_name: driver_name.into(),
+        driver: driver.0,
+        kind: entry.kind.into(),
+        index: entry.index,
+        name: entry.name.into(),
+        target: entry.target.0,
+        module: owner.map(|owner| owner.name.clone()),
+        target_name: owner.map(|owner| owner.text(entry.target)),
+        in_driver: image.map(inside),
+    }
+}
+
+pub fn devices(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<Devices>::new(sink);
+    let Some(system) = job.system else { return out.finish() };
+    for (driver, driver_name) in system.driver_objects() {
+        for (position, device) in (0u32..).zip(system.driver_devices(driver)) {
+            let row = device_row(system, device);
+            out.push(DeviceRow { driver_name: driver_name.clone(), driver: driver.0, position, ..row })?;
+        }
+    }
+    out.finish()
+}
+
+fn device_row(system: &System, device: Va) -> DeviceRow {
+    let (layout, extension) = (DeviceObject::of(system), DevobjExtension::of(system));
+    let view = system.view(device, layout.size);
+    let more = view.pointer(layout.extension).map(|va| system.view(va, extension.size));
+    let address = |field| view.pointer(field).map(|va| va.0);
+    let header = system.object(device);
+    DeviceRow {
+        name: header.and_then(|header| system.full_name(&header)),
+        device: device.0,
+        device_type: view.u32(layout.device_type),
+        flags: view.u32(layout.flags),
+        characteristics: view.u32(layout.characteristics),
+        attached: address(layout.attached),
+        attached_to: more.as_ref().and_then(|more| more.pointer(extension.attached_to)).map(|va| va.0),
+        above: system.attached_devices(device).len() as u32,
+        below: below(system, device),
+        current_irp: address(layout.current_irp),
+        reference_count: view.int(layout.references).map(|count| count as i32),
+        stack_size: view.u32(layout.stack_size),
+        vpb: address(layout.vpb),
+        device_extension: address(layout.device_extension),
+        device_node: more.as_ref().and_then(|more| more.pointer(extension.node)).map(|va| va.0),
+        ..DeviceRow::default()
+    }
+}
+
+/// Number of devices below one, along `AttachedTo`.
+fn below(system: &System, device: Va) -> Option<u32> {
+    let (layout, extension) = (DeviceObject::of(system), DevobjExtension::of(system));
+    let (mut at, mut seen) = (device, HashSet::new());
+    loop {
+        let more = system.view(at, layout.size).pointer(layout.extension)?;
+        match system.view(more, extension.size).uint(extension.attached_to)? {
+            0 => return Some(seen.len() as u32),
+            next if seen.len() < 256 && seen.insert(next) => at = Va(next),
+            _ => return None,
+        }
+    }
+}
