@@ -7,10 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod alpc;
 pub mod apc;
 mod array;
 pub mod callback;
+mod census;
 mod counters;
 mod discover;
 pub mod dpc;
@@ -35,6 +37,8 @@ pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
+mod unloaded;
+mod version;
 mod view;
 pub mod wait;
 pub mod work;
@@ -47,6 +51,8 @@ pub use list::{List, MOST_ENTRIES};
 pub use pe::{ImageFacts, image_facts};
 pub use symbols;
 pub use system::System;
+pub use unloaded::Unloaded;
+pub use version::{Version, image_version, version_text};
 pub use view::View;
 
 /// Everything that this crate reads by name: what a layout pack must hold.
@@ -110,6 +116,10 @@ pub fn wanted() -> symbols::Wanted {
         timer::Ktimer::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,
+        account::Account::WANTED,
+        account::SessionSpace::WANTED,
+        account::Job::WANTED,
+        account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::Kthread::WANTED,

@@ -1,7 +1,7 @@
 //! Kernel modules: `PsLoadedModuleList`.
 
-use crate::{System, layout};
-use memory::Va;
+use crate::{ImageFacts, System, image_facts, layout};
+use memory::{Space, Va};
 
 layout! {
     /// `_KLDR_DATA_TABLE_ENTRY`; kernels whose PDB lacks it describe drivers by `_LDR_DATA_TABLE_ENTRY`.
@@ -19,6 +19,9 @@ layout! {
     }
 }
 
+/// Processes in which the headers of a module are looked for that the kernel's own address space lacks.
+const MOST_SESSIONS: usize = 16;
+
 impl System<'_> {
     /// Addresses of the `_KLDR_DATA_TABLE_ENTRY`s of the loaded kernel modules, in load order.
     pub fn module_entries(&self) -> Vec<Va> {
@@ -28,5 +31,18 @@ impl System<'_> {
         };
         let list = self.list(self.space, head, "PsLoadedModuleList");
         list.entries.iter().filter_map(|at| at.0.checked_sub(links.offset.into()).map(Va)).collect()
+    }
+
+    /// The headers of a kernel module and the address space that has them. Drivers of a session (`win32k.sys`) are
+    /// mapped in the processes of that session only.
+    pub fn module_headers(&self, base: Va) -> Option<(Space<'_>, ImageFacts)> {
+        if let Some(facts) = image_facts(self.space, base) {
+            return Some((self.space, facts));
+        }
+        let users = self.processes().iter().filter(|process| process.peb.is_some());
+        users.take(MOST_SESSIONS).find_map(|process| {
+            let space = self.process_space(process.dtb?)?;
+            Some((space, image_facts(space, base)?))
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod modules;
 mod objects;
 mod pool;
 mod processes;
@@ -34,6 +35,11 @@ const BUILDS: [Build; 6] = [
 const PLUGINS: &[&str] = &[
     "windows.info.Info",
     "windows.pslist.PsList",
+    "windows.pstree.PsTree",
+    "windows.psxview.PsXView",
+    "windows.sessions.Sessions",
+    "windows.modules.Modules",
+    "windows.unloadedmodules.UnloadedModules",
     "windows.psscan.PsScan",
     "windows.handles.Handles",
     "windows.driverirp.DriverIrp",

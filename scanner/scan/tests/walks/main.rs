@@ -2,6 +2,7 @@
 
 extern crate dumplake_scan as scan;
 
+mod account;
 mod alpc;
 mod drivers;
 mod entries;
@@ -10,6 +11,7 @@ mod hostile;
 mod interrupts;
 mod irps;
 mod memory_counters;
+mod modules;
 mod offline;
 mod owners;
 mod pool;
