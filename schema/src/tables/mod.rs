@@ -3,6 +3,7 @@
 mod alpc_messages;
 mod calls;
 mod contexts;
+mod discovery;
 mod drivers;
 mod dumps;
 mod entries;
@@ -25,6 +26,7 @@ mod waits;
 pub use alpc_messages::{AlpcMessageRow, AlpcMessages};
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
+pub use discovery::{Discovery, DiscoveryRow};
 pub use drivers::{DeviceRow, Devices, DriverDispatch, DriverDispatchRow, DriverRow, Drivers};
 pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
@@ -54,6 +56,7 @@ pub fn all() -> &'static [&'static TableSpec] {
         vec![
             Dumps::spec(),
             Faults::spec(),
+            Discovery::spec(),
             MemoryRuns::spec(),
             MemoryRegions::spec(),
             MemoryCounters::spec(),

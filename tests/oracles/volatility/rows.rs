@@ -8,6 +8,7 @@ mod objects;
 mod pool;
 mod processes;
 mod running;
+mod threads;
 
 use super::python::Python;
 use crate::support::scratch;
@@ -38,6 +39,7 @@ const PLUGINS: &[&str] = &[
     "windows.pstree.PsTree",
     "windows.psxview.PsXView",
     "windows.sessions.Sessions",
+    "windows.threads.Threads",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
     "windows.psscan.PsScan",

@@ -4,6 +4,7 @@ extern crate dumplake_scan as scan;
 
 mod account;
 mod alpc;
+mod discovery;
 mod drivers;
 mod entries;
 mod handles;
@@ -19,5 +20,6 @@ mod processes;
 mod processors;
 mod queues;
 mod support;
+mod threads;
 mod timers;
 mod waits;
