@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod alpc;
 pub mod apc;
 mod array;
 pub mod callback;
@@ -20,6 +21,7 @@ pub mod eresource;
 mod global;
 pub mod handle;
 pub mod interrupt;
+pub mod irp;
 mod kdbg;
 mod layout;
 mod list;
@@ -76,6 +78,16 @@ pub fn wanted() -> symbols::Wanted {
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
+        irp::IrpLayout::WANTED,
+        irp::IoStackLocation::WANTED,
+        irp::ThreadIrps::WANTED,
+        irp::IrpFile::WANTED,
+        irp::IrpDevice::WANTED,
+        irp::IrpDriver::WANTED,
+        alpc::KalpcMessage::WANTED,
+        alpc::AlpcInfo::WANTED,
+        alpc::AlpcPort::WANTED,
+        alpc::ThreadMessage::WANTED,
         wait::WaitingThread::WANTED,
         wait::KwaitBlock::WANTED,
         wait::DispatcherHeader::WANTED,
