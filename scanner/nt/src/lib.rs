@@ -34,6 +34,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 mod unloaded;
+pub mod vad;
 mod version;
 mod view;
 pub mod wait;
@@ -104,6 +105,12 @@ pub fn wanted() -> symbols::Wanted {
         timer::KtimerTableEntry::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
+        vad::ControlArea::WANTED,
+        vad::Mmvad::WANTED,
+        vad::MmvadShort::WANTED,
+        vad::Subsection::WANTED,
+        vad::VadFile::WANTED,
+        vad::VadRoot::WANTED,
         thread::Kthread::WANTED,
     ];
     let types = types.into_iter().flatten().copied().collect();

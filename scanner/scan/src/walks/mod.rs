@@ -3,6 +3,7 @@
 mod apcs;
 mod callbacks;
 mod contexts;
+mod critical_sections;
 mod dpcs;
 mod drivers;
 mod dumps;
@@ -25,6 +26,8 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod user_modules;
+mod vads;
 mod waits;
 mod work_items;
 
@@ -42,6 +45,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::MemoryCounters::spec(), memory_counters::walk),
         (tables::Modules::spec(), modules::walk),
         (tables::UnloadedModules::spec(), unloaded_modules::walk),
+        (tables::Vads::spec(), vads::walk),
+        (tables::UserModules::spec(), user_modules::walk),
+        (tables::CriticalSections::spec(), critical_sections::walk),
         (tables::Contexts::spec(), contexts::walk),
         (tables::Exceptions::spec(), exceptions::walk),
         (tables::Processes::spec(), processes::walk),

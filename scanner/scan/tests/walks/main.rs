@@ -17,4 +17,5 @@ mod processors;
 mod queues;
 mod support;
 mod timers;
+mod vads;
 mod waits;
