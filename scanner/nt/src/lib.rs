@@ -21,11 +21,13 @@ pub mod interrupt;
 mod kdbg;
 mod layout;
 mod list;
+pub mod lock;
 pub mod module;
 pub mod object;
 mod objectcallback;
 pub mod owner;
 mod pe;
+pub mod peb;
 pub mod pool;
 pub mod process;
 pub mod processor;
@@ -105,6 +107,13 @@ pub fn wanted() -> symbols::Wanted {
         timer::KtimerTableEntry::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
+        lock::Section::WANTED,
+        lock::SectionDebug::WANTED,
+        peb::LdrEntry::WANTED,
+        peb::Peb::WANTED,
+        peb::PebLdrData::WANTED,
+        peb::ProcessParameters::WANTED,
+        peb::Wow64Owner::WANTED,
         vad::ControlArea::WANTED,
         vad::Mmvad::WANTED,
         vad::MmvadShort::WANTED,

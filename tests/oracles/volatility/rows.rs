@@ -8,6 +8,7 @@ mod objects;
 mod pool;
 mod processes;
 mod running;
+mod spaces;
 
 use super::python::Python;
 use crate::support::scratch;
@@ -37,6 +38,10 @@ const PLUGINS: &[&str] = &[
     "windows.pslist.PsList",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
+    "windows.vadinfo.VadInfo",
+    "windows.dlllist.DllList",
+    "windows.ldrmodules.LdrModules",
+    "windows.cmdline.CmdLine",
     "windows.psscan.PsScan",
     "windows.handles.Handles",
     "windows.driverirp.DriverIrp",

@@ -3,7 +3,7 @@
 use super::time;
 use crate::{Job, out::Out};
 use memory::records::{Process, VmCounters};
-use nt::{System, process::Eprocess};
+use nt::{System, peb::Halves, process::Eprocess};
 use schema::{
     Sink,
     tables::{ProcessRow, Processes},
@@ -22,6 +22,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 
 fn kernel(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
     let layout = Eprocess::of(system);
+    let halves = Halves::of(system);
     // NULL, not false, where the list cannot be followed.
     let kernel_list = layout.kernel_links.and(system.global("KiProcessListHead"));
     for process in system.processes() {
@@ -44,10 +45,24 @@ fn kernel(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
             in_active_list_backward: Some(process.seen.active_list || process.seen.active_list_backward),
             in_kernel_list: kernel_list.map(|_| process.seen.kernel_list),
             source: if process.seen.triage_copy { "triage copy" } else { "kernel lists" }.into(),
-            ..ProcessRow::default()
+            ..parameters(system, &halves, process)
         })?;
     }
     Ok(())
+}
+
+/// The columns of what the process says of itself in its PEB.
+fn parameters(system: &System, halves: &Halves, process: &nt::process::Process) -> ProcessRow {
+    let Some(parameters) = system.process_parameters(halves, process) else { return ProcessRow::default() };
+    ProcessRow {
+        command_line: parameters.command_line,
+        peb_image_path: parameters.image_path,
+        current_directory: parameters.current_directory,
+        window_title: parameters.window_title,
+        desktop: parameters.desktop,
+        environment: parameters.environment,
+        ..ProcessRow::default()
+    }
 }
 
 fn row(job: &Job, process: &Process) -> ProcessRow {

@@ -17,5 +17,6 @@ mod processors;
 mod queues;
 mod support;
 mod timers;
+mod user_half;
 mod vads;
 mod waits;
