@@ -7,9 +7,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod apc;
 mod array;
 pub mod callback;
+mod census;
 mod counters;
 mod discover;
 pub mod dpc;
@@ -105,6 +107,10 @@ pub fn wanted() -> symbols::Wanted {
         timer::Ktimer::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,
+        account::Account::WANTED,
+        account::SessionSpace::WANTED,
+        account::Job::WANTED,
+        account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         lock::Section::WANTED,

@@ -1,18 +1,22 @@
-//! Processes: `_EPROCESS`, and the lists that lead to them.
+//! Processes: `_EPROCESS`, and the sources that lead to them.
 
 use crate::{System, layout};
 use memory::Va;
-use std::collections::HashMap;
 
 layout! {
-    /// `_EPROCESS` with its `_KPROCESS` (`Pcb`).
+    /// `_EPROCESS` with its `_KPROCESS` (`Pcb`): what finds processes and tells them apart.
     Eprocess = "_EPROCESS" {
         dispatcher_type: "Pcb.Header.Type",
         dtb: "Pcb.DirectoryTableBase",
         threads: "Pcb.ThreadListHead",
         kernel_links ? "Pcb.ProcessListEntry",
+        executive_threads ? "ThreadListHead",
         pid: "UniqueProcessId",
         links: "ActiveProcessLinks",
+        session_links ? "SessionProcessLinks",
+        session ? "Session",
+        job_links ? "JobLinks",
+        job ? "Job",
         parent: "InheritedFromUniqueProcessId",
         name: "ImageFileName",
         create_time: "CreateTime",
@@ -39,7 +43,8 @@ pub struct Process {
     pub seen: Seen,
 }
 
-/// Sources that can lead to a process.
+/// Sources that can lead to a process. Of the system as a whole: which of them could be asked, and by
+/// `active_list_backward` whether `PsActiveProcessHead` is whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// `PsActiveProcessHead`, forward.
@@ -48,58 +53,55 @@ pub struct Seen {
     pub active_list_backward: bool,
     /// `KiProcessListHead`.
     pub kernel_list: bool,
+    /// `_MM_SESSION_SPACE.ProcessList` of its session or of another process's.
+    pub session_list: bool,
+    /// `_EJOB.ProcessListHead` of its job or of another process's.
+    pub job_list: bool,
+    /// `_KTHREAD.Process` of a thread.
+    pub thread_owner: bool,
+    /// `PspCidTable`.
+    pub cid_table: bool,
+    /// A handle of a csrss.exe.
+    pub csrss_handles: bool,
     /// The copy of the crashed process in a triage dump.
     pub triage_copy: bool,
 }
 
+impl Seen {
+    /// The name of the first source that saw it.
+    pub fn first(&self) -> &'static str {
+        let sources = [
+            (self.triage_copy, "triage copy"),
+            (self.active_list || self.active_list_backward, "PsActiveProcessHead"),
+            (self.kernel_list, "KiProcessListHead"),
+            (self.session_list, "_MM_SESSION_SPACE.ProcessList"),
+            (self.job_list, "_EJOB.ProcessListHead"),
+            (self.cid_table, "PspCidTable"),
+            (self.csrss_handles, "csrss.exe handles"),
+        ];
+        sources.into_iter().find(|source| source.0).map_or("_KTHREAD.Process", |source| source.1)
+    }
+}
+
 impl System<'_> {
-    /// Every process that any list leads to: those of the active list in its order, then the others by address.
+    /// Every process that any source leads to: those of the active list in its order, then the others by address.
     pub fn processes(&self) -> &[Process] {
-        self.processes.get_or_init(|| find(self))
+        &self.census().processes
+    }
+
+    /// Which sources of processes could be asked.
+    pub fn process_sources(&self) -> Seen {
+        self.census().sources
     }
 }
 
-fn find(system: &System<'_>) -> Vec<Process> {
-    let layout = Eprocess::of(system);
-    let mut seen: HashMap<Va, Seen> = HashMap::new();
-    let mut order = Vec::new();
-    for (index, va, forward) in listed(system, "PsActiveProcessHead", layout.links) {
-        let entry = seen.entry(va).or_default();
-        (entry.active_list, entry.active_list_backward) = (forward, !forward);
-        order.push((0, index as u64, va));
-    }
-    for (_, va, _) in listed(system, "KiProcessListHead", layout.kernel_links) {
-        if !seen.contains_key(&va) {
-            order.push((1, va.0, va));
-        }
-        seen.entry(va).or_default().kernel_list = true;
-    }
-    let triage = system.dump.records.header.triage.as_ref();
-    if let Some(va) = triage.and_then(|triage| triage.process_address).map(|va| system.narrow(va)) {
-        if !seen.contains_key(&va) {
-            order.push((1, va.0, va));
-        }
-        seen.entry(va).or_default().triage_copy = true;
-    }
-    order.sort();
-    order.into_iter().map(|(_, _, va)| process(system, &layout, va, seen[&va])).collect()
-}
-
-/// Processes of a list: position, address, and whether the forward walk met it.
-fn listed(system: &System<'_>, head: &str, links: Option<symbols::Field>) -> Vec<(usize, Va, bool)> {
-    let (Some(head_va), Some(links)) = (system.global(head), links) else { return Vec::new() };
-    let list = system.list(system.space, head_va, head);
-    let entries = list.entries.iter().enumerate();
-    let base = |at: Va| at.0.checked_sub(links.offset.into()).map(Va);
-    entries.filter_map(|(index, &at)| Some((index, base(at)?, index < list.forward))).collect()
-}
-
-fn process(system: &System<'_>, layout: &Eprocess, va: Va, seen: Seen) -> Process {
+pub(crate) fn read(system: &System<'_>, layout: &Eprocess, va: Va, seen: Seen) -> Process {
     let view = system.view(va, layout.size);
     Process {
         va,
         pid: view.u32(layout.pid),
-        dtb: view.uint(layout.dtb),
+        // Windows XP has two numbers there; the second is the page of hyperspace.
+        dtb: view.uint(layout.dtb).map(|dtb| system.narrow(dtb).0),
         peb: view.pointer(layout.peb),
         name: view.ascii(layout.name),
         seen,

@@ -2,8 +2,7 @@
 
 use crate::object::{Listed, Objects};
 use crate::{
-    Candidate, Kdbg, Kernel, View, discover, eresource::Resource, owner::Owner, process::Process,
-    thread::Thread, wanted,
+    Candidate, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner, wanted,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -37,10 +36,9 @@ pub struct System<'a> {
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
     problems: Mutex<Problems>,
+    pub(crate) census: OnceLock<Census>,
     pub(crate) objects: OnceLock<Objects>,
     pub(crate) tree: OnceLock<Vec<Listed>>,
-    pub(crate) processes: OnceLock<Vec<Process>>,
-    pub(crate) threads: OnceLock<Vec<Thread>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
     pub(crate) resources: OnceLock<Vec<Resource>>,
 }
@@ -70,10 +68,9 @@ impl<'a> System<'a> {
             kdbg: None,
             candidates: found.candidates,
             problems: Mutex::default(),
+            census: OnceLock::new(),
             objects: OnceLock::new(),
             tree: OnceLock::new(),
-            processes: OnceLock::new(),
-            threads: OnceLock::new(),
             owners: OnceLock::new(),
             resources: OnceLock::new(),
         };

@@ -36,6 +36,9 @@ const BUILDS: [Build; 6] = [
 const PLUGINS: &[&str] = &[
     "windows.info.Info",
     "windows.pslist.PsList",
+    "windows.pstree.PsTree",
+    "windows.psxview.PsXView",
+    "windows.sessions.Sessions",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
     "windows.vadinfo.VadInfo",

@@ -1,9 +1,10 @@
 //! `processes`: as the file states them (user minidumps: one row), or every one that a list of the kernel leads to.
 
+mod kernel;
+
 use super::time;
 use crate::{Job, out::Out};
 use memory::records::{Process, VmCounters};
-use nt::{System, peb::Halves, process::Eprocess};
 use schema::{
     Sink,
     tables::{ProcessRow, Processes},
@@ -15,54 +16,9 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
         out.push(row(job, process))?;
     }
     if let Some(system) = job.system {
-        kernel(system, &mut out)?;
+        kernel::walk(system, &mut out)?;
     }
     out.finish()
-}
-
-fn kernel(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
-    let layout = Eprocess::of(system);
-    let halves = Halves::of(system);
-    // NULL, not false, where the list cannot be followed.
-    let kernel_list = layout.kernel_links.and(system.global("KiProcessListHead"));
-    for process in system.processes() {
-        let view = system.view(process.va, layout.size);
-        let Some(process_id) = process.pid else {
-            let expected = "a process id";
-            system.problem("unreadable", "_EPROCESS", "UniqueProcessId", Some(process.va), expected, "none");
-            continue;
-        };
-        out.push(ProcessRow {
-            process_id,
-            eprocess: Some(process.va.0),
-            name: process.name.clone(),
-            parent_id: view.u32(layout.parent),
-            create_time: time(view.time(layout.create_time)),
-            exit_time: time(view.time(layout.exit_time)),
-            dtb: process.dtb,
-            peb: process.peb.map(|va| va.0),
-            in_active_list: Some(process.seen.active_list),
-            in_active_list_backward: Some(process.seen.active_list || process.seen.active_list_backward),
-            in_kernel_list: kernel_list.map(|_| process.seen.kernel_list),
-            source: if process.seen.triage_copy { "triage copy" } else { "kernel lists" }.into(),
-            ..parameters(system, &halves, process)
-        })?;
-    }
-    Ok(())
-}
-
-/// The columns of what the process says of itself in its PEB.
-fn parameters(system: &System, halves: &Halves, process: &nt::process::Process) -> ProcessRow {
-    let Some(parameters) = system.process_parameters(halves, process) else { return ProcessRow::default() };
-    ProcessRow {
-        command_line: parameters.command_line,
-        peb_image_path: parameters.image_path,
-        current_directory: parameters.current_directory,
-        window_title: parameters.window_title,
-        desktop: parameters.desktop,
-        environment: parameters.environment,
-        ..ProcessRow::default()
-    }
 }
 
 fn row(job: &Job, process: &Process) -> ProcessRow {

@@ -2,6 +2,7 @@
 
 extern crate dumplake_scan as scan;
 
+mod account;
 mod drivers;
 mod entries;
 mod handles;

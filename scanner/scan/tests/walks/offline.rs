@@ -10,7 +10,10 @@ fn is_public(arch: Arch, build: &Build) -> bool {
 }
 
 /// Tables whose structures became wanted after the pack was made; making it anew empties this list.
-const AWAITING_THE_PACK: &[&str] = &["drivers", "driver_dispatch", "devices"];
+const AWAITING_THE_PACK: &[&str] = &[];
+
+/// Tables that had fewer columns when the pack was made; the cells that they have are right.
+const WIDER_SINCE_THE_PACK: &[&str] = &["processes", "threads"];
 
 #[test]
 fn the_pack_gives_the_rows_that_symbols_give() {
@@ -31,6 +34,10 @@ fn the_pack_gives_the_rows_that_symbols_give() {
         }
         for (table, rows) in &by_symbols {
             if AWAITING_THE_PACK.contains(&table.as_str()) {
+                continue;
+            }
+            if WIDER_SINCE_THE_PACK.contains(&table.as_str()) {
+                check_no_other_cells(&format!("{name}: {table}"), &by_pack[table], rows);
                 continue;
             }
             if is_public(arch, &build) {

@@ -1,0 +1,168 @@
+//! Processes of a kernel dump: every one that a list of the kernel, a session, a job or a thread leads to.
+
+use super::super::time;
+use crate::out::Out;
+use nt::{
+    System, View,
+    account::{Account, SessionSpace, Wow64Process, pool_quota},
+    peb::Halves,
+    process::{Eprocess, Process, Seen},
+};
+use schema::tables::{ProcessRow, Processes};
+
+/// Bytes of a page on every architecture of Windows.
+const PAGE: u64 = 0x1000;
+
+struct Layouts {
+    process: Eprocess,
+    account: Account,
+    session: SessionSpace,
+    wow64: Wow64Process,
+    halves: Halves,
+    tick_seconds: Option<f64>,
+    sources: Seen,
+    pointer: u32,
+}
+
+pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
+    let processes = system.processes();
+    let layouts = Layouts {
+        process: Eprocess::of(system),
+        account: Account::of(system),
+        session: SessionSpace::of(system),
+        wow64: Wow64Process::of(system),
+        halves: Halves::of(system),
+        tick_seconds: system.tick_seconds(),
+        sources: system.process_sources(),
+        pointer: system.pointer_size(),
+    };
+    for process in processes {
+        let view = system.view(process.va, layouts.process.size);
+        let Some(process_id) = process.pid else {
+            let expected = "a process id";
+            system.problem("unreadable", "_EPROCESS", "UniqueProcessId", Some(process.va), expected, "none");
+            continue;
+        };
+        let row = ProcessRow { process_id, ..row(system, &layouts, process, &view) };
+        out.push(with_parameters(system, &layouts.halves, process, row))?;
+    }
+    Ok(())
+}
+
+/// Who it is and who knows it.
+fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> ProcessRow {
+    let (layout, seen, sources) = (&layouts.process, &process.seen, &layouts.sources);
+    let active = seen.active_list || seen.active_list_backward;
+    let ended = view.time(layout.exit_time).is_some();
+    let (wow64, wow64_peb) = system.wow64(&layouts.wow64, layout.wow64, view);
+    ProcessRow {
+        eprocess: Some(process.va.0),
+        name: process.name.clone(),
+        parent_id: view.u32(layout.parent),
+        create_time: time(view.time(layout.create_time)),
+        exit_time: time(view.time(layout.exit_time)),
+        dtb: process.dtb,
+        peb: process.peb.map(|va| va.0),
+        wow64,
+        wow64_peb: wow64_peb.map(|va| va.0),
+        in_active_list: Some(seen.active_list),
+        in_active_list_backward: Some(active),
+        in_kernel_list: sources.kernel_list.then_some(seen.kernel_list),
+        in_session_list: sources.session_list.then_some(seen.session_list),
+        in_job_list: sources.job_list.then_some(seen.job_list),
+        in_cid_table: sources.cid_table.then_some(seen.cid_table),
+        in_csrss_handles: sources.csrss_handles.then_some(seen.csrss_handles),
+        is_thread_owner: sources.thread_owner.then_some(seen.thread_owner),
+        hidden: if active { Some(false) } else { sources.active_list_backward.then_some(!ended) },
+        session_id: system.session_id(&layouts.account, &layouts.session, view),
+        image_path: system.image_path(&layouts.account, view),
+        source: seen.first().into(),
+        ..state(layouts, view)
+    }
+}
+
+/// What it is attached to, and its state.
+fn state(layouts: &Layouts, view: &View) -> ProcessRow {
+    let layout = &layouts.account;
+    let pointer = |field| view.pointer(field).map(|va| va.0);
+    let protection = view.u32(layout.protection);
+    let kind = protection.map(|protection| protection & 7);
+    ProcessRow {
+        user_dtb: view.uint(layout.user_dtb),
+        token: view.fast_ref(layout.token).map(|va| va.0),
+        handle_table: pointer(layout.object_table),
+        job: pointer(layout.job),
+        section_object: pointer(layout.section),
+        image_base: pointer(layout.section_base),
+        debug_port: pointer(layout.debug_port),
+        win32_process: pointer(layout.win32_process),
+        exit_status: view.u32(layout.exit_status),
+        base_priority: view.int(layout.base_priority).map(|priority| priority as i32),
+        priority_class: view.u32(layout.priority_class),
+        protected: kind.map(|kind| kind != 0).or_else(|| view.flag(layout.protected)),
+        protection_type: kind,
+        protection_signer: protection.map(|protection| protection >> 4),
+        freeze_count: view.u32(layout.freeze_count),
+        deep_frozen: view.flag(layout.deep_freeze),
+        exiting: view.flag(layout.exiting),
+        deleted: view.flag(layout.deleted),
+        memory_deleted: view.flag(layout.memory_deleted),
+        break_on_termination: view.flag(layout.critical),
+        minimal: view.flag(layout.minimal),
+        sequence_number: view.uint(layout.sequence),
+        process_cookie: view.u32(layout.cookie),
+        flags: view.u32(layout.flags),
+        flags2: view.u32(layout.flags2),
+        flags3: view.u32(layout.flags3),
+        ..counters(layouts, view)
+    }
+}
+
+/// What it used.
+fn counters(layouts: &Layouts, view: &View) -> ProcessRow {
+    let layout = &layouts.account;
+    let seconds = |field| Some(view.uint(field)? as f64 * layouts.tick_seconds?);
+    let pages = |field| view.uint(field)?.checked_mul(PAGE);
+    let quota = |field, kind| pool_quota(view, field, kind, layouts.pointer);
+    ProcessRow {
+        kernel_time_seconds: seconds(layout.kernel_ticks),
+        user_time_seconds: seconds(layout.user_ticks),
+        cycles: view.uint(layout.cycles),
+        context_switches: view.uint(layout.context_switches),
+        thread_count: view.u32(layout.active_threads),
+        peak_thread_count: view.u32(layout.most_threads),
+        page_fault_count: view.u32(layout.page_faults),
+        working_set: pages(layout.working_set),
+        peak_working_set: pages(layout.peak_working_set),
+        private_usage: pages(layout.private_pages),
+        pagefile_usage: pages(layout.commit),
+        peak_pagefile_usage: pages(layout.peak_commit),
+        virtual_size: view.uint(layout.virtual_size),
+        peak_virtual_size: view.uint(layout.peak_virtual_size),
+        quota_nonpaged_pool: quota(layout.quotas, 0),
+        quota_paged_pool: quota(layout.quotas, 1),
+        quota_peak_nonpaged_pool: quota(layout.quota_peaks, 0),
+        quota_peak_paged_pool: quota(layout.quota_peaks, 1),
+        read_operations: view.uint(layout.read_operations),
+        write_operations: view.uint(layout.write_operations),
+        other_operations: view.uint(layout.other_operations),
+        read_bytes: view.uint(layout.read_bytes),
+        write_bytes: view.uint(layout.write_bytes),
+        other_bytes: view.uint(layout.other_bytes),
+        ..ProcessRow::default()
+    }
+}
+
+/// The columns of what the process says of itself in its PEB.
+fn with_parameters(system: &System, halves: &Halves, process: &Process, row: ProcessRow) -> ProcessRow {
+    let Some(parameters) = system.process_parameters(halves, process) else { return row };
+    ProcessRow {
+        command_line: parameters.command_line,
+        peb_image_path: parameters.image_path,
+        current_directory: parameters.current_directory,
+        window_title: parameters.window_title,
+        desktop: parameters.desktop,
+        environment: parameters.environment,
+        ..row
+    }
+}
