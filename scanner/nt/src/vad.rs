@@ -167,8 +167,8 @@ impl Vads {
             return None;
         }
         // The low bits hold the balance of the tree.
-        let above = node.uint(layout.parent).map_or(0, |value| value & !3);
-        if above != parent.map_or(0, |va| va.0) {
+        let above = node.uint(layout.parent).map(|value| value & !3);
+        if let Some(above) = above.filter(|&above| above != parent.map_or(0, |va| va.0)) {
             broken(system, va, &format!("{above:#x} as its parent"));
         }
         let page = |low, high| {
