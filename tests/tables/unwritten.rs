@@ -85,6 +85,11 @@ fn fields_left_unwritten_are_null() {
             let null = absent || left.is_some_and(|left| left.0 == field);
             for column in columns {
                 let found: &Value = &row[*column];
+                if *column == "build" {
+                    // What the captured `NtBuildLab` states comes before the header.
+                    assert_eq!(*found, 19041, "{}", path.display());
+                    continue;
+                }
                 assert_eq!(found.is_null(), null, "{}: {column} is {found}", path.display());
             }
         }

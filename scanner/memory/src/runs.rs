@@ -232,6 +232,11 @@ pub struct VirtRuns {
 }
 
 impl VirtRuns {
+    /// Nothing.
+    pub const fn none() -> VirtRuns {
+        VirtRuns { runs: Vec::new() }
+    }
+
     /// Sorts `runs`; of bytes stated twice the first statement stays. The second value is the number
     /// of bytes that were stated again (normal in triage dumps: blocks overlap the stack).
     pub fn new(runs: Vec<VirtRun>) -> (VirtRuns, u64) {

@@ -33,6 +33,17 @@ impl<'a> Space<'a> {
         Space { kind: Kind::Captured { file, runs }, wide: true }
     }
 
+    /// Bytes of a pointer: 4 or 8.
+    pub fn pointer_size(&self) -> u32 {
+        if self.wide { 8 } else { 4 }
+    }
+
+    /// No memory at all, with pointers of 8 bytes.
+    pub fn nothing() -> Space<'a> {
+        static NO_RUNS: VirtRuns = VirtRuns::none();
+        Space::captured(&[], &NO_RUNS)
+    }
+
     /// Physical memory seen through the page tables at `root` (CR3, or both TTBRs of ARM64).
     pub fn paged(image: Image<'a>, root: Pa, mode: PagingMode) -> Space<'a> {
         let walk = Walk { image, root, user_root: None, mode, software: Software::default() };
@@ -189,9 +200,18 @@ impl<'a> Space<'a> {
     /// The pages that the tables name, or the captured blocks, in ascending order of address. Whether a
     /// page is in the dump, reading tells. The window in which Windows maps the tables themselves is left out.
     pub fn pages(&self) -> SpacePages<'a> {
+        self.pages_from(Va(0))
+    }
+
+    /// The same, without those that lie wholly below `first`.
+    pub fn pages_from(&self, first: Va) -> SpacePages<'a> {
         SpacePages(match self.kind {
-            Kind::Paged(walk) => Source::Paged(Pages::new(walk)),
-            Kind::Captured { runs, .. } => Source::Captured(runs.as_slice().iter()),
+            Kind::Paged(walk) => Source::Paged(Pages::from(walk, first)),
+            Kind::Captured { runs, .. } => {
+                let runs = runs.as_slice();
+                let below = runs.partition_point(|run| run.start.0.saturating_add(run.len) <= first.0);
+                Source::Captured(runs.get(below..).unwrap_or_default().iter())
+            }
         })
     }
 }

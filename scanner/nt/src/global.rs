@@ -120,7 +120,9 @@ impl System<'_> {
     /// The same, with a row in `faults` if the variable cannot be found.
     pub fn needed_global(&self, name: &str) -> Option<Va> {
         let found = self.global(name);
-        if found.is_none() {
+        // Where no kernel was found at all, that is said once.
+        let anything = self.kernel.is_some() || self.kdbg.is_some() || !self.layouts.types.is_empty();
+        if found.is_none() && anything {
             let expected = "a symbol of this kernel or a field of the debugger block";
             self.problem("missing_symbol", name, "", None, expected, "neither");
         }

@@ -2,7 +2,6 @@
 //!
 //! Source: Win32 metadata `KDDEBUGGER_DATA64` (public). Only fields below `Header.Size` exist.
 
-use crate::{System, discover};
 use memory::{Space, Va};
 use symbols::pack::Known;
 
@@ -153,12 +152,5 @@ impl Kdbg {
     fn field(&self, at: usize, size: usize) -> Option<&[u8]> {
         let end = at.checked_add(size)?;
         if end > self.size as usize { None } else { self.bytes.get(at..end) }
-    }
-}
-
-impl System<'_> {
-    /// Looks for the block where the header says, then where the symbol says, encoded or not.
-    pub(crate) fn find_kdbg(&self) -> Option<Kdbg> {
-        discover::kdbg(self)
     }
 }

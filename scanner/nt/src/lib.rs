@@ -45,13 +45,13 @@ pub mod wait;
 pub mod work;
 
 pub use counters::Counter;
-pub use discover::{Candidate, Kernel};
+pub use discover::{Candidate, Depth, Kernel};
 pub use global::GLOBALS;
 pub use kdbg::Kdbg;
 pub use list::{List, MOST_ENTRIES};
 pub use pe::{ImageFacts, image_facts};
 pub use symbols;
-pub use system::System;
+pub use system::{System, mode_name};
 pub use unloaded::Unloaded;
 pub use version::{Version, image_version, version_text};
 pub use view::View;
@@ -126,6 +126,7 @@ pub fn wanted() -> symbols::Wanted {
         vad::Subsection::WANTED,
         vad::VadFile::WANTED,
         vad::VadRoot::WANTED,
+        thread::ThreadState::WANTED,
         thread::Kthread::WANTED,
     ];
     let types = types.into_iter().flatten().copied().collect();

@@ -1,8 +1,12 @@
 //! A Windows system in a dump: its kernel, its layouts, its address spaces.
 
+mod opening;
+
+pub use opening::mode_name;
+
 use crate::object::{Listed, Objects};
 use crate::{
-    Candidate, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner, wanted,
+    Candidate, Depth, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -53,13 +57,17 @@ impl<'a> System<'a> {
     /// Finds Windows in a dump of kernel memory. `None` for user minidumps and for files without memory; a dump
     /// in which no kernel can be found gives a system without layouts, and `faults` say what was tried.
     pub fn open(dump: &'a Dump, provider: &dyn Provider) -> Option<System<'a>> {
-        let found = discover::address_space(dump)?;
-        let header = &dump.records.header;
+        System::open_at(dump, provider, Depth::Low)
+    }
+
+    /// The same with a say in how much memory is searched for the kernel where the file does not name it.
+    pub fn open_at(dump: &'a Dump, provider: &dyn Provider, depth: Depth) -> Option<System<'a>> {
+        let found = discover::address_space(dump, depth)?;
         let mut system = System {
             dump,
             architecture: found.architecture,
             mode: found.mode,
-            build: header.build.unwrap_or(0),
+            build: dump.records.header.build.unwrap_or(0),
             space: found.space,
             root: found.root,
             kernel: None,
@@ -74,29 +82,13 @@ impl<'a> System<'a> {
             owners: OnceLock::new(),
             resources: OnceLock::new(),
         };
-        system.find_kernel(provider);
+        if dump.image().is_some() {
+            system.judge_roots(&found.searched);
+        }
+        if system.mode.is_some() || dump.captured().is_some() {
+            system.find_kernel(found.kernel, provider);
+        }
         Some(system)
-    }
-
-    fn find_kernel(&mut self, provider: &dyn Provider) {
-        self.kdbg = self.find_kdbg();
-        self.kernel = discover::kernel(self);
-        if let Some(build) = self.kernel.as_ref().and_then(|kernel| kernel.build) {
-            self.build = build;
-        }
-        self.choice = provider.choose(&self.wish(), &wanted());
-        self.layouts = std::mem::take(&mut self.choice.layouts);
-        for note in self.choice.notes.clone() {
-            self.problem("symbols", "symbols", "", None, "symbols of this kernel", &note);
-        }
-        if self.layouts.types.is_empty() {
-            let expected = "layouts of this kernel from a PDB, an ISF file or the built-in pack";
-            let found = format!("{} build {}", self.architecture.name(), self.build);
-            self.problem("no_layouts", "symbols", "", None, expected, &found);
-        }
-        if self.kdbg.is_none() {
-            self.kdbg = self.find_kdbg(); // an encoded one needs symbols
-        }
     }
 
     /// What is known of the kernel image, for whoever finds its layouts.

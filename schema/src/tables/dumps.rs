@@ -17,13 +17,13 @@ table! {
         dump_type: Option<u32>,
         /// Name of `dump_type`.
         dump_type_name: Option<String>,
-        /// Processor architecture: `x86`, `x64` or `ARM64` (`DUMP_HEADER.MachineImageType`, minidump `SystemInfo.ProcessorArchitecture`).
+        /// Processor architecture: `x86`, `x64` or `ARM64` (`DUMP_HEADER.MachineImageType`, minidump `SystemInfo.ProcessorArchitecture`; where a kernel was found, that of its image).
         architecture: Option<String>,
         /// Major version of Windows, where the file states it (minidump `SystemInfo.MajorVersion`).
         os_major: Option<u32>,
         /// Minor version of Windows, where the file states it (minidump `SystemInfo.MinorVersion`).
         os_minor: Option<u32>,
-        /// Build number of Windows (`DUMP_HEADER.MinorVersion`, minidump `SystemInfo.BuildNumber`).
+        /// Build number of Windows (`DUMP_HEADER.MinorVersion`, minidump `SystemInfo.BuildNumber`); what the kernel's own memory states comes first (`NtBuildLab`, `KUSER_SHARED_DATA.NtBuildNumber`), and `faults` has a row where the header differs.
         build: Option<u32>,
         /// Service pack text (minidump `SystemInfo.CSDVersionRva`).
         csd_version: Option<String>,
@@ -47,7 +47,7 @@ table! {
         bugcheck_param4: Option<u64>,
         /// True when the bug-check code only marks a live dump: nothing crashed. NULL without a code.
         is_live: Option<bool>,
-        /// Physical address of the page-table root as the header states it (`DUMP_HEADER.DirectoryTableBase`).
+        /// Physical address of the page-table root as the header states it (`DUMP_HEADER.DirectoryTableBase`); where no header does, the one that was found (`discovery.chosen`).
         dtb: Option<u64>,
         /// Virtual address of the PFN database (`DUMP_HEADER.PfnDataBase`).
         pfn_database: Option<u64>,
@@ -61,7 +61,7 @@ table! {
         machine_type: Option<u32>,
         /// 0xF for a free build, 0xC for a checked build (`DUMP_HEADER.MajorVersion`).
         major_version: Option<u32>,
-        /// Whether a 32-bit system used PAE page tables (`DUMP_HEADER32.PaeEnabled`).
+        /// Whether a 32-bit system used PAE page tables (`DUMP_HEADER32.PaeEnabled`, else by the page tables that were found).
         pae_enabled: Option<bool>,
         /// Page frames of physical memory that are in the file; NULL for dumps of virtual memory.
         pages_present: Option<u64>,

@@ -2,6 +2,7 @@
 
 mod calls;
 mod contexts;
+mod discovery;
 mod drivers;
 mod dumps;
 mod entries;
@@ -23,6 +24,7 @@ mod waits;
 
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
+pub use discovery::{Discovery, DiscoveryRow};
 pub use drivers::{DeviceRow, Devices, DriverDispatch, DriverDispatchRow, DriverRow, Drivers};
 pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
@@ -52,6 +54,7 @@ pub fn all() -> &'static [&'static TableSpec] {
         vec![
             Dumps::spec(),
             Faults::spec(),
+            Discovery::spec(),
             MemoryRuns::spec(),
             MemoryRegions::spec(),
             MemoryCounters::spec(),

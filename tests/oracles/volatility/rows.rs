@@ -9,6 +9,7 @@ mod pool;
 mod processes;
 mod running;
 mod spaces;
+mod threads;
 
 use super::python::Python;
 use crate::support::scratch;
@@ -39,6 +40,7 @@ const PLUGINS: &[&str] = &[
     "windows.pstree.PsTree",
     "windows.psxview.PsXView",
     "windows.sessions.Sessions",
+    "windows.threads.Threads",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
     "windows.vadinfo.VadInfo",

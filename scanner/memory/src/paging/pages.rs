@@ -22,6 +22,8 @@ pub(crate) struct Pages<'a> {
     walk: Walk<'a>,
     /// From the root to the innermost table. Of two roots, the user half's stands behind the kernel's.
     path: Vec<Visit<'a>>,
+    /// Pages below are left out: address bits, sign not extended.
+    from: u64,
     visits_left: u64,
     truncated: bool,
 }
@@ -39,10 +41,12 @@ struct Visit<'a> {
 }
 
 impl<'a> Pages<'a> {
-    pub fn new(walk: Walk<'a>) -> Pages<'a> {
-        let levels = walk.mode.rules().levels.len() as u64;
-        let visits_left = walk.image.frames_in_file().saturating_mul(levels);
-        let mut pages = Pages { walk, path: Vec::with_capacity(6), visits_left, truncated: false };
+    /// The pages that do not lie wholly below `first`.
+    pub fn from(walk: Walk<'a>, first: Va) -> Pages<'a> {
+        let rules = walk.mode.rules();
+        let visits_left = walk.image.frames_in_file().saturating_mul(rules.levels.len() as u64);
+        let from = first.0 & low_bits(rules.va_bits);
+        let mut pages = Pages { walk, path: Vec::with_capacity(6), from, visits_left, truncated: false };
         pages.enter_roots();
         pages
     }
@@ -70,8 +74,10 @@ impl<'a> Pages<'a> {
         let rules = self.walk.mode.rules();
         let Some(level) = rules.levels.get(depth) else { return };
         let len = rules.entry_size as usize * (1 << level.bits);
+        let below = usize::try_from(self.from.saturating_sub(base) >> level.shift).unwrap_or(usize::MAX);
+        let next = range.start.max(below);
         if let Ok(entries) = self.walk.image.bytes(table, len) {
-            self.path.push(Visit { table, entries, depth, base, next: range.start, end: range.end, rights });
+            self.path.push(Visit { table, entries, depth, base, next, end: range.end, rights });
         }
     }
 

@@ -10,7 +10,7 @@ mod waiting;
 
 pub use bugcheck::{bugcheck_name, is_live_dump};
 pub use ntstatus::{exception_name, ntstatus_name};
-pub(crate) use waiting::{dispatcher_kind, wait_reason, wait_type};
+pub(crate) use waiting::{dispatcher_kind, thread_state, wait_reason, wait_type};
 
 use std::sync::OnceLock;
 

@@ -46,7 +46,17 @@ fn row(job: &Job) -> DumpRow {
 fn kernel(system: Option<&nt::System>, row: DumpRow) -> DumpRow {
     let Some(system) = system else { return DumpRow { symbol_source: "none".into(), ..row } };
     let image = system.kernel.as_ref().map(|kernel| &kernel.image);
+    let pae = system.mode.filter(|_| system.architecture == memory::Architecture::X86);
+    let found = system.kernel.is_some();
     DumpRow {
+        // What the kernel's own memory states comes before what the file states.
+        architecture: Some(system.architecture)
+            .filter(|_| found)
+            .map(|it| it.name().into())
+            .or(row.architecture),
+        build: Some(system.build).filter(|&build| build != 0).or(row.build),
+        dtb: row.dtb.or(system.root.map(|root| root.0)),
+        pae_enabled: row.pae_enabled.or(pae.map(|mode| mode == memory::PagingMode::X86Pae)),
         symbol_source: system.choice.source.clone(),
         symbols_exact: system.kernel.as_ref().map(|_| system.choice.exact),
         kernel_base: system.kernel.as_ref().map(|kernel| kernel.base.0),

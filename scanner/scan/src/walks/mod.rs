@@ -4,6 +4,7 @@ mod apcs;
 mod callbacks;
 mod contexts;
 mod critical_sections;
+mod discovery;
 mod dpcs;
 mod drivers;
 mod dumps;
@@ -40,6 +41,7 @@ pub type Walk = fn(&Job, &dyn Sink) -> schema::Result<u64>;
 /// Every walk with its table. `dumps` counts the faults of all others and comes last.
 pub fn all() -> Vec<(&'static TableSpec, Walk)> {
     vec![
+        (tables::Discovery::spec(), discovery::walk),
         (tables::MemoryRuns::spec(), memory_runs::walk),
         (tables::MemoryRegions::spec(), memory_regions::walk),
         (tables::MemoryCounters::spec(), memory_counters::walk),

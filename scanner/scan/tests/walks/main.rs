@@ -3,6 +3,7 @@
 extern crate dumplake_scan as scan;
 
 mod account;
+mod discovery;
 mod drivers;
 mod entries;
 mod handles;
@@ -17,6 +18,7 @@ mod processes;
 mod processors;
 mod queues;
 mod support;
+mod threads;
 mod timers;
 mod user_half;
 mod vads;
