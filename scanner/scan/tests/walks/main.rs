@@ -22,4 +22,6 @@ mod queues;
 mod support;
 mod threads;
 mod timers;
+mod user_half;
+mod vads;
 mod waits;
