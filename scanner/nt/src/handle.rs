@@ -5,6 +5,7 @@
 
 use crate::{System, layout};
 use memory::{PAGE_SIZE, Space, Va};
+use std::collections::HashSet;
 use symbols::Field;
 
 layout! {
@@ -30,6 +31,8 @@ layout! {
         inherit ? "InheritBit",
         access ? "GrantedAccess",
         access_bits ? "GrantedAccessBits",
+        /// Since Windows 8 on x86; x64 has it in `Attributes`.
+        protect ? "ProtectFromClose",
     }
 }
 
@@ -44,8 +47,8 @@ layout! {
 const MOST_HANDLES: u64 = 1 << 24;
 /// Low bits of an entry up to Windows 7: lock, inherit, audit.
 const OLD_FLAGS: u64 = 7;
-/// `OBJ_INHERIT`.
-const INHERIT: u32 = 2;
+/// `OBJ_INHERIT` and `OBJ_AUDIT_OBJECT_CLOSE`, which old entries hold at their own places.
+const OLD_ATTRIBUTES: u64 = 6;
 
 /// An open handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub struct Handle {
     pub target: Va,
     /// Granted access.
     pub access: Option<u32>,
-    /// `OBJ_INHERIT` (2) or 0, and what else the entry states.
+    /// `OBJ_PROTECT_CLOSE` (1), `OBJ_INHERIT` (2) and `OBJ_AUDIT_OBJECT_CLOSE` (4).
     pub attributes: Option<u32>,
     /// Address of the entry.
     pub entry: Va,
@@ -91,9 +94,9 @@ impl<'a> System<'a> {
         if reader.entry_size == 0 {
             return Vec::new();
         }
-        let mut found = Vec::new();
-        reader.level(Va(code & !7), code & 3, 0, &mut found);
-        found
+        let mut walk = Walk::default();
+        reader.level(Va(code & !7), code & 3, 0, &mut walk);
+        walk.found
     }
 
     /// Process and thread objects by id: `PspCidTable`, whose entries lead to bodies.
@@ -112,16 +115,27 @@ struct Reader<'s, 'a> {
     limit: u64,
 }
 
+/// What a walk has found, and where it has been.
+#[derive(Default)]
+struct Walk {
+    found: Vec<Handle>,
+    /// Page numbers: one page that stands in many places would make millions of handles out of one.
+    seen: HashSet<u64>,
+}
+
 impl Reader<'_, '_> {
     /// A page of a level; `first` is the index of its first entry. Level 0 has entries, those above pointers.
-    fn level(&self, page: Va, level: u64, first: u64, found: &mut Vec<Handle>) {
+    fn level(&self, page: Va, level: u64, first: u64, walk: &mut Walk) {
+        if !walk.seen.insert(page.0 / PAGE_SIZE) {
+            return self.damaged(page, "a page that was met before");
+        }
         let bytes = match self.space.bytes(page, PAGE_SIZE as usize) {
             Ok(bytes) => bytes,
             Err(fault) => return self.system.unreadable("_HANDLE_TABLE", "TableCode", page, &fault),
         };
         let per_page = PAGE_SIZE / self.entry_size;
         if level == 0 {
-            return self.leaf(page, first, &bytes, found);
+            return self.leaf(page, first, &bytes, &mut walk.found);
         }
         let width = u64::from(self.system.pointer_size());
         let per_upper = PAGE_SIZE / width;
@@ -135,19 +149,15 @@ impl Reader<'_, '_> {
                 return;
             }
             if !self.system.is_kernel(below) || level > 2 {
-                let expected = "pointers to pages of kernel memory";
-                self.system.problem(
-                    "invalid",
-                    "_HANDLE_TABLE",
-                    "TableCode",
-                    Some(page),
-                    expected,
-                    &below.to_string(),
-                );
-                return;
+                return self.damaged(page, &below.to_string());
             }
-            self.level(below, level - 1, start, found);
+            self.level(below, level - 1, start, walk);
         }
+    }
+
+    fn damaged(&self, page: Va, found: &str) {
+        let expected = "pointers to pages of kernel memory, each once";
+        self.system.problem("invalid", "_HANDLE_TABLE", "TableCode", Some(page), expected, found);
     }
 
     fn leaf(&self, page: Va, first: u64, bytes: &[u8], found: &mut Vec<Handle>) {
@@ -166,18 +176,29 @@ impl Reader<'_, '_> {
         let (target, attributes) = match self.entry.pointer_bits {
             Some(field) => {
                 let bits = read(Some(field)).filter(|&bits| bits != 0)?;
-                let attributes = read(self.entry.attributes).or_else(|| read(self.entry.inherit));
-                (self.extend(bits, field), attributes.map(|bits| (bits as u32) << 1))
+                (self.extend(bits, field), self.attributes(bytes))
             }
             None => {
                 let stored = read(self.entry.object).filter(|stored| stored & !OLD_FLAGS != 0)?;
-                (stored & !OLD_FLAGS, Some(stored as u32 & INHERIT))
+                (stored & !OLD_FLAGS, Some((stored & OLD_ATTRIBUTES) as u32))
             }
         };
         let access = read(self.entry.access_bits).or_else(|| read(self.entry.access));
         let target = Va(target);
         let handle = Handle { value, target, access: access.map(|bits| bits as u32), attributes, entry };
         self.system.is_kernel(target).then_some(handle)
+    }
+
+    /// `OBJ_*` of an entry since Windows 8. The three bits of x64 are those of `OBJ_*` from 1 on. On x86 the lock has
+    /// the place of the first, so `Attributes` has the other two, and `ProtectFromClose` stands beside the access.
+    fn attributes(&self, bytes: &[u8]) -> Option<u32> {
+        let field = self.entry.attributes.or(self.entry.inherit)?;
+        let bits = read(bytes, field)? as u32;
+        if field.bits.is_some_and(|(_, count)| count >= 3) {
+            return Some(bits);
+        }
+        let protect = self.entry.protect.and_then(|field| read(bytes, field)).unwrap_or(0);
+        Some(bits << 1 | protect as u32)
     }
 
     /// The upper bits of a kernel address are all ones and not stored: 44 bits on x64, 29 on x86, above the

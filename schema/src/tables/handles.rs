@@ -13,7 +13,7 @@ table! {
         type_name: Option<String>,
         /// Name of the object (`MINIDUMP_HANDLE_DESCRIPTOR.ObjectNameRva`, `_OBJECT_HEADER_NAME_INFO.Name` with the directories above it, `_FILE_OBJECT.FileName`); NULL when it has none.
         object_name: Option<String>,
-        /// Attributes of the handle, `OBJ_*`, such as 2 for one that children inherit (`MINIDUMP_HANDLE_DESCRIPTOR.Attributes`, `_HANDLE_TABLE_ENTRY.Attributes`).
+        /// Attributes of the handle, `OBJ_*`: 1 protected from being closed, 2 children inherit it, 4 audited when closed (`MINIDUMP_HANDLE_DESCRIPTOR.Attributes`, `_HANDLE_TABLE_ENTRY.Attributes`); kernels up to Windows 7 never show 1 here.
         attributes: Option<u32>,
         /// Access that the handle grants, an `ACCESS_MASK` (`MINIDUMP_HANDLE_DESCRIPTOR.GrantedAccess`, `_HANDLE_TABLE_ENTRY.GrantedAccessBits`).
         granted_access: Option<u32>,

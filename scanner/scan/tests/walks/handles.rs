@@ -1,6 +1,6 @@
 //! `handles`, `objects` and `object_types` of every build equal the plan.
 
-use crate::support::{Row, kernels, tables_of};
+use crate::support::{Row, Tables, kernels, tables_of};
 use fixtures::{Facts, Format, Machine, Space, scenario};
 
 /// Kernels of which no public source has the object manager.
@@ -101,27 +101,60 @@ fn the_tree_and_the_types() {
     }
 }
 
+/// Page of the leaf that holds a handle of process 4660, and where the upper page points to it.
+fn upper_page(machine: &Machine, whole: &Tables, handle: u64) -> (u64, u64) {
+    let page = |handle: u64| {
+        let is_it = |row: &&Row| row["handle"] == handle.to_string() && row["process_id"] == "4660";
+        number(whole["handles"].iter().find(is_it).unwrap(), "entry").unwrap() & !0xfff
+    };
+    let (leaf, near) = (page(handle), page(4));
+    let dump = machine.dump(Format::Full);
+    let upper = (near..near + 0x10_0000)
+        .step_by(8)
+        .find(|&at| dump.plan.read(Space::Kernel, at, 8) == leaf.to_le_bytes());
+    (leaf, upper.unwrap())
+}
+
+/// One leaf in every place of the upper page, in a table that claims to have millions of handles: its handles are there
+/// once.
+#[test]
+fn a_page_in_many_places() {
+    let mut machine = scenario::busy(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+    let whole = tables_of(&machine, Format::Full);
+    let (leaf, upper) = upper_page(&machine, &whole, 4);
+    let rest = (0x1000 - (upper & 0xfff)) / 8;
+    let all: Vec<u8> = (0..rest).flat_map(|_| leaf.to_le_bytes()).collect();
+    machine.patch(Space::Kernel, upper, &all);
+    let eprocess = machine.facts.processes.iter().find(|process| process.pid == 4660).unwrap().eprocess;
+    let at = eprocess + machine.layout().offset("_EPROCESS", "ObjectTable") as u64;
+    let table = machine.dump(Format::Full).plan.read(Space::Kernel, at, 8);
+    let table = u64::from_le_bytes(table.try_into().unwrap());
+    let next = table + machine.layout().offset("_HANDLE_TABLE", "NextHandleNeedingPool") as u64;
+    machine.patch(Space::Kernel, next, &u32::MAX.to_le_bytes());
+    let tables = tables_of(&machine, Format::Full);
+    let of = |tables: &Tables| {
+        found(&tables["handles"])
+            .into_iter()
+            .filter(|cells| cells.0 == Some(4660) && cells.1 < 0x400)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&tables), of(&whole));
+    assert!(tables["handles"].len() <= whole["handles"].len());
+    let again =
+        |row: &Row| row["structure"] == "_HANDLE_TABLE" && row["found"] == "a page that was met before";
+    assert!(tables["faults"].iter().any(again));
+}
+
 /// A table whose upper page leads to a wild page: the handles before it stay.
 #[test]
 fn a_damaged_table() {
     let build = fixtures::Build::WIN10_19041;
     let mut machine = Machine::clone(&scenario::busy(fixtures::Arch::X64, build));
     let whole = tables_of(&machine, Format::Full);
-    let entry = whole["handles"].iter().find(|row| row["handle"] == "2304").unwrap();
-    let page = number(entry, "entry").unwrap() & !0xfff;
-    // Find the pointer to that page: the entry of the upper page behind the first two.
-    let dump = machine.dump(Format::Full);
-    let before = number(
-        whole["handles"].iter().find(|row| row["handle"] == "4" && row["process_id"] == "4660").unwrap(),
-        "entry",
-    );
-    let near = before.unwrap() & !0xfff;
-    let upper = (near..near + 0x10_0000)
-        .step_by(8)
-        .find(|&at| dump.plan.read(Space::Kernel, at, 8) == page.to_le_bytes());
-    machine.patch(Space::Kernel, upper.unwrap(), &0xffff_f123_4567_8000u64.to_le_bytes());
+    let (_, upper) = upper_page(&machine, &whole, 2304);
+    machine.patch(Space::Kernel, upper, &0xffff_f123_4567_8000u64.to_le_bytes());
     let tables = tables_of(&machine, Format::Full);
-    let of = |tables: &crate::support::Tables| found(&tables["handles"]).len();
+    let of = |tables: &Tables| found(&tables["handles"]).len();
     assert!(of(&tables) < of(&whole) && of(&tables) > 4, "{} of {}", of(&tables), of(&whole));
     assert!(tables["faults"].iter().any(|row| row["structure"] == "_HANDLE_TABLE"));
 }
