@@ -35,6 +35,7 @@ pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
+pub mod token;
 mod unloaded;
 mod version;
 mod view;
@@ -111,6 +112,7 @@ pub fn wanted() -> symbols::Wanted {
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
         thread::ThreadState::WANTED,
+        token::Token::WANTED,
         thread::Kthread::WANTED,
     ];
     let types = types.into_iter().flatten().copied().collect();

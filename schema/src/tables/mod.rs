@@ -19,6 +19,7 @@ mod processors;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod tokens;
 mod waits;
 
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
@@ -37,9 +38,10 @@ pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
-pub use streams::{StreamRow, Streams, TokenRow, Tokens};
+pub use streams::{StreamRow, Streams};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
+pub use tokens::{TokenPrivilegeRow, TokenPrivileges, TokenRow, TokenSidRow, TokenSids, Tokens};
 pub use waits::{EresourceOwnerRow, EresourceOwners, EresourceRow, Eresources, WaitRow, Waits};
 
 use crate::{Table, TableSpec};
@@ -77,6 +79,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             Objects::spec(),
             ObjectTypes::spec(),
             Tokens::spec(),
+            TokenSids::spec(),
+            TokenPrivileges::spec(),
             Waits::spec(),
             Eresources::spec(),
             EresourceOwners::spec(),

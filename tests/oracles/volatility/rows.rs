@@ -9,6 +9,7 @@ mod pool;
 mod processes;
 mod running;
 mod threads;
+mod tokens;
 
 use super::python::Python;
 use crate::support::scratch;
@@ -40,6 +41,8 @@ const PLUGINS: &[&str] = &[
     "windows.psxview.PsXView",
     "windows.sessions.Sessions",
     "windows.threads.Threads",
+    "windows.getsids.GetSIDs",
+    "windows.privileges.Privs",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
     "windows.psscan.PsScan",

@@ -6,10 +6,12 @@
 
 mod bugcheck;
 mod ntstatus;
+mod security;
 mod waiting;
 
 pub use bugcheck::{bugcheck_name, is_live_dump};
 pub use ntstatus::{exception_name, ntstatus_name};
+pub(crate) use security::{privilege_name, sid_name};
 pub(crate) use waiting::{dispatcher_kind, thread_state, wait_reason, wait_type};
 
 use std::sync::OnceLock;

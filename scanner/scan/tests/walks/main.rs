@@ -20,4 +20,5 @@ mod queues;
 mod support;
 mod threads;
 mod timers;
+mod tokens;
 mod waits;
