@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod alpc;
 pub mod apc;
 mod array;
 pub mod callback;
@@ -20,6 +21,7 @@ pub mod eresource;
 mod global;
 pub mod handle;
 pub mod interrupt;
+pub mod irp;
 mod kdbg;
 mod layout;
 mod list;
@@ -77,16 +79,6 @@ pub fn wanted() -> symbols::Wanted {
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
-        wait::WaitingThread::WANTED,
-        wait::KwaitBlock::WANTED,
-        wait::DispatcherHeader::WANTED,
-        wait::Kmutant::WANTED,
-        wait::FastMutex::WANTED,
-        wait::KguardedMutex::WANTED,
-        eresource::Eresource::WANTED,
-        eresource::OwnerEntry::WANTED,
-        pool::BigPages::WANTED,
-        pool::TrackerTable::WANTED,
         processor::Kpcr::WANTED,
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
@@ -115,6 +107,32 @@ pub fn wanted() -> symbols::Wanted {
         token::Token::WANTED,
         thread::Kthread::WANTED,
     ];
-    let types = types.into_iter().flatten().copied().collect();
+    let types = types.into_iter().chain(resources()).flatten().copied().collect();
     symbols::Wanted { types, symbols: GLOBALS.to_vec() }
+}
+
+/// Pool accounting, locks, waits, I/O requests and ALPC.
+fn resources() -> [&'static [symbols::WantedType]; 20] {
+    [
+        irp::IrpLayout::WANTED,
+        irp::IoStackLocation::WANTED,
+        irp::ThreadIrps::WANTED,
+        irp::IrpFile::WANTED,
+        irp::IrpDevice::WANTED,
+        irp::IrpDriver::WANTED,
+        alpc::KalpcMessage::WANTED,
+        alpc::AlpcInfo::WANTED,
+        alpc::AlpcPort::WANTED,
+        alpc::ThreadMessage::WANTED,
+        wait::WaitingThread::WANTED,
+        wait::KwaitBlock::WANTED,
+        wait::DispatcherHeader::WANTED,
+        wait::Kmutant::WANTED,
+        wait::FastMutex::WANTED,
+        wait::KguardedMutex::WANTED,
+        eresource::Eresource::WANTED,
+        eresource::OwnerEntry::WANTED,
+        pool::BigPages::WANTED,
+        pool::TrackerTable::WANTED,
+    ]
 }

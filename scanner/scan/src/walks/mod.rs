@@ -1,5 +1,6 @@
 //! One walk a file; each fills one table.
 
+mod alpc_messages;
 mod apcs;
 mod callbacks;
 mod contexts;
@@ -11,6 +12,7 @@ mod exceptions;
 mod faults;
 mod handles;
 mod interrupts;
+mod irps;
 mod memory_counters;
 mod memory_regions;
 mod memory_runs;
@@ -65,6 +67,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Devices::spec(), drivers::devices),
         (tables::Objects::spec(), objects::walk),
         (tables::ObjectTypes::spec(), objects::types),
+        (tables::AlpcMessages::spec(), alpc_messages::walk),
+        (tables::Irps::spec(), irps::irps),
+        (tables::IrpStack::spec(), irps::stack),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),

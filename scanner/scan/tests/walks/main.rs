@@ -3,12 +3,14 @@
 extern crate dumplake_scan as scan;
 
 mod account;
+mod alpc;
 mod discovery;
 mod drivers;
 mod entries;
 mod handles;
 mod hostile;
 mod interrupts;
+mod irps;
 mod memory_counters;
 mod modules;
 mod offline;
