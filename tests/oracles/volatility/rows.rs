@@ -8,6 +8,7 @@ mod objects;
 mod pool;
 mod processes;
 mod running;
+mod spaces;
 mod threads;
 
 use super::python::Python;
@@ -42,6 +43,10 @@ const PLUGINS: &[&str] = &[
     "windows.threads.Threads",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
+    "windows.vadinfo.VadInfo",
+    "windows.dlllist.DllList",
+    "windows.ldrmodules.LdrModules",
+    "windows.cmdline.CmdLine",
     "windows.psscan.PsScan",
     "windows.handles.Handles",
     "windows.driverirp.DriverIrp",

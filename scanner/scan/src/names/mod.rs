@@ -5,10 +5,12 @@
 //! each table's module says which.
 
 mod bugcheck;
+mod irp;
 mod ntstatus;
 mod waiting;
 
 pub use bugcheck::{bugcheck_name, is_live_dump};
+pub(crate) use irp::{irp_major, irp_minor};
 pub use ntstatus::{exception_name, ntstatus_name};
 pub(crate) use waiting::{dispatcher_kind, thread_state, wait_reason, wait_type};
 
