@@ -30,6 +30,22 @@ library! {
     crash_overview
     fault_summary
     modules_hex
+    process_list
+    process_threads
+    process_tree
+    driver_objects
+    device_stacks
+    open_handles
+    handle_counts
+    locks
+    wait_graph
+    timers_due
+    pending_dpcs
+    pending_irps
+    pool_used
+    memory_usage
+    running_threads
+    ready_threads
 }
 
 impl View {

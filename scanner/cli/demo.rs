@@ -1,10 +1,11 @@
 //! `dumplake demo`: invented dumps, converted and questioned, so that anybody can try the tool.
 //!
-//! The synthetic machine crashes once (a small kernel dump), and a second one leaks: two live dumps of
-//! its kernel, and beside each a minidump of the service that forgets to close its handles.
+//! The synthetic machine crashes once (a small kernel dump), a second one leaks: two live dumps of its kernel, and
+//! beside each a minidump of the service that forgets to close its handles; and a third one is stuck: a dump of all
+//! its memory, in which threads wait for each other.
 
 use crate::{Result, args, convert::Run, inputs, report};
-use fixtures::{Arch, Build, Family, Format, Handle, Machine, ProcessId, Space};
+use fixtures::{Arch, Build, Family, Format, Handle, Machine, ProcessId, Space, scenario};
 use queries::{Session, Style, safe::terminal};
 use schema::Lake;
 use std::{
@@ -43,14 +44,18 @@ pub fn command(args: &args::Demo) -> Result<u8> {
 }
 
 /// The questions of the demo. Each stands in the README with its answer.
-pub const QUERIES: [&str; 5] = [
+pub const QUERIES: [&str; 9] = [
     "FROM bugchecks",
     "SELECT file_name, dumps, bugchecks FROM third_party_drivers",
     "SELECT path, format, build, processors, pages_present, bytes_missing FROM dumps ORDER BY path",
     "SELECT d.path, h.type_name, count(*) AS handles FROM handles h JOIN dumps d USING (dump_id) \
      GROUP BY ALL ORDER BY ALL",
     "SELECT c.source, c.processor, hex_address(c.ip) AS ip, hex_address(c.sp) AS sp FROM contexts c \
-     JOIN dumps d USING (dump_id) WHERE d.bugcheck_code = '0xD1' ORDER BY ALL",
+     JOIN dumps d USING (dump_id) WHERE d.bugcheck_code = '0xD1' AND d.format = 'kernel triage' ORDER BY ALL",
+    "SELECT process, process_id, parent_id FROM process_tree JOIN dumps USING (dump_id) WHERE path LIKE '%stuck%'",
+    "SELECT process, thread_id, wait_reason, object_kind, chain, deadlock FROM wait_graph ORDER BY ALL",
+    "SELECT process, type_name, handles, objects FROM handle_counts LIMIT 5",
+    "SELECT irp, process, thread_id, request, driver FROM pending_irps ORDER BY ALL",
 ];
 
 /// A file that says "made by the demo", so that the next demo may replace what is there.
@@ -76,6 +81,7 @@ fn write_dumps(folder: &Path) -> Result<()> {
         Ok(place)
     };
     crashed_machine().dump(Format::Triage(Family::B)).write_to(&place("crash")?)?;
+    scenario::busy(Arch::X64, Build::WIN10_19041).dump(Format::BitmapFull).write_to(&place("stuck")?)?;
     for (day, leaked) in [("monday", 40), ("friday", 400)] {
         let (machine, service) = leaking_machine(leaked);
         machine.dump(Format::BitmapKernel).write_to(&place(day)?)?;

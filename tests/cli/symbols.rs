@@ -21,6 +21,11 @@ fn made(folder: &Path, name: &str, build: Build) -> (PathBuf, PathBuf) {
     (machine.dump(Format::Full).write_to(&folder).unwrap(), symbols)
 }
 
+/// How many processes its plan has.
+fn busy() -> u64 {
+    scenario::busy(Arch::X64, Build::WIN10_19041).facts.processes.len() as u64
+}
+
 /// `dumps.symbol_source`, whether it is exact, and the number of processes.
 fn converted(dump: &Path, lake: &Path, options: &[&str]) -> (String, bool, u64) {
     let paths = ["convert".as_ref(), dump.as_os_str(), "-o".as_ref(), lake.as_os_str()];
@@ -47,15 +52,15 @@ fn the_pack_a_file_a_folder_another_kernel_and_nothing() {
         assert_eq!((found.1, found.2), (exact, processes), "{options:?}");
     };
     let isf = format!("ISF {id}");
-    check(&[], &format!("pack exact {id}"), true, 2);
-    check(&["--symbols", own], &isf, true, 2);
-    check(&["--pack", "none", "--symbols", folder.join("own/symbols").to_str().unwrap()], &isf, true, 2);
+    check(&[], &format!("pack exact {id}"), true, busy());
+    check(&["--symbols", own], &isf, true, busy());
+    check(&["--pack", "none", "--symbols", folder.join("own/symbols").to_str().unwrap()], &isf, true, busy());
     check(&["--pack", "none", "--symbols", other], "none", false, 0);
     let refused = Ask::open(&lake).cell("SELECT message FROM faults WHERE kind = 'symbols'");
     let refused = refused.as_str().unwrap();
     assert!(refused.contains(id) && refused.contains("32C1A669D5FFEFD41091F636CFDB6E99-1"), "{refused}");
     let forced = "ISF 32C1A669D5FFEFD41091F636CFDB6E99-1 forced, of another kernel";
-    check(&["--pack", "none", "--symbols", other, "--force-symbols"], forced, false, 2);
+    check(&["--pack", "none", "--symbols", other, "--force-symbols"], forced, false, busy());
     check(&["--pack", "none"], "none", false, 0);
 }
 
@@ -91,7 +96,7 @@ fn a_symbol_server_is_asked_when_it_may_be() {
     let asked = ["--pack", "none", "--symbols", &server];
     assert_eq!(converted(&dump, &lake, &asked), ("none".into(), false, 0));
     assert!(!store.exists(), "nothing is downloaded without --download-symbols");
-    let pdb = (format!("PDB {key}-1"), true, 2);
+    let pdb = (format!("PDB {key}-1"), true, busy());
     assert_eq!(converted(&dump, &lake, &[&asked[..], &["--download-symbols"]].concat()), pdb);
     assert!(store.join(&path[1..]).is_file());
     assert_eq!(converted(&dump, &lake, &["--pack", "none", "--symbols", store.to_str().unwrap()]), pdb);
@@ -140,4 +145,58 @@ fn searching_all_memory_changes_the_options() {
         .row("SELECT d.options, r.source FROM dumps d JOIN discovery r USING (dump_id) WHERE chosen");
     assert_eq!(row["options"], "search-all-memory");
     assert_eq!(row["source"], "scan of 0x150000-0x2a0000");
+}
+
+/// A folder of symbol files becomes a pack, a conversion reads kernels with it, and files that cannot be used are
+/// named.
+#[test]
+fn a_pack_of_ones_own() {
+    let folder = scratch("a pack of one's own");
+    let (dump, isf) = made(&folder, "old", Build::WIN10_19041);
+    let from = folder.join("from");
+    std::fs::create_dir_all(from.join("isf")).unwrap();
+    std::fs::copy(&isf, from.join("isf").join(isf.file_name().unwrap())).unwrap();
+    let other = scenario::busy(Arch::X64, Build::WIN11_22000);
+    std::fs::write(from.join("ntkrnlmp.pdb"), fixtures::pdb::bytes(&other.facts)).unwrap();
+    std::fs::write(from.join("readme.json"), "[]").unwrap();
+    let versions = r#"{ "5278AFF86C341677D7D7835C85B7B844-1": ["10.0.19041.804"] }"#;
+    std::fs::write(from.join("guid_version.json"), versions).unwrap();
+    let pack = folder.join("my.pack");
+    let make = || {
+        let ran = dumplake(&["symbols", "pack", from.to_str().unwrap(), "-o", pack.to_str().unwrap()]);
+        (ran.code, ran.out, ran.err)
+    };
+    let (code, out, err) = make();
+    assert!(code == 1 && out.contains("1 kernels"), "{code} {out}");
+    assert!(err.contains("readme.json") && err.contains("ntkrnlmp.pdb: no guid_version.json"), "{err}");
+
+    std::fs::remove_file(from.join("readme.json")).unwrap();
+    let versions = r#"{ "5278AFF86C341677D7D7835C85B7B844-1": ["10.0.19041.804"],
+        "32C1A669D5FFEFD41091F636CFDB6E99-1": ["10.0.22000.318"] }"#;
+    std::fs::write(from.join("guid_version.json"), versions).unwrap();
+    let (code, out, err) = make();
+    assert!(code == 0 && out.contains("2 kernels"), "{code} {out} {err}");
+    let bytes = std::fs::read(&pack).unwrap();
+    make();
+    assert!(std::fs::read(&pack).unwrap() == bytes, "the same files give the same pack");
+
+    let listed = dumplake(&["symbols", "list", "--json", "--pack", pack.to_str().unwrap()]).json();
+    let listed: Vec<String> =
+        listed.iter().map(|k| format!("{}.{} {}", k["build"], k["revision"], k["pdb"])).collect();
+    let expected = [
+        r#"19041.804 "5278AFF86C341677D7D7835C85B7B844-1""#,
+        r#"22000.318 "32C1A669D5FFEFD41091F636CFDB6E99-1""#,
+    ];
+    assert_eq!(listed, expected);
+    let found = converted(&dump, &folder.join("lake"), &["--pack", pack.to_str().unwrap()]);
+    assert_eq!(
+        found,
+        ("pack exact 5278AFF86C341677D7D7835C85B7B844-1 (19041.804 of from)".into(), true, busy())
+    );
+
+    let empty = folder.join("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    let ran = dumplake(&["symbols", "pack", empty.to_str().unwrap(), "-o", pack.to_str().unwrap()]);
+    assert!(ran.code == 2 && ran.err.contains("no kernel's layouts"), "{}", ran.err);
+    assert!(std::fs::read(&pack).unwrap() == bytes, "a pack that cannot be made replaces nothing");
 }

@@ -244,7 +244,8 @@ impl<'s, 'a> Taking<'s, 'a> {
     /// Every process and thread by its id.
     fn cid_table(&mut self) {
         let system = self.system;
-        if self.is_triage() || system.global("PspCidTable").is_none() {
+        let kinds = self.process.dispatcher_type.is_some();
+        if self.is_triage() || !kinds || system.global("PspCidTable").is_none() {
             return;
         }
         for handle in system.cid_table() {

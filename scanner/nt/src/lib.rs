@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod alpc;
 pub mod apc;
 mod array;
 pub mod callback;
@@ -20,14 +21,17 @@ pub mod eresource;
 mod global;
 pub mod handle;
 pub mod interrupt;
+pub mod irp;
 mod kdbg;
 mod layout;
 mod list;
+pub mod lock;
 pub mod module;
 pub mod object;
 mod objectcallback;
 pub mod owner;
 mod pe;
+pub mod peb;
 pub mod pool;
 pub mod process;
 pub mod processor;
@@ -36,6 +40,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 mod unloaded;
+pub mod vad;
 mod version;
 mod view;
 pub mod wait;
@@ -76,16 +81,6 @@ pub fn wanted() -> symbols::Wanted {
         counters::MiSystemInformation::WANTED,
         counters::MmPfnList::WANTED,
         module::KldrDataTableEntry::WANTED,
-        wait::WaitingThread::WANTED,
-        wait::KwaitBlock::WANTED,
-        wait::DispatcherHeader::WANTED,
-        wait::Kmutant::WANTED,
-        wait::FastMutex::WANTED,
-        wait::KguardedMutex::WANTED,
-        eresource::Eresource::WANTED,
-        eresource::OwnerEntry::WANTED,
-        pool::BigPages::WANTED,
-        pool::TrackerTable::WANTED,
         processor::Kpcr::WANTED,
         processor::Kprcb::WANTED,
         dpc::Kdpc::WANTED,
@@ -110,8 +105,48 @@ pub fn wanted() -> symbols::Wanted {
         account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
+        lock::Section::WANTED,
+        lock::SectionDebug::WANTED,
+        peb::LdrEntry::WANTED,
+        peb::Peb::WANTED,
+        peb::PebLdrData::WANTED,
+        peb::ProcessParameters::WANTED,
+        peb::Wow64Owner::WANTED,
+        vad::ControlArea::WANTED,
+        vad::Mmvad::WANTED,
+        vad::MmvadShort::WANTED,
+        vad::Subsection::WANTED,
+        vad::VadFile::WANTED,
+        vad::VadRoot::WANTED,
+        thread::ThreadState::WANTED,
         thread::Kthread::WANTED,
     ];
-    let types = types.into_iter().flatten().copied().collect();
+    let types = types.into_iter().chain(resources()).flatten().copied().collect();
     symbols::Wanted { types, symbols: GLOBALS.to_vec() }
+}
+
+/// Pool accounting, locks, waits, I/O requests and ALPC.
+fn resources() -> [&'static [symbols::WantedType]; 20] {
+    [
+        irp::IrpLayout::WANTED,
+        irp::IoStackLocation::WANTED,
+        irp::ThreadIrps::WANTED,
+        irp::IrpFile::WANTED,
+        irp::IrpDevice::WANTED,
+        irp::IrpDriver::WANTED,
+        alpc::KalpcMessage::WANTED,
+        alpc::AlpcInfo::WANTED,
+        alpc::AlpcPort::WANTED,
+        alpc::ThreadMessage::WANTED,
+        wait::WaitingThread::WANTED,
+        wait::KwaitBlock::WANTED,
+        wait::DispatcherHeader::WANTED,
+        wait::Kmutant::WANTED,
+        wait::FastMutex::WANTED,
+        wait::KguardedMutex::WANTED,
+        eresource::Eresource::WANTED,
+        eresource::OwnerEntry::WANTED,
+        pool::BigPages::WANTED,
+        pool::TrackerTable::WANTED,
+    ]
 }

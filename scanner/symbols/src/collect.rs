@@ -4,11 +4,13 @@ mod archives;
 mod flat;
 mod headers;
 mod images;
+mod kernels;
 mod overlay;
+mod rekall;
 mod sharp;
 
 use crate::{
-    Error, Layouts, PdbId, Result, Wanted, isf,
+    Error, Layouts, PdbId, Result, Wanted,
     pack::{ImageVersion, Kernel},
 };
 use rayon::prelude::*;
@@ -32,9 +34,9 @@ pub struct Collected {
 /// How deep folders are searched.
 const DEPTH: usize = 6;
 
-/// Reads everything usable below the paths: ISF files (`.json`, `.json.xz`; `guid_version.json` beside or above them
-/// names their file versions), `kphdyn.xml` (System Informer's list of kernel images), and archives of headers with
-/// offsets (see [`archives`]).
+/// Reads everything usable below the paths: ISF files (`.json`, `.json.xz`), PDB files and rekall profiles
+/// (`.rekall.json`) of kernels, whose file versions a `guid_version.json` names; `kphdyn.xml` (System Informer's list
+/// of kernel images); and archives of headers with offsets (see [`archives`]).
 pub fn collect(from: &[PathBuf], wanted: &Wanted) -> Result<Collected> {
     let mut files = Vec::new();
     for path in from {
@@ -104,37 +106,14 @@ fn one(file: &Path, versions: &Versions, wanted: &Wanted) -> Result<Collected> {
     let mut collected = Collected::default();
     if name.starts_with("kphdyn.xml") {
         collected.images = images::read(file)?;
+    } else if name.ends_with(".rekall.json") || name.ends_with(".rekall.json.xz") {
+        collected.kernels = kernels::of_rekall(file, versions, wanted)?;
     } else if (name.ends_with(".json") || name.ends_with(".json.xz")) && name != "guid_version.json" {
-        collected.kernels.extend(kernel_of_isf(file, versions, wanted)?);
+        collected.kernels = kernels::of_isf(file, versions, wanted)?;
+    } else if name.to_ascii_lowercase().ends_with(".pdb") {
+        collected.kernels = kernels::of_pdb(file, versions, wanted)?;
     }
     Ok(collected)
-}
-
-/// The kernel of an ISF file. Files of other images, and JSON that is none, are passed over.
-fn kernel_of_isf(file: &Path, versions: &Versions, wanted: &Wanted) -> Result<Option<(Kernel, Layouts)>> {
-    let mut profile = isf::read(file)?;
-    let named = name_of(file).split('.').next().and_then(|stem| stem.parse().ok());
-    profile.id = profile.id.or(named);
-    let Some(id) = profile.id.filter(|_| profile.types.contains_key("_EPROCESS")) else { return Ok(None) };
-    let Some(&[_, _, build, revision]) = versions.get(&id) else {
-        return Err(Error::new(format!("{}: no guid_version.json names its file version", file.display())));
-    };
-    let folder = file.parent().map(name_of).filter(|name| name.ends_with(".pdb"));
-    let source = file.ancestors().nth(2).map(name_of).unwrap_or_default();
-    let kernel = Kernel {
-        architecture: if profile.pointer_size == 4 { "x86" } else { "x64" }.into(),
-        build: family(build),
-        revision: Some(revision),
-        pdb_name: folder.or_else(|| Some("ntkrnlmp.pdb".into())),
-        id: Some(id),
-        source: word(&source),
-    };
-    Ok(Some((kernel, Layouts::of(&profile, wanted))))
-}
-
-/// Kernels of 1903 carry 18362 in `NtBuildNumber`; the public list writes 18326.
-fn family(build: u32) -> u32 {
-    if build == 18326 { 18362 } else { build }
 }
 
 /// A word for the pack: no spaces.

@@ -2,7 +2,7 @@
 //!
 //! Source: volatility3 `schemas/schema-6.2.0.json` (public). Of several names for one address all are kept.
 
-use crate::{Error, Kind, Member, PdbId, Profile, Result, Type, xz};
+use crate::{Error, Kind, Member, PdbId, Profile, Result, Type, profile::architecture, xz};
 use serde::Deserialize;
 use std::{collections::HashMap, io::Read, path::Path};
 
@@ -27,7 +27,7 @@ fn broken(path: &Path, why: &str) -> Error {
     Error::new(format!("{}: not a readable ISF file: {why}", path.display()))
 }
 
-fn load(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn load(path: &Path) -> Result<Vec<u8>> {
     let file = std::fs::File::open(path).map_err(|e| Error::new(format!("{}: {e}", path.display())))?;
     let packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xz"));
     let json = if packed { expand(std::io::BufReader::new(file), MOST_JSON) } else { all(file, MOST_JSON) };
@@ -51,7 +51,8 @@ fn all(from: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
 pub fn parse(json: &[u8]) -> Result<Profile> {
     let isf: Isf = serde_json::from_slice(json).map_err(|e| Error::new(e.to_string()))?;
     let pointer_size = isf.base_types.get("pointer").map_or(0, |base| base.size.min(8) as u8);
-    let mut profile = Profile { id: isf.metadata.id(), pointer_size, ..Profile::default() };
+    let architecture = isf.metadata.architecture();
+    let mut profile = Profile { id: isf.metadata.id(), architecture, pointer_size, ..Profile::default() };
     for (name, user) in &isf.user_types {
         let mut members: Vec<Member> =
             user.fields.iter().filter_map(|(name, field)| member(&isf, name, field)).collect();
@@ -115,6 +116,10 @@ impl Metadata {
         let pdb = self.windows.as_ref()?.pdb.as_ref()?;
         PdbId::parse(&pdb.guid, pdb.age)
     }
+
+    fn architecture(&self) -> Option<&'static str> {
+        architecture(self.windows.as_ref()?.pdb.as_ref()?.machine.as_u64()?.try_into().ok()?)
+    }
 }
 
 #[derive(Deserialize)]
@@ -127,6 +132,9 @@ struct Pdb {
     #[serde(rename = "GUID")]
     guid: String,
     age: u32,
+    /// `IMAGE_FILE_MACHINE_*`.
+    #[serde(rename = "machine_type", default)]
+    machine: serde_json::Value,
 }
 
 #[derive(Deserialize)]

@@ -75,6 +75,8 @@ pub struct Pack {
     variants: Vec<read::Variant>,
     kernels: Vec<read::Entry>,
     images: Vec<ImageVersion>,
+    /// Bytes of text that all kernels' layouts are read from.
+    work: usize,
 }
 
 /// What [`Pack::nearest`] found.

@@ -14,7 +14,7 @@ mod places;
 mod tests;
 mod types;
 
-use crate::{Error, PdbId, Profile, Result};
+use crate::{Error, PdbId, Profile, Result, profile::architecture};
 use cursor::Cursor;
 use msf::Msf;
 use std::{io::Read, path::Path};
@@ -40,6 +40,7 @@ pub fn parse(bytes: &[u8]) -> Result<Profile> {
     let debug = if debug.is_empty() { None } else { Some(Debug::parse(&debug)?) };
     let mut profile = Profile {
         id: Some(identity(&file, debug.as_ref())?),
+        architecture: debug.as_ref().and_then(|debug| architecture(debug.machine)),
         pointer_size: debug.as_ref().map_or(0, |debug| pointer_size(debug.machine)),
         ..Profile::default()
     };

@@ -11,6 +11,8 @@ const DEPTH: usize = 8;
 pub struct Profile {
     /// The PDB that it describes, where the source says.
     pub id: Option<PdbId>,
+    /// `x86`, `x64` or `ARM64`, where the source says.
+    pub architecture: Option<&'static str>,
     /// Bytes of a pointer: 4 or 8; 0 when the source does not say.
     pub pointer_size: u8,
     /// Structures and unions by name. Of several definitions of one name the largest is kept: the public
@@ -51,6 +53,16 @@ pub enum Kind {
     Struct(String),
     /// So many elements.
     Array(Box<Kind>, u32),
+}
+
+/// The architecture of an `IMAGE_FILE_MACHINE_*`.
+pub(crate) fn architecture(machine: u16) -> Option<&'static str> {
+    match machine {
+        0x014c => Some("x86"),
+        0x8664 => Some("x64"),
+        0xaa64 => Some("ARM64"),
+        _ => None,
+    }
 }
 
 impl Profile {

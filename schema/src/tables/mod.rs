@@ -1,5 +1,6 @@
 //! One table a file. Adding one is its file, its `mod` and its word in [`all`].
 
+mod alpc_messages;
 mod calls;
 mod contexts;
 mod discovery;
@@ -9,6 +10,7 @@ mod entries;
 mod exceptions;
 mod faults;
 mod handles;
+mod irps;
 mod memory;
 mod memory_counters;
 mod modules;
@@ -16,11 +18,13 @@ mod objects;
 mod pool;
 mod processes;
 mod processors;
+mod spaces;
 mod streams;
 mod tagged_blobs;
 mod threads;
 mod waits;
 
+pub use alpc_messages::{AlpcMessageRow, AlpcMessages};
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
 pub use discovery::{Discovery, DiscoveryRow};
@@ -30,6 +34,7 @@ pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, 
 pub use exceptions::{ExceptionRow, Exceptions};
 pub use faults::{FaultRow, Faults};
 pub use handles::{HandleRow, Handles};
+pub use irps::{IrpRow, IrpStack, IrpStackRow, Irps};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
@@ -37,6 +42,7 @@ pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
+pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
 pub use streams::{StreamRow, Streams, TokenRow, Tokens};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
@@ -58,6 +64,9 @@ pub fn all() -> &'static [&'static TableSpec] {
             MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),
+            Vads::spec(),
+            UserModules::spec(),
+            CriticalSections::spec(),
             Contexts::spec(),
             Exceptions::spec(),
             Processes::spec(),
@@ -80,6 +89,9 @@ pub fn all() -> &'static [&'static TableSpec] {
             Waits::spec(),
             Eresources::spec(),
             EresourceOwners::spec(),
+            AlpcMessages::spec(),
+            Irps::spec(),
+            IrpStack::spec(),
             BigPool::spec(),
             PoolTags::spec(),
             TaggedBlobs::spec(),

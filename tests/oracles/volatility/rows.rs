@@ -8,6 +8,8 @@ mod objects;
 mod pool;
 mod processes;
 mod running;
+mod spaces;
+mod threads;
 
 use super::python::Python;
 use crate::support::scratch;
@@ -38,8 +40,13 @@ const PLUGINS: &[&str] = &[
     "windows.pstree.PsTree",
     "windows.psxview.PsXView",
     "windows.sessions.Sessions",
+    "windows.threads.Threads",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
+    "windows.vadinfo.VadInfo",
+    "windows.dlllist.DllList",
+    "windows.ldrmodules.LdrModules",
+    "windows.cmdline.CmdLine",
     "windows.psscan.PsScan",
     "windows.handles.Handles",
     "windows.driverirp.DriverIrp",

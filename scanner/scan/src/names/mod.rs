@@ -5,12 +5,14 @@
 //! each table's module says which.
 
 mod bugcheck;
+mod irp;
 mod ntstatus;
 mod waiting;
 
 pub use bugcheck::{bugcheck_name, is_live_dump};
+pub(crate) use irp::{irp_major, irp_minor};
 pub use ntstatus::{exception_name, ntstatus_name};
-pub(crate) use waiting::{dispatcher_kind, wait_reason, wait_type};
+pub(crate) use waiting::{dispatcher_kind, thread_state, wait_reason, wait_type};
 
 use std::sync::OnceLock;
 

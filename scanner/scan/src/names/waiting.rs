@@ -48,6 +48,23 @@ const REASONS: [&str; 43] = [
     "WrRcu",
 ];
 
+/// Name of a `_KTHREAD_STATE`.
+pub fn thread_state(state: u8) -> Option<String> {
+    let names = [
+        "Initialized",
+        "Ready",
+        "Running",
+        "Standby",
+        "Terminated",
+        "Waiting",
+        "Transition",
+        "DeferredReady",
+        "GateWait",
+        "WaitingForProcessInSwap",
+    ];
+    names.get(usize::from(state)).map(|name| name.to_string())
+}
+
 /// Name of a wait reason. Before Windows Vista the values from 21 to 25 are spares.
 pub fn wait_reason(reason: u8, build: u32) -> Option<String> {
     let spare = build < 6000 && (21..=25).contains(&reason);

@@ -1,8 +1,10 @@
 //! One walk a file; each fills one table.
 
+mod alpc_messages;
 mod apcs;
 mod callbacks;
 mod contexts;
+mod critical_sections;
 mod discovery;
 mod dpcs;
 mod drivers;
@@ -11,6 +13,7 @@ mod exceptions;
 mod faults;
 mod handles;
 mod interrupts;
+mod irps;
 mod memory_counters;
 mod memory_regions;
 mod memory_runs;
@@ -26,6 +29,8 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod user_modules;
+mod vads;
 mod waits;
 mod work_items;
 
@@ -44,6 +49,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::MemoryCounters::spec(), memory_counters::walk),
         (tables::Modules::spec(), modules::walk),
         (tables::UnloadedModules::spec(), unloaded_modules::walk),
+        (tables::Vads::spec(), vads::walk),
+        (tables::UserModules::spec(), user_modules::walk),
+        (tables::CriticalSections::spec(), critical_sections::walk),
         (tables::Contexts::spec(), contexts::walk),
         (tables::Exceptions::spec(), exceptions::walk),
         (tables::Processes::spec(), processes::walk),
@@ -65,6 +73,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Devices::spec(), drivers::devices),
         (tables::Objects::spec(), objects::walk),
         (tables::ObjectTypes::spec(), objects::types),
+        (tables::AlpcMessages::spec(), alpc_messages::walk),
+        (tables::Irps::spec(), irps::irps),
+        (tables::IrpStack::spec(), irps::stack),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),

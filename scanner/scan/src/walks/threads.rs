@@ -1,4 +1,6 @@
-//! `threads` as the file states them (user minidumps).
+//! `threads`: as the file states them (user minidumps), or each that a source of the kernel leads to.
+
+mod kernel;
 
 use super::{process_id, time};
 use crate::{Job, out::Out};
@@ -15,6 +17,9 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     for thread in &job.dump.records.threads {
         let context = contexts.get(&thread.thread_id).copied();
         out.push(row(job, thread, context.filter(|context| context.has_control())))?;
+    }
+    if let Some(system) = job.system {
+        kernel::walk(system, &mut out)?;
     }
     out.finish()
 }
@@ -53,8 +58,9 @@ fn row(job: &Job, thread: &Thread, context: Option<&Context>) -> ThreadRow {
         exit_status: thread.exit_status,
         dump_flags: thread.dump_flags,
         dump_error: thread.dump_error,
-        crashed: thread.crashed,
+        crashed: Some(thread.crashed),
         source: thread.source.into(),
+        ..ThreadRow::default()
     }
 }
 

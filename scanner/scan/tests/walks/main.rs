@@ -3,12 +3,14 @@
 extern crate dumplake_scan as scan;
 
 mod account;
+mod alpc;
 mod discovery;
 mod drivers;
 mod entries;
 mod handles;
 mod hostile;
 mod interrupts;
+mod irps;
 mod memory_counters;
 mod modules;
 mod offline;
@@ -18,5 +20,8 @@ mod processes;
 mod processors;
 mod queues;
 mod support;
+mod threads;
 mod timers;
+mod user_half;
+mod vads;
 mod waits;

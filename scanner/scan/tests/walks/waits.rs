@@ -129,7 +129,7 @@ fn damaged_wait_blocks() {
         assert_eq!(wait.objects.len(), 5);
         ethread(&machine.facts, wait.thread)
     };
-    let all = 12;
+    let all = 14;
     // A count of 255: the five blocks stay, what follows is no block of the thread.
     let (machine, tables) = damaged(Build::WIN10_19041, |machine| {
         (list(machine) + member(machine, "_KTHREAD", "WaitBlockCount"), vec![255])

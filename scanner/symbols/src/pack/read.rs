@@ -6,6 +6,11 @@ use std::{io::Read, ops::Range};
 
 /// A pack of all known kernels has under a megabyte of text.
 const MOST_TEXT: u64 = 64 << 20;
+/// Reading the layouts of every kernel costs about as many bytes of text: one line of structures can name a large
+/// structure a million times. All known kernels need under ten megabytes.
+const MOST_WORK: usize = 512 << 20;
+/// What naming a structure costs even if it has no members.
+const WORK_OF_TYPE: usize = 64;
 
 pub struct Variant {
     name: String,
@@ -25,14 +30,18 @@ impl Pack {
     pub fn parse(bytes: &[u8]) -> Result<Pack> {
         let mut text = String::new();
         let decoder = zstd::Decoder::new(bytes).map_err(|e| Error::new(format!("not a layout pack: {e}")))?;
-        let read = decoder.take(MOST_TEXT).read_to_string(&mut text);
+        let read = decoder.take(MOST_TEXT + 1).read_to_string(&mut text);
         read.map_err(|e| Error::new(format!("not a layout pack: {e}")))?;
+        if text.len() as u64 > MOST_TEXT {
+            return Err(Error::new(format!("not a layout pack: more than {MOST_TEXT} bytes of text")));
+        }
         let mut pack = Pack {
             text: String::new(),
             names: Vec::new(),
             variants: Vec::new(),
             kernels: Vec::new(),
             images: Vec::new(),
+            work: 0,
         };
         let mut at = 0;
         for (number, line) in text.split_inclusive('\n').enumerate() {
@@ -67,6 +76,9 @@ impl Pack {
             ["types", ref numbers @ ..] => {
                 let number = |text: &&str| text.parse().ok().filter(|&n: &usize| n < self.variants.len());
                 let types = numbers.iter().map(number).collect::<Option<Vec<usize>>>()?;
+                let work = types.iter().map(|&number| self.variants[number].members.len() + WORK_OF_TYPE);
+                self.work = work.fold(self.work, usize::saturating_add);
+                (self.work <= MOST_WORK).then_some(())?;
                 self.kernels.last_mut()?.types = types;
             }
             ["at", ref addresses @ ..] => {
@@ -84,7 +96,11 @@ impl Pack {
                 });
             }
             // Members are read when somebody wants the structure.
-            [_, _, _] | [_, _, _, _, _] => self.variants.last_mut()?.members.end = range.end,
+            [_, _, _] | [_, _, _, _, _] => {
+                let members = &mut self.variants.last_mut()?.members;
+                (members.end == range.start).then_some(())?;
+                members.end = range.end;
+            }
             _ => return None,
         }
         Some(())

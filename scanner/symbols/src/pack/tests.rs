@@ -115,3 +115,35 @@ fn damaged_packs_are_refused() {
         assert!(Pack::parse(&packed).is_err(), "{text}");
     }
 }
+
+/// A line that names one large structure again and again, members that stand behind no structure, endless text.
+#[test]
+fn packs_that_want_too_much_are_refused() {
+    let refused = |text: &str| {
+        let packed = zstd::encode_all(format!("dumplake pack 1\n{text}").as_bytes(), 1).unwrap();
+        assert!(Pack::parse(&packed).is_err());
+    };
+    let members = "Member 10 8\n".repeat(100_000);
+    let again = " 0".repeat(1000);
+    refused(&format!("type _T 8\n{members}kernel x64 1 - - - s\ntypes{again}\n"));
+    refused(&format!("type _T 8\nkernel x64 1 - - - s\ntypes{}\n", " 0".repeat(16 << 20)));
+    refused("type _T 8\nkernel x64 1 - - - s\ntypes 0\nMember 10 8\n");
+    refused(&"names\n".repeat(12 << 20));
+}
+
+/// Reading the pack that ships is the first thing that every conversion does.
+#[test]
+fn the_pack_inside_is_sound() {
+    let pack = Pack::parse(BUILT_IN).unwrap();
+    assert!(pack.work < 64 << 20, "{} bytes of text for all kernels", pack.work);
+    for kernel in pack.kernels() {
+        let Kernel { architecture, build, revision, id, .. } = kernel;
+        let found = match *id {
+            Some(id) => pack.exact(id).unwrap().0,
+            None => pack.nearest(architecture, *build, *revision, &[]).unwrap().layouts,
+        };
+        assert!(found.size("_EPROCESS").is_some(), "{kernel:?}");
+        assert_eq!(found.symbols.is_empty(), id.is_none(), "{kernel:?}");
+        assert_eq!(found.pointer_size, if architecture == "x86" { 4 } else { 8 });
+    }
+}

@@ -1,0 +1,10 @@
+-- Question: Who hoards handles, and of which kind?
+-- Tables: handles, processes
+-- How to read it: one row a process and type of object, most handles first.
+CREATE VIEW handle_counts AS
+SELECT h.dump_id, h.process_id, p.name AS process, h.type_name, count(*) AS handles, count(DISTINCT h.object) AS objects
+FROM handles AS h
+LEFT JOIN processes AS p ON p.dump_id = h.dump_id AND p.process_id = h.process_id
+WHERE h.source <> 'PspCidTable'
+GROUP BY ALL
+ORDER BY handles DESC, h.dump_id, h.process_id, h.type_name;

@@ -1,0 +1,136 @@
+//! `irps` and `irp_stack` of every build equal the plan.
+
+use crate::support::{Row, Tables, kernels, tables_of};
+use fixtures::{Arch, Build, Facts, Format, Irp, Machine, Space, scenario};
+
+fn cell(row: &Row, name: &str) -> Option<u64> {
+    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
+}
+
+fn some(value: u64) -> Option<u64> {
+    Some(value).filter(|&value| value != 0)
+}
+
+fn faults<'a>(tables: &'a Tables, structure: &str) -> Vec<&'a Row> {
+    tables["faults"].iter().filter(|row| row.get("structure").is_some_and(|of| of == structure)).collect()
+}
+
+#[test]
+fn every_build() {
+    for (arch, build) in kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let machine = scenario::busy(arch, build);
+        let tables = tables_of(&machine, Format::Full);
+        let facts = &machine.facts;
+        assert_eq!(tables["irps"].len(), facts.resources.irps.len(), "{name}");
+        for (row, irp) in tables["irps"].iter().zip(&facts.resources.irps) {
+            request(facts, row, irp, &name);
+            stack(facts, &tables["irp_stack"], irp, &name);
+        }
+        for structure in ["_IRP", "_IO_STACK_LOCATION", "_ETHREAD.IrpList"] {
+            assert!(faults(&tables, structure).is_empty(), "{name}: {:?}", faults(&tables, structure));
+        }
+    }
+}
+
+fn driver(facts: &Facts, device: u64) -> Option<(u64, &str)> {
+    let found = facts.resources.devices.iter().find(|known| known.va == device);
+    found.map(|device| (device.driver, device.name.as_str()))
+}
+
+fn file(facts: &Facts, file: u64) -> Option<&str> {
+    facts.resources.files.iter().find(|known| known.va == file).map(|file| file.name.as_str())
+}
+
+fn request(facts: &Facts, row: &Row, irp: &Irp, name: &str) {
+    let thread = &facts.threads[irp.thread.0];
+    assert_eq!(cell(row, "irp"), Some(irp.va), "{name}");
+    assert_eq!(cell(row, "thread_id"), Some(thread.tid.into()), "{name}");
+    assert_eq!(cell(row, "tail_thread"), Some(thread.ethread), "{name}");
+    assert_eq!(cell(row, "flags"), Some(irp.flags.into()), "{name}");
+    assert_eq!(cell(row, "stack_count"), Some(irp.stack.len() as u64), "{name}");
+    assert_eq!(cell(row, "current_location"), Some(irp.current as u64), "{name}");
+    assert_eq!(row["pending"], "true", "{name}");
+    assert_eq!(cell(row, "requestor_mode"), Some(1), "{name}");
+    assert_eq!(cell(row, "cancel_routine"), some(irp.cancel_routine), "{name}");
+    let module = (irp.cancel_routine != 0).then_some("contoso.sys+0x4560");
+    assert_eq!(row.get("cancel_module").map(String::as_str), module, "{name}");
+    assert_eq!(cell(row, "file_object"), Some(irp.file), "{name}");
+    assert_eq!(row.get("file_name").map(String::as_str), file(facts, irp.file), "{name}");
+    let current = irp.stack.get(irp.current - 1);
+    assert_eq!(cell(row, "major"), current.map(|current| current.major.into()), "{name}");
+    let driver = current.and_then(|current| driver(facts, current.device));
+    assert_eq!(row.get("driver_name").map(String::as_str), driver.map(|driver| driver.1), "{name}");
+    let layout = facts.layout();
+    let at = layout.size("_IRP") + (irp.current - 1) * layout.size("_IO_STACK_LOCATION");
+    assert_eq!(cell(row, "current_stack_location"), Some(irp.va + at as u64), "{name}");
+}
+
+fn stack(facts: &Facts, rows: &[Row], irp: &Irp, name: &str) {
+    let rows: Vec<&Row> = rows.iter().filter(|row| cell(row, "irp") == Some(irp.va)).collect();
+    assert_eq!(rows.len(), irp.stack.len(), "{name}");
+    for (index, (row, planted)) in rows.iter().zip(&irp.stack).enumerate() {
+        assert_eq!(cell(row, "location"), Some(index as u64 + 1), "{name}");
+        assert_eq!(row["current"], (index + 1 == irp.current).to_string(), "{name}");
+        let read = ["major", "minor", "control"].map(|column| cell(row, column).unwrap());
+        assert_eq!(read, [planted.major, planted.minor, planted.control].map(u64::from), "{name}");
+        assert_eq!(cell(row, "device"), some(planted.device), "{name}");
+        let driver = driver(facts, planted.device);
+        assert_eq!(cell(row, "driver"), driver.map(|driver| driver.0), "{name}");
+        assert_eq!(row.get("driver_name").map(String::as_str), driver.map(|driver| driver.1), "{name}");
+        assert_eq!(cell(row, "file_object"), some(planted.file), "{name}");
+        assert_eq!(row.get("file_name").map(String::as_str), file(facts, planted.file), "{name}");
+        assert_eq!(cell(row, "completion_routine"), some(planted.routine), "{name}");
+        let module = (planted.routine != 0).then_some("ntfs.sys+0x1230");
+        assert_eq!(row.get("completion_module").map(String::as_str), module, "{name}");
+        assert_eq!(cell(row, "context"), Some(planted.context), "{name}");
+        let arguments = [1, 2, 3, 4].map(|number| cell(row, &format!("argument{number}")).unwrap());
+        assert_eq!(arguments, planted.parameters, "{name}");
+        let names = match (planted.major, planted.minor) {
+            (0, _) => ("IRP_MJ_CREATE", None),
+            (4, _) => ("IRP_MJ_WRITE", None),
+            (13, 4) => ("IRP_MJ_FILE_SYSTEM_CONTROL", Some("IRP_MN_KERNEL_CALL")),
+            other => panic!("{other:?} is not planned"),
+        };
+        assert_eq!((row["major_name"].as_str(), row.get("minor_name").map(String::as_str)), names, "{name}");
+    }
+}
+
+fn damaged(change: impl Fn(&Machine, u64) -> (u64, Vec<u8>)) -> (Tables, Vec<u64>) {
+    let mut machine = scenario::busy(Arch::X64, Build::WIN10_19041);
+    let planted: Vec<u64> = machine.facts.resources.irps.iter().map(|irp| irp.va).collect();
+    let (at, bytes) = change(&machine, planted[1]);
+    machine.patch(Space::Kernel, at, &bytes);
+    (tables_of(&machine, Format::Full), planted)
+}
+
+fn found(tables: &Tables) -> Vec<u64> {
+    tables["irps"].iter().map(|row| cell(row, "irp").unwrap()).collect()
+}
+
+#[test]
+fn damage() {
+    let offset = |machine: &Machine, path| machine.layout().offset("_IRP", path) as u64;
+    // Not a request.
+    let (tables, planted) = damaged(|_, irp| (irp, vec![7]));
+    assert_eq!(found(&tables), planted[..1]);
+    assert_eq!(faults(&tables, "_IRP").len(), 1);
+    // A stack of -1 locations, and one that leaves the dump.
+    let (tables, planted) = damaged(|machine, irp| (irp + offset(machine, "StackCount"), vec![255]));
+    assert_eq!(found(&tables), planted);
+    assert!(tables["irp_stack"].iter().all(|row| cell(row, "irp") == Some(planted[0])));
+    assert!(!faults(&tables, "_IRP").is_empty());
+    let (tables, planted) = damaged(|machine, irp| (irp + offset(machine, "StackCount"), vec![127]));
+    assert_eq!(found(&tables), planted);
+    // A list that turns back, and one that leads nowhere: the first request stays.
+    for build_link in [true, false] {
+        let (tables, planted) = damaged(|machine, irp| {
+            let link = offset(machine, "ThreadListEntry");
+            let first = machine.facts.resources.irps[0].va + link;
+            let next = if build_link { first } else { 0x4141_4141_4141_4141 };
+            (irp + link, next.to_le_bytes().to_vec())
+        });
+        assert_eq!(found(&tables)[..1], planted[..1]);
+        assert_eq!(faults(&tables, "_ETHREAD.IrpList").len(), 1);
+    }
+}
