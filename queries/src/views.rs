@@ -41,6 +41,7 @@ library! {
     wait_graph
     timers_due
     pending_dpcs
+    pending_irps
     pool_used
     memory_usage
     running_threads

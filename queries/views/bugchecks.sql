@@ -9,7 +9,7 @@ WITH loaded AS (
     SELECT d.bugcheck_code, m.file_name, m.third_party, count(DISTINCT d.dump_id) AS dumps
     FROM dumps AS d JOIN kernel_modules AS m USING (dump_id)
     GROUP BY ALL
-), drivers AS (
+), named_drivers AS (
     SELECT bugcheck_code,
            coalesce(list(file_name || ' (' || dumps || ')' ORDER BY dumps DESC, file_name) FILTER (third_party), [])
                AS third_party_drivers
@@ -24,9 +24,9 @@ SELECT hex_code(d.bugcheck_code) AS bugcheck,
        list_sort(list_distinct(list(d.architecture))) AS architectures,
        min(d.system_time) AS first_seen,
        max(d.system_time) AS last_seen,
-       any_value(drivers.third_party_drivers) AS third_party_drivers
+       any_value(named_drivers.third_party_drivers) AS third_party_drivers
 FROM dumps AS d
-LEFT JOIN drivers ON drivers.bugcheck_code = d.bugcheck_code
+LEFT JOIN named_drivers ON named_drivers.bugcheck_code = d.bugcheck_code
 WHERE d.bugcheck_code <> 0
 GROUP BY d.bugcheck_code
 ORDER BY dumps DESC, bugcheck;

@@ -44,7 +44,7 @@ pub fn command(args: &args::Demo) -> Result<u8> {
 }
 
 /// The questions of the demo. Each stands in the README with its answer.
-pub const QUERIES: [&str; 8] = [
+pub const QUERIES: [&str; 9] = [
     "FROM bugchecks",
     "SELECT file_name, dumps, bugchecks FROM third_party_drivers",
     "SELECT path, format, build, processors, pages_present, bytes_missing FROM dumps ORDER BY path",
@@ -55,6 +55,7 @@ pub const QUERIES: [&str; 8] = [
     "SELECT process, process_id, parent_id FROM process_tree JOIN dumps USING (dump_id) WHERE path LIKE '%stuck%'",
     "SELECT process, thread_id, wait_reason, object_kind, chain, deadlock FROM wait_graph ORDER BY ALL",
     "SELECT process, type_name, handles, objects FROM handle_counts LIMIT 5",
+    "SELECT irp, process, thread_id, request, driver FROM pending_irps ORDER BY ALL",
 ];
 
 /// A file that says "made by the demo", so that the next demo may replace what is there.

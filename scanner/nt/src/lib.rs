@@ -25,11 +25,13 @@ pub mod irp;
 mod kdbg;
 mod layout;
 mod list;
+pub mod lock;
 pub mod module;
 pub mod object;
 mod objectcallback;
 pub mod owner;
 mod pe;
+pub mod peb;
 pub mod pool;
 pub mod process;
 pub mod processor;
@@ -39,6 +41,7 @@ pub mod thread;
 pub mod timer;
 pub mod token;
 mod unloaded;
+pub mod vad;
 mod version;
 mod view;
 pub mod wait;
@@ -103,6 +106,19 @@ pub fn wanted() -> symbols::Wanted {
         account::Wow64Process::WANTED,
         process::Eprocess::WANTED,
         thread::Ethread::WANTED,
+        lock::Section::WANTED,
+        lock::SectionDebug::WANTED,
+        peb::LdrEntry::WANTED,
+        peb::Peb::WANTED,
+        peb::PebLdrData::WANTED,
+        peb::ProcessParameters::WANTED,
+        peb::Wow64Owner::WANTED,
+        vad::ControlArea::WANTED,
+        vad::Mmvad::WANTED,
+        vad::MmvadShort::WANTED,
+        vad::Subsection::WANTED,
+        vad::VadFile::WANTED,
+        vad::VadRoot::WANTED,
         thread::ThreadState::WANTED,
         token::Token::WANTED,
         thread::Kthread::WANTED,

@@ -18,6 +18,7 @@ mod objects;
 mod pool;
 mod processes;
 mod processors;
+mod spaces;
 mod streams;
 mod tagged_blobs;
 mod threads;
@@ -42,6 +43,7 @@ pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
+pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
 pub use streams::{StreamRow, Streams};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
@@ -64,6 +66,9 @@ pub fn all() -> &'static [&'static TableSpec] {
             MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),
+            Vads::spec(),
+            UserModules::spec(),
+            CriticalSections::spec(),
             Contexts::spec(),
             Exceptions::spec(),
             Processes::spec(),

@@ -109,6 +109,18 @@ table! {
         handle_count: Option<u32>,
         /// Threads that the dump lists; of a kernel dump, threads that have not ended (`_EPROCESS.ActiveThreads`).
         thread_count: Option<u32>,
+        /// Command line (`_RTL_USER_PROCESS_PARAMETERS.CommandLine`), which the process itself may have changed.
+        command_line: Option<String>,
+        /// Path of its program as its creator gave it (`_RTL_USER_PROCESS_PARAMETERS.ImagePathName`).
+        peb_image_path: Option<String>,
+        /// Current directory (`_RTL_USER_PROCESS_PARAMETERS.CurrentDirectory`).
+        current_directory: Option<String>,
+        /// Title of its first window (`_RTL_USER_PROCESS_PARAMETERS.WindowTitle`).
+        window_title: Option<String>,
+        /// Window station and desktop (`_RTL_USER_PROCESS_PARAMETERS.DesktopInfo`).
+        desktop: Option<String>,
+        /// Address of its environment block (`_RTL_USER_PROCESS_PARAMETERS.Environment`).
+        environment: Option<u64>,
         /// Most threads that it had at once (`_EPROCESS.ActiveThreadsHighWatermark`).
         peak_thread_count: Option<u32>,
         /// Session (`_MM_SESSION_SPACE.SessionId`); NULL for processes in none, such as System.

@@ -8,6 +8,7 @@ mod objects;
 mod pool;
 mod processes;
 mod running;
+mod spaces;
 mod threads;
 mod tokens;
 
@@ -45,6 +46,10 @@ const PLUGINS: &[&str] = &[
     "windows.privileges.Privs",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
+    "windows.vadinfo.VadInfo",
+    "windows.dlllist.DllList",
+    "windows.ldrmodules.LdrModules",
+    "windows.cmdline.CmdLine",
     "windows.psscan.PsScan",
     "windows.handles.Handles",
     "windows.driverirp.DriverIrp",

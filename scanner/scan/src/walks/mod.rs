@@ -4,6 +4,7 @@ mod alpc_messages;
 mod apcs;
 mod callbacks;
 mod contexts;
+mod critical_sections;
 mod discovery;
 mod dpcs;
 mod drivers;
@@ -28,6 +29,8 @@ mod threads;
 mod timers;
 mod tokens;
 mod unloaded_modules;
+mod user_modules;
+mod vads;
 mod waits;
 mod work_items;
 
@@ -46,6 +49,9 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::MemoryCounters::spec(), memory_counters::walk),
         (tables::Modules::spec(), modules::walk),
         (tables::UnloadedModules::spec(), unloaded_modules::walk),
+        (tables::Vads::spec(), vads::walk),
+        (tables::UserModules::spec(), user_modules::walk),
+        (tables::CriticalSections::spec(), critical_sections::walk),
         (tables::Contexts::spec(), contexts::walk),
         (tables::Exceptions::spec(), exceptions::walk),
         (tables::Processes::spec(), processes::walk),

@@ -112,10 +112,12 @@ fn derived(facts: &Facts, row: &Row, va: u64, name: &str) {
     let protected = protection.map(|level| level & 7).or(of(&["ProtectedProcess"])).map(|value| value != 0);
     assert_eq!(flag(row, "protected"), protected, "{name}");
     let wow64 = of(&["WoW64Process", "Wow64Process"]);
-    assert_eq!(flag(row, "wow64"), wow64.map(|va| va != 0), "{name}");
+    let space = facts.spaces.iter().find(|space| facts.processes[space.process.0].eprocess == va);
+    let peb32 = space.and_then(|space| space.peb32);
+    assert_eq!(flag(row, "wow64"), wow64.map(|va| va != 0 || peb32.is_some()), "{name}");
     let structure =
         wow64.and_then(|va| planted(facts, "_EWOW64PROCESS", va, &["Peb"])).filter(|&peb| peb != 0);
-    assert_eq!(number(row, "wow64_peb"), structure, "{name}");
+    assert_eq!(number(row, "wow64_peb"), peb32.or(structure), "{name}");
 }
 
 fn groups(facts: &Facts, row: &Row, pid: u32, name: &str) {

@@ -23,4 +23,6 @@ mod support;
 mod threads;
 mod timers;
 mod tokens;
+mod user_half;
+mod vads;
 mod waits;

@@ -5,6 +5,7 @@ use crate::out::Out;
 use nt::{
     System, View,
     account::{Account, SessionSpace, Wow64Process, pool_quota},
+    peb::Halves,
     process::{Eprocess, Process, Seen},
     token::Token,
 };
@@ -19,6 +20,7 @@ struct Layouts {
     session: SessionSpace,
     wow64: Wow64Process,
     token: Token,
+    halves: Halves,
     tick_seconds: Option<f64>,
     sources: Seen,
     pointer: u32,
@@ -32,6 +34,7 @@ pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
         session: SessionSpace::of(system),
         wow64: Wow64Process::of(system),
         token: Token::of(system),
+        halves: Halves::of(system),
         tick_seconds: system.tick_seconds(),
         sources: system.process_sources(),
         pointer: system.pointer_size(),
@@ -43,7 +46,8 @@ pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
             system.problem("unreadable", "_EPROCESS", "UniqueProcessId", Some(process.va), expected, "none");
             continue;
         };
-        out.push(ProcessRow { process_id, ..row(system, &layouts, process, &view) })?;
+        let row = ProcessRow { process_id, ..row(system, &layouts, process, &view) };
+        out.push(with_parameters(system, &layouts.halves, process, row))?;
     }
     Ok(())
 }
@@ -155,5 +159,19 @@ fn counters(layouts: &Layouts, view: &View) -> ProcessRow {
         write_bytes: view.uint(layout.write_bytes),
         other_bytes: view.uint(layout.other_bytes),
         ..ProcessRow::default()
+    }
+}
+
+/// The columns of what the process says of itself in its PEB.
+fn with_parameters(system: &System, halves: &Halves, process: &Process, row: ProcessRow) -> ProcessRow {
+    let Some(parameters) = system.process_parameters(halves, process) else { return row };
+    ProcessRow {
+        command_line: parameters.command_line,
+        peb_image_path: parameters.image_path,
+        current_directory: parameters.current_directory,
+        window_title: parameters.window_title,
+        desktop: parameters.desktop,
+        environment: parameters.environment,
+        ..row
     }
 }
