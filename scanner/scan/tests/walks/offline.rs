@@ -10,17 +10,8 @@ fn is_public(arch: Arch, build: &Build) -> bool {
 }
 
 /// Tables whose structures became wanted after the pack was made; making it anew empties this list.
-const AWAITING_THE_PACK: &[&str] = &[
-    "irps",
-    "irp_stack",
-    "alpc_messages",
-    "vads",
-    "user_modules",
-    "critical_sections",
-    "tokens",
-    "token_sids",
-    "token_privileges",
-];
+const AWAITING_THE_PACK: &[&str] =
+    &["vads", "user_modules", "critical_sections", "tokens", "token_sids", "token_privileges"];
 
 /// Tables that had fewer columns when the pack was made; the cells that they have are right.
 const WIDER_SINCE_THE_PACK: &[&str] = &["processes", "threads"];
