@@ -63,6 +63,9 @@ pub struct Convert {
     /// Take every named file for this format instead of recognising it (see `dumplake info --formats`).
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
+    /// Search all memory for Windows' kernel where the file does not say where it is, and not the low 4 GiB only.
+    #[arg(long)]
+    pub search_all_memory: bool,
     /// One JSON object a dump on standard output instead of one line.
     #[arg(long)]
     pub json: bool,

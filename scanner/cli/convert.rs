@@ -14,6 +14,7 @@ use crate::{
 };
 use indicatif::ProgressBar;
 use rayon::prelude::*;
+use scan::nt::Depth;
 use schema::{Identity, Lake, TableSpec};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,6 +31,7 @@ pub struct Run {
     tables: Vec<&'static TableSpec>,
     format: Option<String>,
     force: bool,
+    depth: Depth,
     library: ::symbols::Library<'static>,
     symbols: Option<String>,
 }
@@ -49,6 +51,7 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
         lake: Lake::create_or_open(&args.output)?,
         format: args.format.clone(),
         force: args.force,
+        depth: if args.search_all_memory { Depth::Whole } else { Depth::Low },
         symbols: symbols::described(&args.symbols),
         library,
     };
@@ -99,7 +102,15 @@ impl Run {
     /// A run with all tables into `lake`.
     pub fn everything(lake: Lake) -> Run {
         let library = ::symbols::Library::built_in();
-        Run { lake, tables: schema::all().to_vec(), format: None, force: false, library, symbols: None }
+        Run {
+            lake,
+            tables: schema::all().to_vec(),
+            format: None,
+            force: false,
+            depth: Depth::Low,
+            library,
+            symbols: None,
+        }
     }
 
     /// Identifies and converts all inputs, in their order.
@@ -163,7 +174,7 @@ impl Run {
         }
         let dump = memory::open(&file.path, self.format.as_deref())?;
         let staged = self.lake.begin(id, &identity)?;
-        let system = scan::nt::System::open(&dump, &self.library);
+        let system = scan::nt::System::open_at(&dump, &self.library, self.depth);
         let job = scan::Job {
             system: system.as_ref(),
             dump: &dump,
@@ -182,7 +193,8 @@ impl Run {
         let format = self.format.as_deref().map(|format| format!("format={format}"));
         let names: Vec<&str> = self.tables.iter().map(|spec| spec.name).collect();
         let tables = (names.len() < schema::all().len()).then(|| format!("tables={}", names.join(",")));
-        [format, tables, self.symbols.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let search = (self.depth == Depth::Whole).then(|| "search-all-memory".to_string());
+        [format, tables, search, self.symbols.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -133,6 +133,20 @@ fn the_built_in_pack_is_listed() {
     assert!(dumplake(&["symbols", "list"]).out.contains("link time and size"));
 }
 
+/// Searching all memory is another conversion than searching the low part of it.
+#[test]
+fn searching_all_memory_changes_the_options() {
+    let folder = scratch("search of all memory");
+    let machine = scenario::busy(Arch::X64, Build::WIN10_19041);
+    let dump = machine.dump(Format::Raw).write_to(&folder).unwrap();
+    let lake = folder.join("lake");
+    converted(&dump, &lake, &["--search-all-memory"]);
+    let row = Ask::open(&lake)
+        .row("SELECT d.options, r.source FROM dumps d JOIN discovery r USING (dump_id) WHERE chosen");
+    assert_eq!(row["options"], "search-all-memory");
+    assert_eq!(row["source"], "scan of 0x150000-0x2a0000");
+}
+
 /// A folder of symbol files becomes a pack, a conversion reads kernels with it, and files that cannot be used are
 /// named.
 #[test]

@@ -67,3 +67,44 @@ fn the_crashing_process_is_plausible() {
     }
     assert_eq!(names["triage_x64.dmp"], ("System".to_string(), 4));
 }
+
+/// The crashed processor runs the crashed thread, which belongs to the crashed process: on every dump, also on those
+/// that do not say where the processor's block lay.
+#[test]
+fn processor_thread_and_process_belong_together() {
+    let Some(dumps) = crate::support::real_dumps("crashing threads") else { return };
+    let folders = std::fs::read_dir(&dumps).unwrap().flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    let mut seen = 0;
+    for path in files.map(|file| file.path()) {
+        let Ok(dump) = memory::open(&path, None) else { continue };
+        let Some(triage) = dump.records.header.triage.clone() else { continue };
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let system = scan::nt::System::open(&dump, &::symbols::Library::built_in()).unwrap();
+        let threads = system.threads();
+        let thread =
+            threads.iter().find(|thread| thread.seen.triage_copy).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(Some(thread.va.0), triage.thread_address, "{name}");
+        assert_eq!(Some(system.processes()[thread.process].va.0), triage.process_address, "{name}");
+        let processors = system.processors();
+        let crashed = processors.iter().find(|processor| Some(processor.kprcb.0) == triage.prcb_address);
+        let crashed = crashed.unwrap_or_else(|| panic!("{name}: {processors:?}"));
+        assert!(crashed.number < dump.records.header.processors.unwrap(), "{name}: {crashed:?}");
+        let layout = scan::nt::processor::Kprcb::of(&system);
+        let current = system.kprcb(&layout, crashed).pointer(layout.current_thread);
+        assert_eq!(current, Some(thread.va), "{name}");
+        seen += 1;
+        if system.architecture.name() == "ARM64" {
+            continue; // no public layout of this build: only what the dump confirms is read
+        }
+        let tid = thread.tid.unwrap_or_else(|| panic!("{name}: no thread id"));
+        assert!(tid % 4 == 0 && tid < 100_000, "{name}: {tid}");
+        let layout = scan::nt::thread::Ethread::of(&system);
+        let state = system.view(thread.va, layout.size).u8(layout.state);
+        assert_eq!(state, Some(2), "{name}: running");
+        if name == "triage_x64.dmp" {
+            assert_eq!(tid, 264);
+        }
+    }
+    assert!(seen >= 17, "{seen} triage dumps");
+}

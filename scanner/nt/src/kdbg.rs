@@ -70,8 +70,11 @@ const VARIABLES: [(&str, usize); 47] = [
 ];
 
 /// Fields of two bytes that state a layout: offset in the block, structure, member (empty: size).
-const KNOWN: [(usize, &str, &str); 13] = [
+const KNOWN: [(usize, &str, &str); 16] = [
     (0x2b0, "_KPRCB", ""),
+    (0x2b4, "_KPRCB", "CurrentThread"),
+    (0x2be, "_KPRCB", "Number"),
+    (0x350, "_KPRCB", "IdleThread"),
     (0x2a8, "_EPROCESS", ""),
     (0x2aa, "_EPROCESS", "Peb"),
     (0x2ac, "_EPROCESS", "InheritedFromUniqueProcessId"),

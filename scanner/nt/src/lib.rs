@@ -39,6 +39,7 @@ pub mod service;
 mod system;
 pub mod thread;
 pub mod timer;
+pub mod token;
 mod unloaded;
 pub mod vad;
 mod version;
@@ -119,6 +120,7 @@ pub fn wanted() -> symbols::Wanted {
         vad::VadFile::WANTED,
         vad::VadRoot::WANTED,
         thread::ThreadState::WANTED,
+        token::Token::WANTED,
         thread::Kthread::WANTED,
     ];
     let types = types.into_iter().chain(resources()).flatten().copied().collect();

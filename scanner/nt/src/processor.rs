@@ -91,8 +91,27 @@ pub struct Processor {
 }
 
 impl<'a> System<'a> {
-    /// Every processor that `KiProcessorBlock` leads to, in its order.
+    /// Every processor that `KiProcessorBlock` leads to, in its order; of a triage dump the crashed one at least.
     pub fn processors(&self) -> Vec<Processor> {
+        let mut found = self.listed_processors();
+        found.extend(self.copied_processor(&found));
+        found
+    }
+
+    /// The copy of the crashed processor in a triage dump, unless the list led to it.
+    fn copied_processor(&self, listed: &[Processor]) -> Option<Processor> {
+        let kprcb = self.narrow(self.dump.records.header.triage.as_ref()?.prcb_address?);
+        let (layout, pcr) = (Kprcb::of(self), Kpcr::of(self));
+        if listed.iter().any(|processor| processor.kprcb == kprcb) {
+            return None;
+        }
+        let number = self.view(kprcb, layout.size).u32(layout.number)?;
+        let inside = pcr.prcb_data.or(pcr.prcb);
+        let kpcr = inside.and_then(|inside| kprcb.0.checked_sub(inside.offset.into())).map(Va);
+        Some(Processor { number, kprcb, kpcr })
+    }
+
+    fn listed_processors(&self) -> Vec<Processor> {
         let Some(block) = self.needed_global("KiProcessorBlock") else { return Vec::new() };
         let pcr = Kpcr::of(self);
         let inside = pcr.prcb_data.or(pcr.prcb);

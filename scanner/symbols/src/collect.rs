@@ -121,3 +121,6 @@ fn word(text: &str) -> String {
     let kept: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
     if kept.is_empty() { "-".into() } else { kept }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ mod spaces;
 mod streams;
 mod tagged_blobs;
 mod threads;
+mod tokens;
 mod waits;
 
 pub use alpc_messages::{AlpcMessageRow, AlpcMessages};
@@ -43,9 +44,10 @@ pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
 pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
-pub use streams::{StreamRow, Streams, TokenRow, Tokens};
+pub use streams::{StreamRow, Streams};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
+pub use tokens::{TokenPrivilegeRow, TokenPrivileges, TokenRow, TokenSidRow, TokenSids, Tokens};
 pub use waits::{EresourceOwnerRow, EresourceOwners, EresourceRow, Eresources, WaitRow, Waits};
 
 use crate::{Table, TableSpec};
@@ -86,6 +88,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             Objects::spec(),
             ObjectTypes::spec(),
             Tokens::spec(),
+            TokenSids::spec(),
+            TokenPrivileges::spec(),
             Waits::spec(),
             Eresources::spec(),
             EresourceOwners::spec(),

@@ -1,4 +1,4 @@
-//! `streams` and `tokens`: the directory of a user minidump, and the tokens that it lists.
+//! `streams`: the directory of a user minidump.
 
 use crate::table;
 
@@ -17,21 +17,5 @@ table! {
         offset: u64,
         /// True when its content became rows of other tables.
         understood: bool,
-    }
-}
-
-table! {
-    /// One row for every access token in a user minidump (`MINIDUMP_TOKEN_INFO_HEADER`).
-    pub tokens: Tokens of TokenRow {
-        /// Process id of a primary token.
-        process_id: Option<u32>,
-        /// Thread id of an impersonation token.
-        thread_id: Option<u32>,
-        /// Id of the process, or of the thread that impersonates, whose token it is, as stated (`MINIDUMP_TOKEN_INFO_HEADER.TokenId`).
-        token_id: Option<u64>,
-        /// Bytes of the token's data.
-        size: u64,
-        /// Offset of the token's data in the file.
-        offset: u64,
     }
 }

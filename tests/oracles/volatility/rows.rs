@@ -10,6 +10,7 @@ mod processes;
 mod running;
 mod spaces;
 mod threads;
+mod tokens;
 
 use super::python::Python;
 use crate::support::scratch;
@@ -41,6 +42,8 @@ const PLUGINS: &[&str] = &[
     "windows.psxview.PsXView",
     "windows.sessions.Sessions",
     "windows.threads.Threads",
+    "windows.getsids.GetSIDs",
+    "windows.privileges.Privs",
     "windows.modules.Modules",
     "windows.unloadedmodules.UnloadedModules",
     "windows.vadinfo.VadInfo",

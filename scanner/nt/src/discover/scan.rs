@@ -98,3 +98,46 @@ pub fn roots<'a>(
         modes.iter().filter_map(good)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memory::{Pfn, PhysRun, PhysRuns};
+
+    /// Frames of all parts behind the windows.
+    fn lows(runs: &[(u64, u64)], depth: Depth) -> Vec<Range<u64>> {
+        let run = |&(first, count): &(u64, u64)| PhysRun { first: Pfn(first), count, offset: 0 };
+        let (runs, _) = PhysRuns::new(runs.iter().map(run).collect());
+        let steps = steps(Image::new(&[], &runs), depth);
+        steps.into_iter().filter(|step| !step.name.starts_with("0x")).flat_map(|step| step.frames).collect()
+    }
+
+    /// 64 GiB with a hole below 4 GiB.
+    const LARGE: [(u64, u64); 2] = [(0, 3072 * MIB), (4096 * MIB, 61_440 * MIB)];
+
+    #[test]
+    fn a_large_image_is_not_read_to_its_end_unless_asked() {
+        let total = |depth| lows(&LARGE, depth).iter().map(|range| range.end - range.start).sum::<u64>();
+        assert_eq!(total(Depth::Near), 16 * MIB);
+        assert_eq!(total(Depth::Low), 4096 * MIB);
+        assert_eq!(total(Depth::Whole), 64_512 * MIB);
+    }
+
+    #[test]
+    fn the_parts_go_on_where_the_one_before_ended() {
+        let parts = lows(&LARGE, Depth::Whole);
+        assert!(parts.is_sorted_by(|one, next| one.end <= next.start), "{parts:x?}");
+        assert_eq!(lows(&[(7, 100)], Depth::Whole).first(), Some(&(7..107)));
+        assert_eq!(lows(&[], Depth::Whole), []);
+    }
+
+    /// The windows count from where memory starts.
+    #[test]
+    fn windows_of_a_guest_whose_memory_starts_high() {
+        let start = 0x8_0000;
+        let (runs, _) = PhysRuns::new(vec![PhysRun { first: Pfn(start), count: 4096 * MIB, offset: 0 }]);
+        let steps = steps(Image::new(&[], &runs), Depth::Near);
+        assert_eq!(steps[0].frames.first(), Some(&(start + 0x150..start + 0x2a0)));
+        assert_eq!(steps[1].frames.first(), Some(&(start + 0x650..start + 0x6f0)));
+    }
+}

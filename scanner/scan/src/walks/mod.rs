@@ -81,6 +81,8 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),
         (tables::Tokens::spec(), tokens::walk),
+        (tables::TokenSids::spec(), tokens::sids),
+        (tables::TokenPrivileges::spec(), tokens::privileges),
         (tables::Faults::spec(), faults::walk),
         (tables::Dumps::spec(), dumps::walk),
     ]

@@ -22,6 +22,7 @@ mod queues;
 mod support;
 mod threads;
 mod timers;
+mod tokens;
 mod user_half;
 mod vads;
 mod waits;

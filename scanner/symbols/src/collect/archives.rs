@@ -93,7 +93,7 @@ fn header_name(name: &str) -> Option<(String, u32, u32)> {
 }
 
 /// Names and texts of the files of an archive.
-fn members(path: &Path) -> Result<Vec<(String, String)>> {
+pub(super) fn members(path: &Path) -> Result<Vec<(String, String)>> {
     let broken = |why: std::io::Error| Error::new(format!("{}: {why}", path.display()));
     let file = File::open(path).map_err(broken)?;
     let mut archive = tar::Archive::new(xz::expand(file, MOST_EXPANDED));

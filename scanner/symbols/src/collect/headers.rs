@@ -14,10 +14,15 @@
 //! ```
 //!
 //! Members of a named inner structure carry offsets of the outer one if it is one level down, and their own when it
-//! is deeper; a member that lies before its structure shows which.
+//! is deeper. Its first member is at its start in any case.
+
+mod bits;
 
 use crate::{Kind, Member, Profile, Type};
-use std::collections::HashMap;
+use bits::Draft;
+
+/// How named inner structures are called; nothing in a header can have this name.
+const INNER: &str = "<inner ";
 
 /// Inner structures nest so deep at most.
 const DEPTH: usize = 16;
@@ -30,14 +35,16 @@ pub fn parse(text: &str, pointer_size: u8) -> Profile {
         pointer: pointer_size.into(),
         profile: Profile { pointer_size, ..Profile::default() },
         inner: 0,
+        bodies: 0,
     };
     let mut size = 0;
     while let Some(line) = reader.next() {
         if let Some(stated) = line.strip_prefix("// 0x").filter(|rest| rest.ends_with("bytes")) {
             size = number(stated);
-        } else if let Some(name) = opening(line).filter(|name| !name.is_empty()) {
+        } else if let Some((name, union)) = opening(line).filter(|(name, _)| !name.is_empty()) {
+            let members = bits::placed(reader.body(0, union).0);
+            reader.fit(&members, size);
             let name = name.to_string();
-            let members = reader.body(0).0;
             reader.profile.add(name, Type { size, members });
         }
     }
@@ -50,6 +57,7 @@ struct Reader<'t> {
     pointer: u32,
     profile: Profile,
     inner: u32,
+    bodies: usize,
 }
 
 /// Leading hexadecimal digits as a number.
@@ -62,11 +70,14 @@ fn offset(line: &str) -> Option<u32> {
     line.split_once("// offset: 0x").map(|(_, rest)| number(rest))
 }
 
-/// `struct NAME {`, `union {`: the name, empty for none.
-fn opening(line: &str) -> Option<&str> {
+/// `struct NAME {`, `union {`: the name, empty for none, and whether it is a union.
+fn opening(line: &str) -> Option<(&str, bool)> {
     let line = line.strip_prefix("volatile ").unwrap_or(line);
-    let rest = line.strip_prefix("struct ").or_else(|| line.strip_prefix("union "))?;
-    Some(rest.strip_suffix('{')?.trim())
+    let (rest, union) = match line.strip_prefix("union ") {
+        Some(rest) => (rest, true),
+        None => (line.strip_prefix("struct ")?, false),
+    };
+    Some((rest.strip_suffix('{')?.trim(), union))
 }
 
 impl<'t> Reader<'t> {
@@ -76,22 +87,26 @@ impl<'t> Reader<'t> {
         Some(line)
     }
 
-    /// Members up to the closing brace, and the line that closes.
-    fn body(&mut self, depth: usize) -> (Vec<Member>, &'t str) {
-        let (mut members, mut bits, mut pending) = (Vec::new(), HashMap::new(), String::new());
+    /// Members up to the closing brace, and the line that closes. `union`: the body is one, or lies in one without a
+    /// name of its own.
+    fn body(&mut self, depth: usize, union: bool) -> (Vec<Draft>, &'t str) {
+        self.bodies += 1;
+        let body = self.bodies;
+        let (mut members, mut pending) = (Vec::new(), String::new());
         while let Some(line) = self.next() {
             if line.starts_with('}') {
                 return (members, line);
             }
-            if pending.is_empty() && depth < DEPTH && opening(line).is_some() {
-                let (inner, close) = self.body(depth + 1);
-                self.close(inner, close, &mut members);
+            if let Some((_, inner)) = opening(line).filter(|_| pending.is_empty() && depth < DEPTH) {
+                let (inner, close) = self.body(depth + 1, union || inner);
+                self.close(inner, close, &mut members, body);
                 continue;
             }
             pending.push(' ');
             pending.push_str(line.split("//").next().unwrap_or(""));
             if let Some(offset) = offset(line) {
-                members.extend(self.member(&pending, offset, &mut bits));
+                let member = self.member(&pending, offset);
+                members.extend(member.map(|member| Draft { member, body, union }));
                 pending.clear();
             } else if line.contains(';') {
                 pending.clear();
@@ -100,30 +115,71 @@ impl<'t> Reader<'t> {
         (members, "")
     }
 
-    /// An inner structure ends: anonymous ones give their members to the outer one.
-    fn close(&mut self, inner: Vec<Member>, close: &str, members: &mut Vec<Member>) {
+    /// An inner structure ends: anonymous ones give their members to the outer one. The first member of a named one
+    /// is at its start, whatever its offsets count from.
+    fn close(&mut self, inner: Vec<Draft>, close: &str, members: &mut Vec<Draft>, body: usize) {
         let name = close.trim_start_matches('}').split([';', '[']).next().unwrap_or("").trim();
         if name.is_empty() {
             members.extend(inner);
             return;
         }
-        let first = inner.iter().map(|member| member.offset).min().unwrap_or(0);
-        let base = offset(close).unwrap_or(first);
-        let start = if first >= base { base } else { 0 };
-        let inner: Vec<Member> =
-            inner.into_iter().map(|m| Member { offset: m.offset - start, ..m }).collect();
-        let size = inner.iter().filter_map(|m| m.offset.checked_add(self.size(&m.kind))).max().unwrap_or(0);
+        let start = inner.iter().map(|draft| draft.member.offset).min().unwrap_or(0);
+        let offset = offset(close).unwrap_or(start);
+        let inner = bits::placed(inner).into_iter().map(|m| Member { offset: m.offset - start, ..m });
+        let inner: Vec<Member> = inner.collect();
+        let size = self.extent(&inner);
         self.inner += 1;
-        let of = format!("<inner {}>", self.inner);
+        let of = format!("{INNER}{}>", self.inner);
         self.profile.add(of.clone(), Type { size, members: inner });
         let kind = dimensions(close.split("//").next().unwrap_or(""), Kind::Struct(of));
-        members.push(Member { name: name.into(), offset: base, kind });
+        members.push(Draft { member: Member { name: name.into(), offset, kind }, body, union: false });
     }
 
-    fn member(&self, text: &str, offset: u32, bits: &mut HashMap<u32, Option<u8>>) -> Option<Member> {
+    /// Bytes of an inner structure, which the headers do not state: up to the end of its last member, and on to a
+    /// multiple of its alignment. Directives for the compiler may have asked for more.
+    fn extent(&self, members: &[Member]) -> u32 {
+        let ends = members.iter().filter_map(|m| m.offset.checked_add(self.size(&m.kind)));
+        let alignment = members.iter().map(|m| self.alignment(&m.kind, 0)).max().unwrap_or(1);
+        let end = ends.max().unwrap_or(0);
+        end.checked_next_multiple_of(alignment).unwrap_or(end)
+    }
+
+    /// An inner structure that would not fit with padding at its end has none, and neither have those in it.
+    fn fit(&mut self, members: &[Member], size: u32) {
+        for member in members {
+            let Kind::Struct(name) = &member.kind else { continue };
+            let room = size.saturating_sub(member.offset);
+            let Some(inner) = self.profile.types.get_mut(name).filter(|_| name.starts_with(INNER)) else {
+                continue;
+            };
+            if inner.size > room {
+                inner.size = room;
+                let members = inner.members.clone();
+                self.fit(&members, room);
+            }
+        }
+    }
+
+    fn alignment(&self, kind: &Kind, depth: usize) -> u32 {
+        match kind {
+            Kind::Scalar(size) | Kind::Bits { size, .. } => (*size).clamp(1, 8).next_power_of_two(),
+            Kind::Array(element, _) => self.alignment(element, depth),
+            Kind::Struct(_) if depth > DEPTH => 1,
+            Kind::Struct(name) => {
+                let members = self.profile.types.get(name).map_or(&[][..], |found| &found.members);
+                members.iter().map(|m| self.alignment(&m.kind, depth + 1)).max().unwrap_or(1)
+            }
+        }
+    }
+
+    /// A member. Where a bit field starts in its integer is not known yet.
+    fn member(&self, text: &str, offset: u32) -> Option<Member> {
         let text = text.trim().trim_end_matches(';').trim();
         if let Some((_, rest)) = text.split_once('(') {
-            let rest = rest.trim_start_matches(['*', ' ']).trim_start_matches("const ");
+            let rest = rest
+                .trim_start_matches(['*', ' '])
+                .trim_start_matches("const ")
+                .trim_start_matches("volatile ");
             let name = rest.split([')', '[']).next()?.trim();
             let kind = dimensions(rest.split(')').next()?, Kind::Scalar(self.pointer));
             return Some(Member { name: name.into(), offset, kind });
@@ -133,15 +189,7 @@ impl<'t> Reader<'t> {
             let (Kind::Scalar(size), count) = (self.kind(kind), count.trim().parse::<u8>().ok()?) else {
                 return None;
             };
-            let width = (8 * size.clamp(1, 8)) as u8;
-            let start = bits.get(&offset).map_or(Some(0), |next| *next)?;
-            // The headers run several structures of one union together. A field that crosses the end of its integer
-            // shows that one of them was not full: where it and the following fields are, nobody can tell.
-            let (place, next) = (start % width, start.checked_add(count));
-            let fits = place.checked_add(count).is_some_and(|end| end <= width);
-            bits.insert(offset, next.filter(|_| fits));
-            let start = fits.then_some(place)?;
-            return Some(Member { name: name.into(), offset, kind: Kind::Bits { size, start, count } });
+            return Some(Member { name: name.into(), offset, kind: Kind::Bits { size, start: 0, count } });
         }
         let end = text.find('[').unwrap_or(text.len());
         let split = text[..end].rfind([' ', '*'])? + 1;
@@ -176,7 +224,7 @@ fn base_size(name: &str) -> u32 {
     match name {
         "UCHAR" | "CHAR" | "BYTE" | "BOOLEAN" => 1,
         "USHORT" | "SHORT" | "WORD" | "WCHAR" => 2,
-        "ULONGLONG" | "LONGLONG" | "DWORDLONG" | "DOUBLE" => 8,
+        "ULONGLONG" | "LONGLONG" | "DWORDLONG" | "DOUBLE" | "double" => 8,
         _ => 4,
     }
 }
@@ -248,13 +296,41 @@ struct _THING {
         check("Kind", (0x30, 4, None));
     }
 
-    /// Two structures of a union run together, the first with bits to spare.
+    /// Offsets of named inner structures count from the outer one, from their own start, or from an outermost one;
+    /// their sizes are those that a compiler gives, unless the outer one has no room.
     #[test]
-    fn bit_fields_that_cannot_be_placed() {
-        let line = |name: &str, count: u8| format!("  ULONG {name} : {count}; // offset: 0x0 (0)\n");
-        let fields = [("A", 30), ("B", 30), ("C", 1)].map(|(name, count)| line(name, count)).concat();
-        let profile = parse(&format!("// 0x4 (4) bytes\nstruct _T {{\n{fields}}};\n"), 4);
-        assert!(profile.field("_T", "A").is_some());
-        assert_eq!((profile.field("_T", "B"), profile.field("_T", "C")), (None, None));
+    fn inner_structures() {
+        let text = "
+// 0x32 (50) bytes
+struct _T {
+  ULONG First; // offset: 0x0 (0)
+  union {
+    struct {
+      union {
+        ULONG Deep; // offset: 0x4 (4)
+      } u;     // offset: 0x0 (0)
+    } New; // offset: 0x4 (4)
+  } u; // offset: 0x4 (4)
+  struct {
+    VOID *Pointer; // offset: 0x0 (0)
+    UCHAR Byte; // offset: 0x8 (8)
+  } Padded; // offset: 0x8 (8)
+  struct {
+    ULONGLONG Long; // offset: 0x25 (37)
+    struct {
+      ULONG Word; // offset: 0x0 (0)
+      UCHAR Byte; // offset: 0x4 (4)
+    } In; // offset: 0x2d (45)
+  } Packed; // offset: 0x25 (37)
+};
+";
+        let profile = parse(text, 8);
+        let at = |path: &str| profile.field("_T", path).map(|field| (field.offset, field.size));
+        assert_eq!(at("u.New.u.Deep"), Some((4, 4)));
+        assert_eq!(at("u"), Some((4, 4)));
+        assert_eq!(at("Padded"), Some((8, 16)));
+        assert_eq!(at("Packed"), Some((37, 13)));
+        assert_eq!(at("Packed.In"), Some((45, 5)));
+        assert_eq!(at("Packed.In.Byte"), Some((49, 1)));
     }
 }

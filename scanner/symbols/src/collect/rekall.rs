@@ -88,7 +88,13 @@ impl Rekall {
             "Pointer" => Kind::Scalar(if self.metadata.arch == "I386" { 4 } else { 8 }),
             "Function" => Kind::Scalar(0),
             "Enumeration" => inner()?,
-            "Array" => Kind::Array(Box::new(inner()?), number("count")?.try_into().ok()?),
+            "Array" => {
+                let element = inner()?;
+                // Some arrays have a size in bytes instead.
+                let by_size = || number("size")?.checked_div(self.size(&element, 0)?.into());
+                let count = number("count").or_else(by_size)?;
+                Kind::Array(Box::new(element), count.try_into().ok()?)
+            }
             "BitField" => {
                 let Kind::Scalar(size) = inner()? else { return None };
                 let (start, end) = (number("start_bit").unwrap_or(0), number("end_bit")?);
@@ -100,6 +106,17 @@ impl Rekall {
                 None => self.structures.contains_key(name).then(|| Kind::Struct(name.into()))?,
             },
         })
+    }
+}
+
+impl Rekall {
+    fn size(&self, kind: &Kind, depth: usize) -> Option<u32> {
+        match kind {
+            Kind::Scalar(size) | Kind::Bits { size, .. } => Some(*size),
+            Kind::Struct(name) => self.structures.get(name).map(|found| found.0),
+            Kind::Array(..) if depth > DEPTH => None,
+            Kind::Array(element, count) => self.size(element, depth + 1)?.checked_mul(*count),
+        }
     }
 }
 
@@ -163,6 +180,9 @@ mod tests {
                              "Many": [8, ["Array", { "count": 3, "target": "_INNER" }]],
                              "Rows": [20, ["Array", { "count": 2, "target": "Array",
                                  "target_args": { "count": 3, "target": "unsigned short" } }]],
+                             "Wide": [24, ["Array", { "size": 8, "target": "Enumeration",
+                                 "target_args": { "enum_name": "_S", "target": "long" } }]],
+                             "Empty": [24, ["Array", { "size": 8, "target": "Void" }]],
                              "State": [32, ["Enumeration", { "enum_name": "_S", "target": "long" }]],
                              "Time": [40, ["unsigned long long", {}]],
                              "Unknown": [0, ["_NOWHERE", {}]] }] } }"#;
@@ -178,6 +198,8 @@ mod tests {
         assert_eq!(at("Next"), Some((4, 4, None)));
         assert_eq!(at("Many"), Some((8, 12, None)));
         assert_eq!(at("Rows"), Some((20, 12, None)));
+        assert_eq!(at("Wide"), Some((24, 8, None)));
+        assert_eq!(at("Empty"), None, "so many times nothing");
         assert_eq!(at("State"), Some((32, 4, None)));
         assert_eq!(at("Time"), Some((40, 8, None)));
         assert_eq!(at("Unknown"), None);

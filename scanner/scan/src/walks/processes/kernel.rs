@@ -7,6 +7,7 @@ use nt::{
     account::{Account, SessionSpace, Wow64Process, pool_quota},
     peb::Halves,
     process::{Eprocess, Process, Seen},
+    token::Token,
 };
 use schema::tables::{ProcessRow, Processes};
 
@@ -19,6 +20,7 @@ struct Layouts {
     session: SessionSpace,
     wow64: Wow64Process,
     halves: Halves,
+    token: Token,
     tick_seconds: Option<f64>,
     sources: Seen,
     pointer: u32,
@@ -32,6 +34,7 @@ pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
         session: SessionSpace::of(system),
         wow64: Wow64Process::of(system),
         halves: Halves::of(system),
+        token: Token::of(system),
         tick_seconds: system.tick_seconds(),
         sources: system.process_sources(),
         pointer: system.pointer_size(),
@@ -74,11 +77,17 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         in_csrss_handles: sources.csrss_handles.then_some(seen.csrss_handles),
         is_thread_owner: sources.thread_owner.then_some(seen.thread_owner),
         hidden: if active { Some(false) } else { sources.active_list_backward.then_some(!ended) },
+        integrity_level: integrity_level(system, layouts, view),
         session_id: system.session_id(&layouts.account, &layouts.session, view),
         image_path: system.image_path(&layouts.account, view),
         source: seen.first().into(),
         ..state(layouts, view)
     }
+}
+
+fn integrity_level(system: &System, layouts: &Layouts, view: &View) -> Option<u32> {
+    let token = view.fast_ref(layouts.account.token).filter(|&token| system.is_kernel(token))?;
+    system.integrity_level(&layouts.token, &system.view(token, 0))
 }
 
 /// What it is attached to, and its state.

@@ -120,7 +120,8 @@ impl Layouts<'_, '_> {
         if first == head {
             return Some(0);
         }
-        Some(self.system.list(self.system.space, head, "_ETHREAD.IrpList").entries.len() as u32)
+        let list = self.system.list(self.system.space, head, "_ETHREAD.IrpList");
+        list.closed.then_some(list.entries.len() as u32) // of a broken list nobody knows the length
     }
 
     fn scheduling(&self, view: &View, row: ThreadRow) -> ThreadRow {
