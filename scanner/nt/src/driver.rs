@@ -68,6 +68,8 @@ layout! {
 
 /// No driver has more devices.
 const MOST_DEVICES: usize = 1 << 16;
+/// `_DEVICE_OBJECT.StackSize` is a signed byte, so no stack of devices is higher.
+const HIGHEST_STACK: usize = 127;
 /// `IO_TYPE_DEVICE`.
 const DEVICE: u64 = 3;
 
@@ -148,8 +150,9 @@ pub struct Entry {
 }
 
 impl System<'_> {
-    /// Every driver object in the directory tree: its address and full name.
+    /// Every driver object in the directory tree, each once: its address and full name.
     pub fn driver_objects(&self) -> Vec<(Va, String)> {
+        let mut seen = HashSet::new();
         let drivers = self
             .directory_tree()
             .iter()
@@ -157,6 +160,7 @@ impl System<'_> {
         let name = |listed: &crate::object::Listed| {
             format!("{}\\{}", listed.directory, listed.header.name.as_deref().unwrap_or(""))
         };
+        let drivers = drivers.filter(|listed| seen.insert(listed.header.body));
         drivers.map(|listed| (listed.header.body, name(listed))).collect()
     }
 
@@ -188,34 +192,62 @@ impl System<'_> {
         entries
     }
 
-    /// Devices of a driver, along `NextDevice`.
+    /// Devices of a driver, along `NextDevice`. One that names another driver as its own ends the walk: what follows it
+    /// is the other's.
     pub fn driver_devices(&self, driver: Va) -> Vec<Va> {
         let (layout, device) = (DriverObject::of(self), DeviceObject::of(self));
         let first = self.view(driver, layout.size).pointer(layout.first_device);
-        self.devices_along(first, device.next, "NextDevice")
+        let along = Along { link: device.next, name: "NextDevice", most: MOST_DEVICES, driver: Some(driver) };
+        self.devices_along(first, &along)
     }
 
     /// Devices attached above one, the nearest first.
     pub fn attached_devices(&self, device: Va) -> Vec<Va> {
         let layout = DeviceObject::of(self);
         let first = self.view(device, layout.size).pointer(layout.attached);
-        self.devices_along(first, layout.attached, "AttachedDevice")
+        let along =
+            Along { link: layout.attached, name: "AttachedDevice", most: HIGHEST_STACK, driver: None };
+        self.devices_along(first, &along)
     }
 
-    fn devices_along(&self, first: Option<Va>, link: Option<Field>, name: &str) -> Vec<Va> {
+    fn devices_along(&self, first: Option<Va>, along: &Along) -> Vec<Va> {
         let layout = DeviceObject::of(self);
         let (mut found, mut seen, mut next) = (Vec::new(), HashSet::new(), first);
+        let broken = |va, why| {
+            self.problem("broken_list", "_DEVICE_OBJECT", along.name, Some(va), "a device object", why)
+        };
         while let Some(va) = next {
             let view = self.view(va, layout.size);
-            let is_device = view.uint(layout.kind) == Some(DEVICE);
-            if !is_device || !seen.insert(va) || found.len() >= MOST_DEVICES {
-                let why = if is_device { "a cycle" } else { "no device object" };
-                self.problem("broken_list", "_DEVICE_OBJECT", name, Some(va), "a device object", why);
+            if view.uint(layout.kind) != Some(DEVICE) {
+                broken(va, "no device object");
+                break;
+            }
+            if !seen.insert(va) {
+                broken(va, "a cycle");
+                break;
+            }
+            if found.len() >= along.most {
+                broken(va, "more than there can be");
                 break;
             }
             found.push(va);
-            next = view.pointer(link);
+            if along.driver.is_some_and(|driver| view.pointer(layout.driver) != Some(driver)) {
+                broken(va, "a device of another driver");
+                break;
+            }
+            next = view.pointer(along.link);
         }
         found
     }
+}
+
+/// How devices are followed.
+struct Along {
+    link: Option<Field>,
+    /// Of the link, for `faults`.
+    name: &'static str,
+    /// Where it ends at the latest.
+    most: usize,
+    /// Whose devices they must be.
+    driver: Option<Va>,
 }

@@ -97,7 +97,7 @@ pub struct Objects {
     creator_size: u32,
     cookie: u8,
     encoded: bool,
-    /// By index.
+    /// By index: `ObTypeIndexTable`, else what `\ObjectTypes` lists.
     types: BTreeMap<u64, Type>,
 }
 
@@ -191,7 +191,7 @@ impl System<'_> {
         }
     }
 
-    /// Every object type by its index, or by its order of discovery where types have none.
+    /// Every object type by its index.
     pub fn object_types(&self) -> impl Iterator<Item = (u64, &Type)> {
         self.objects().types.iter().map(|(&index, found)| (index, found))
     }
@@ -214,6 +214,9 @@ impl Objects {
             objects.solve_cookie(system);
         }
         objects.types = types(system);
+        if objects.types.is_empty() {
+            objects.types = objects.listed_types(system);
+        }
         objects
     }
 
@@ -235,6 +238,29 @@ impl Objects {
                 self.header.type_index = None;
             }
         }
+    }
+
+    /// Where the table is not known: XP has none, and no symbol may name it. Every type stands in `\ObjectTypes` too and
+    /// states its own index. Only names and links are read, since the types of these objects are what is sought.
+    fn listed_types(&self, system: &System<'_>) -> BTreeMap<u64, Type> {
+        let layout = ObjectType::of(system);
+        let Some(offset) = self.header.body.map(|field| u64::from(field.offset)) else {
+            return BTreeMap::new();
+        };
+        let named = |body: &Va| {
+            let header = Va(body.0.checked_sub(offset)?);
+            self.name(system, header)?.0
+        };
+        let root = system.global_pointer("ObpRootDirectoryObject");
+        let members = root.map(|root| system.members(root)).unwrap_or_default();
+        let directory = members.into_iter().find(|body| named(body).as_deref() == Some("ObjectTypes"));
+        let listed = directory.map(|directory| system.members(directory)).unwrap_or_default();
+        let of = |va: Va| {
+            let view = system.view(va, layout.size);
+            let index = view.uint(layout.index).filter(|&index| index < MOST_TYPES)?;
+            Some((index, Type { va, name: view.unicode(layout.name)? }))
+        };
+        listed.into_iter().filter_map(of).collect()
     }
 
     fn type_name(&self, system: &System<'_>, header: Va) -> Option<String> {

@@ -31,9 +31,9 @@ table! {
 }
 
 table! {
-    /// One row for every type of object (`ObTypeIndexTable`).
+    /// One row for every type of object (`ObTypeIndexTable`; where it is not known, such as in XP, the types in `\ObjectTypes`).
     pub object_types: ObjectTypes of ObjectTypeRow {
-        /// Index in the table (`_OBJECT_TYPE.Index`).
+        /// Index of the type (`_OBJECT_TYPE.Index`).
         index: u32,
         /// Name of the type (`_OBJECT_TYPE.Name`).
         name: String,

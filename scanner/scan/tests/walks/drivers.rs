@@ -78,3 +78,48 @@ fn a_ring_of_devices() {
         tables["faults"].iter().any(|row| row["structure"] == "_DEVICE_OBJECT" && row["found"] == "a cycle")
     );
 }
+
+/// A device that another driver's list leads to is shown once there, and the list ends with it: drivers that share a
+/// long list would make rows without end.
+#[test]
+fn a_device_of_another_driver() {
+    let mut machine = scenario::busy(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+    let (ntfs, contoso) = (machine.facts.drivers[0].object, machine.facts.drivers[1].object);
+    let disk = machine.facts.devices[0].object;
+    assert_eq!(machine.facts.devices[0].driver, contoso);
+    let first = machine.layout().offset("_DRIVER_OBJECT", "DeviceObject") as u64;
+    machine.patch(fixtures::Space::Kernel, ntfs + first, &disk.to_le_bytes());
+    let tables = tables_of(&machine, Format::Full);
+    let of = |driver| {
+        let own = tables["devices"].iter().filter(|row| number(row, "driver") == Some(driver));
+        own.filter_map(|row| number(row, "device")).collect::<Vec<_>>()
+    };
+    assert_eq!(of(ntfs), [disk]);
+    assert_eq!(of(contoso), [disk, machine.facts.devices[1].object]);
+    let fault =
+        |row: &Row| row["structure"] == "_DEVICE_OBJECT" && row["found"] == "a device of another driver";
+    assert!(tables["faults"].iter().any(fault));
+}
+
+/// Devices that stand above each other for longer than a stack can be: each is followed no further than that.
+#[test]
+fn a_stack_without_end() {
+    let mut machine = scenario::busy(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+    let size = machine.layout().size("_DEVICE_OBJECT");
+    let attached = machine.layout().offset("_DEVICE_OBJECT", "AttachedDevice");
+    let mut above = 0u64;
+    for _ in 0..300 {
+        let mut device = machine.object("_DEVICE_OBJECT");
+        device.set("Type", 3).set("Size", size as u64).set("AttachedDevice", above);
+        let bytes = device.finish();
+        above = machine.kernel_alloc(bytes.len());
+        machine.patch(fixtures::Space::Kernel, above, &bytes);
+    }
+    let disk = machine.facts.devices[0].object;
+    machine.patch(fixtures::Space::Kernel, disk + attached as u64, &above.to_le_bytes());
+    let tables = tables_of(&machine, Format::Full);
+    let row = tables["devices"].iter().find(|row| number(row, "device") == Some(disk)).unwrap();
+    assert_eq!(number(row, "above"), Some(127));
+    let fault = |row: &Row| row["structure"] == "_DEVICE_OBJECT" && row["found"] == "more than there can be";
+    assert!(tables["faults"].iter().any(fault));
+}

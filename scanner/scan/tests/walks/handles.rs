@@ -1,6 +1,6 @@
 //! `handles`, `objects` and `object_types` of every build equal the plan.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, kernels, symbols_of, tables_of, tables_with};
 use fixtures::{Facts, Format, Machine, Space, scenario};
 
 /// Kernels of which no public source has the object manager.
@@ -92,12 +92,34 @@ fn the_tree_and_the_types() {
             let handles = machine.facts.handles_to(object.body).to_string();
             assert_eq!(row["handle_count"], handles, "{name}: {path}");
         }
-        let types = &tables["object_types"];
-        if machine.layout().find("_OBJECT_HEADER", "TypeIndex").is_some() {
-            let event = types.iter().find(|row| row["name"] == "Event").unwrap();
-            assert_eq!(event["tag"], "Even", "{name}");
-            assert_eq!(event["handles"], machine.facts.handles_of_type("Event").to_string(), "{name}");
-        }
+        // XP has no table of types: there they are those of the directory.
+        check_types(&name, &machine.facts, &tables["object_types"]);
+    }
+}
+
+fn check_types(name: &str, facts: &Facts, types: &[Row]) {
+    let event =
+        types.iter().find(|row| row["name"] == "Event").unwrap_or_else(|| panic!("{name}: no events"));
+    assert_eq!(event["tag"], "Even", "{name}");
+    assert_eq!(event["handles"], facts.handles_of_type("Event").to_string(), "{name}");
+    let indexes: Vec<u64> = types.iter().filter_map(|row| number(row, "index")).collect();
+    assert_eq!(indexes, (2..2 + types.len() as u64).collect::<Vec<_>>(), "{name}");
+    let used = facts.objects.iter().map(|object| object.type_name.as_str());
+    for of_type in used {
+        assert!(types.iter().any(|row| row["name"] == of_type), "{name}: {of_type}");
+    }
+}
+
+/// A kernel whose symbols do not name the table of types: the directory has the same types.
+#[test]
+fn types_without_their_table() {
+    let machine = scenario::busy(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+    let mut symbols = symbols_of(&machine.facts);
+    assert!(symbols.profile.symbols.remove("ObTypeIndexTable").is_some());
+    let without = tables_with(&machine, Format::Full, &symbols);
+    let with = tables_of(&machine, Format::Full);
+    for table in ["object_types", "handles", "objects", "drivers"] {
+        assert_eq!(without[table], with[table], "{table}");
     }
 }
 
