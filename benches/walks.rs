@@ -4,9 +4,6 @@
 //! reading the whole file once, and volatility3's `handles` and `threads` over the same dump, if the tests have made
 //! its environment.
 
-#[allow(dead_code)]
-mod support;
-
 use arrow::array::RecordBatch;
 use fixtures::{Format, isf, scenario::large};
 use scan::nt;

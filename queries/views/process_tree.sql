@@ -13,14 +13,14 @@ linked AS (
     LEFT JOIN own AS p ON p.dump_id = c.dump_id AND p.process_id = c.parent_id AND p.process_id <> c.process_id
                       AND (p.create_time IS NULL OR c.create_time IS NULL OR p.create_time <= c.create_time)),
 tree AS (
-    SELECT dump_id, process_id, name, parent_id, create_time, 0 AS depth, [process_id] AS path
+    SELECT dump_id, process_id, name, parent_id, create_time, 0 AS depth, [process_id] AS lineage
     FROM linked WHERE NOT has_parent
     UNION ALL
-    SELECT c.dump_id, c.process_id, c.name, c.parent_id, c.create_time, t.depth + 1, list_append(t.path, c.process_id)
+    SELECT c.dump_id, c.process_id, c.name, c.parent_id, c.create_time, t.depth + 1, list_append(t.lineage, c.process_id)
     FROM tree AS t
     JOIN linked AS c ON c.dump_id = t.dump_id AND c.parent_id = t.process_id AND c.has_parent
-                    AND NOT list_contains(t.path, c.process_id)
+                    AND NOT list_contains(t.lineage, c.process_id)
     WHERE t.depth < 64)
-SELECT dump_id, repeat('  ', depth) || coalesce(name, '?') AS process, process_id, parent_id, create_time, depth, path
+SELECT dump_id, repeat('  ', depth) || coalesce(name, '?') AS process, process_id, parent_id, create_time, depth, lineage
 FROM tree
-ORDER BY dump_id, path;
+ORDER BY dump_id, lineage;
