@@ -52,9 +52,10 @@ pub const QUERIES: [&str; 9] = [
      GROUP BY ALL ORDER BY ALL",
     "SELECT c.source, c.processor, hex_address(c.ip) AS ip, hex_address(c.sp) AS sp FROM contexts c \
      JOIN dumps d USING (dump_id) WHERE d.bugcheck_code = '0xD1' AND d.format = 'kernel triage' ORDER BY ALL",
-    "SELECT process, process_id, parent_id FROM process_tree JOIN dumps USING (dump_id) WHERE path LIKE '%stuck%'",
+    "SELECT process, process_id, parent_id FROM process_tree JOIN dumps USING (dump_id) WHERE path LIKE '%stuck%' \
+     ORDER BY lineage",
     "SELECT process, thread_id, wait_reason, object_kind, chain, deadlock FROM wait_graph ORDER BY ALL",
-    "SELECT process, type_name, handles, objects FROM handle_counts LIMIT 5",
+    "SELECT process, type_name, handles, objects FROM handle_counts ORDER BY handles DESC, process, type_name LIMIT 5",
     "SELECT irp, process, thread_id, request, driver FROM pending_irps ORDER BY ALL",
 ];
 

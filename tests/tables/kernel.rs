@@ -48,7 +48,6 @@ fn headers() {
             ("bytes_missing", json!(0)),
             ("required_dump_space", json!(made.plan().required_space)),
             ("file_size", json!(made.planned.files[0].len())),
-            ("symbol_source", json!("none")),
         ];
         made.check("dumps", &[cells]);
         let parameters = [1, 2, 3, 4].map(|n| made.dump()[&format!("bugcheck_param{n}")].clone());
