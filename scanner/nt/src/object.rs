@@ -330,6 +330,8 @@ layout! {
     ObjectSymbolicLink = "_OBJECT_SYMBOLIC_LINK" {
         created: "CreationTime",
         target: "LinkTarget",
+        /// Since Windows 10 some links have a routine in the place of the text.
+        callback ? "Callback",
     }
 }
 

@@ -23,7 +23,7 @@ table! {
         pointer_count: Option<i64>,
         /// `_OBJECT_HEADER.Flags`: 1 new, 2 kernel object, 4 kernel only, 8 exclusive, 0x10 permanent, 0x20 default quota, 0x40 single handle, 0x80 deleted inline.
         flags: Option<u32>,
-        /// Where a symbolic link leads (`_OBJECT_SYMBOLIC_LINK.LinkTarget`).
+        /// Where a symbolic link leads (`_OBJECT_SYMBOLIC_LINK.LinkTarget`); NULL where a routine decides that (`Callback`).
         link_target: Option<String>,
         /// When a symbolic link was made, UTC (`_OBJECT_SYMBOLIC_LINK.CreationTime`).
         link_created: Option<Time>,

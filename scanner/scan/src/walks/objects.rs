@@ -3,7 +3,7 @@
 use super::time;
 use crate::{Job, out::Out};
 use nt::{
-    System,
+    System, View,
     object::{Listed, ObjectSymbolicLink, ObjectType},
 };
 use schema::{
@@ -38,8 +38,16 @@ fn row(system: &System, link: &ObjectSymbolicLink, listed: &Listed) -> ObjectRow
         handle_count: header.handle_count,
         pointer_count: header.pointer_count,
         flags: header.flags,
-        link_target: view.as_ref().and_then(|view| view.unicode(link.target)),
+        link_target: view.as_ref().and_then(|view| link_target(system, link, view)),
         link_created: view.as_ref().and_then(|view| time(view.time(link.created))),
+    }
+}
+
+/// Text, unless a routine's address stands in its place: the lengths and the gap behind them are no kernel address.
+fn link_target(system: &System, link: &ObjectSymbolicLink, view: &View) -> Option<String> {
+    match view.pointer(link.callback) {
+        Some(va) if system.pointer_size() == 8 && va.0 >> 47 == 0x1_ffff => None,
+        _ => view.unicode(link.target),
     }
 }
 

@@ -21,7 +21,10 @@ fn planned(facts: &Facts) -> Vec<Cells> {
         .map(|handle| {
             let object = facts.objects.iter().find(|object| object.body == handle.object).unwrap();
             let pid = facts.processes[handle.process.0].pid.into();
-            let (kind, name) = (object.type_name.clone(), object.name.clone());
+            let kind = object.type_name.clone();
+            // A file is named by its device and its path there.
+            let file = "\\Device\\ContosoDisk0\\logs\\contoso.log";
+            let name = object.name.clone().or_else(|| (kind == "File").then(|| file.into()));
             let (access, attributes) = (Some(handle.access.into()), Some(handle.attributes.into()));
             (Some(pid), handle.handle, handle.object, kind, access, attributes, name)
         })
@@ -92,6 +95,9 @@ fn the_tree_and_the_types() {
             let handles = machine.facts.handles_to(object.body).to_string();
             assert_eq!(row["handle_count"], handles, "{name}: {path}");
         }
+        let link = tables["objects"].iter().find(|row| row["path"] == "\\GLOBAL??\\ContosoDisk").unwrap();
+        assert_eq!(link["link_target"], "\\Device\\ContosoDisk0", "{name}");
+        assert!(link.contains_key("link_created"), "{name}");
         // XP has no table of types: there they are those of the directory.
         check_types(&name, &machine.facts, &tables["object_types"]);
     }
@@ -179,4 +185,46 @@ fn a_damaged_table() {
     let of = |tables: &Tables| found(&tables["handles"]).len();
     assert!(of(&tables) < of(&whole) && of(&tables) > 4, "{} of {}", of(&tables), of(&whole));
     assert!(tables["faults"].iter().any(|row| row["structure"] == "_HANDLE_TABLE"));
+}
+
+/// A link that asks a routine for its target has the routine's address where others have text.
+#[test]
+fn a_link_with_a_routine() {
+    let mut machine = scenario::busy(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+    let link = machine.facts.objects.iter().find(|object| object.type_name == "SymbolicLink").unwrap().body;
+    let routine = machine.facts.kernel_base + 0x10_0010;
+    let text = machine.facts.kernel_base;
+    let at = link + machine.layout().offset("_OBJECT_SYMBOLIC_LINK", "Callback") as u64;
+    machine.patch(Space::Kernel, at, &[routine.to_le_bytes(), text.to_le_bytes()].concat());
+    let tables = tables_of(&machine, Format::Full);
+    let row = tables["objects"].iter().find(|row| number(row, "object") == Some(link)).unwrap();
+    assert_eq!(row.get("link_target"), None);
+}
+
+/// A directory that is in itself, and a bucket whose chain is a ring: every other object is there once.
+#[test]
+fn damaged_directories() {
+    let mut machine = scenario::busy(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+    let whole = tables_of(&machine, Format::Full);
+    let of = |path: &str| {
+        number(whole["objects"].iter().find(|row| row["path"] == path).unwrap(), "object").unwrap()
+    };
+    let (device, own) = (of("\\Device"), of("\\GLOBAL??"));
+    let dump = machine.dump(Format::Full);
+    let pointer = |at| u64::from_le_bytes(dump.plan.read(Space::Kernel, at, 8).try_into().unwrap());
+    let layout = machine.layout();
+    let (next, object) = (
+        layout.offset("_OBJECT_DIRECTORY_ENTRY", "ChainLink") as u64,
+        layout.offset("_OBJECT_DIRECTORY_ENTRY", "Object") as u64,
+    );
+    let first = |directory: u64| (directory..).step_by(8).map(pointer).find(|&entry| entry != 0).unwrap();
+    machine.patch(Space::Kernel, first(own) + object, &own.to_le_bytes());
+    let ring = first(device);
+    machine.patch(Space::Kernel, ring + next, &ring.to_le_bytes());
+    let tables = tables_of(&machine, Format::Full);
+    assert!(tables["objects"].iter().any(|row| row["path"] == "\\GLOBAL??\\GLOBAL??"));
+    assert!(tables["objects"].len() <= whole["objects"].len());
+    assert_eq!(tables["drivers"], whole["drivers"]);
+    let fault = |row: &Row| row["structure"] == "_OBJECT_DIRECTORY" && row["kind"] == "broken_list";
+    assert!(tables["faults"].iter().any(fault));
 }

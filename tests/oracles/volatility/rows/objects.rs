@@ -43,6 +43,9 @@ fn handles() {
             if let Some(theirs) = their_name.as_deref().filter(|_| cells.3.as_deref() == Some("Event")) {
                 assert_eq!(last.unwrap_or(""), theirs, "{name}: {cells:?}");
             }
+            if cells.3.as_deref() == Some("File") {
+                assert_eq!(our_name, their_name, "{name}: {cells:?}");
+            }
         }
     }
 }
