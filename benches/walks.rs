@@ -99,6 +99,8 @@ fn walks(path: &Path) {
         tool_version: "",
         options: "",
         tables: schema::all(),
+        progress: &|_| {},
+        found: None,
     };
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();

@@ -48,6 +48,8 @@ fn convert(path: &Path, raw: bool) {
         tool_version: "0",
         options: "",
         tables: schema::all(),
+        progress: &|_| {},
+        found: None,
     };
     scan::run(&job, &sink).unwrap();
     let rows = sink.0.load(Ordering::Relaxed);

@@ -31,6 +31,7 @@ const OWNERS: [(&str, &str); 10] = [
     ("cab", "scanner/symbols"),
     ("ureq", "scanner/symbols"),
     ("blake3", "scanner/scan"),
+    ("crossbeam-channel", "scanner/scan"),
     ("arrow", "schema"),
     ("parquet", "schema"),
     ("duckdb", "queries"),

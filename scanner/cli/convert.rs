@@ -182,6 +182,8 @@ impl Run {
             tool_version: &identity.tool_version,
             options: &identity.options,
             tables: &self.tables,
+            progress: &|_| {},
+            found: None,
         };
         let rows = scan::run(&job, &staged)?;
         staged.commit()?;

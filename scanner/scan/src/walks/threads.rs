@@ -110,6 +110,8 @@ mod tests {
             tool_version: "",
             options: "",
             tables: &tables,
+            progress: &|_| {},
+            found: None,
         };
         let sink = Mutex::new(Vec::new());
         let start = Instant::now();
