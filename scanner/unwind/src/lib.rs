@@ -15,6 +15,7 @@ mod file;
 mod image;
 mod memory;
 mod why;
+pub mod x64;
 
 pub use cache::Cached;
 pub use file::ImageFile;
