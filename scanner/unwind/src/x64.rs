@@ -16,6 +16,7 @@ mod tests;
 
 use crate::{Image, Memory, Step, Why};
 use info::{Chain, Info};
+
 pub use pdata::{Function, find, primary};
 
 /// Index of rbx in [`Registers::gpr`]; the numbers are those of unwind codes and of instructions.
@@ -143,8 +144,8 @@ fn undo(
     let info = Info::read(image, function.info)?;
     // Not the RVA of the lookup: a return address is where the state of the registers belongs to.
     let offset = caller.rip.wrapping_sub(image.base).wrapping_sub(u64::from(function.begin));
-    let in_body = offset >= u64::from(info.prologue);
-    if first && in_body && epilogue::finish(image, memory, caller, function, &info)? {
+    // Even where the prologue has not ended: compilers place an early way out between its instructions.
+    if first && epilogue::finish(image, memory, caller, function, &info)? {
         return Ok(Step::Unwound);
     }
     if let Some(at) = codes::undo(&info, memory, caller, offset)? {

@@ -32,7 +32,7 @@ pub(super) fn finish(
 ) -> Result<bool, Why> {
     let Some(rva) = image.rva(caller.rip) else { return Ok(false) };
     let mut bytes = [0; WINDOW];
-    let window = window(image, function, rva, &mut bytes)?;
+    let window = window(image, rva, &mut bytes)?;
     let mut popped = [0; WINDOW];
     let (mut pops, mut at) = (0, 0);
     while let Some((register, length)) = pop(&window[at..]) {
@@ -40,12 +40,11 @@ pub(super) fn finish(
         pops += 1;
         at += length;
     }
-    // Cut by the end of memory, not by the end of the function.
-    if window.len() < WINDOW && rva as usize + window.len() < function.end as usize && at + 7 > window.len() {
-        let hole = caller.rip.wrapping_add(window.len() as u64);
-        return Err(Why::NoMemory(hole));
-    }
     let leaves = match exit(&window[at..], rva + at as u32) {
+        // What would tell is on a page that is not there.
+        None if pops > 0 && at == window.len() => {
+            return Err(Why::NoMemory(caller.rip.wrapping_add(at as u64)));
+        }
         None => false,
         Some(Exit::Leaves) => true,
         Some(Exit::Indirect) => pops > 0,
@@ -75,20 +74,15 @@ fn leaves(image: &Image, function: Function, info: &Info, target: u32) -> Result
     Ok(target == start || primary(image, other)?.begin != start)
 }
 
-/// The code from `rva` to the end of the function, as far as it is readable and fits.
-fn window<'b>(
-    image: &Image,
-    function: Function,
-    rva: u32,
-    bytes: &'b mut [u8; WINDOW],
-) -> Result<&'b [u8], Why> {
-    let wanted = WINDOW.min(function.end.saturating_sub(rva) as usize);
+/// The code from `rva` on, as far as it is readable and fits. It may go on in the function's next fragment: compilers
+/// that move a prologue into the middle of a function leave the `ret` outside of what the prologue covers.
+fn window<'b>(image: &Image, rva: u32, bytes: &'b mut [u8; WINDOW]) -> Result<&'b [u8], Why> {
+    let wanted = WINDOW.min(image.size.saturating_sub(rva) as usize);
     if image.read(rva, &mut bytes[..wanted]).is_ok() {
         return Ok(&bytes[..wanted]);
     }
     let va = image.base.wrapping_add(rva.into());
-    let to_page_end = 0x1000 - (va & 0xfff) as usize;
-    let wanted = wanted.min(to_page_end);
+    let wanted = wanted.min(0x1000 - (va & 0xfff) as usize);
     image.read(rva, &mut bytes[..wanted])?;
     Ok(&bytes[..wanted])
 }

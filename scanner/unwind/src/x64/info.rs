@@ -1,7 +1,8 @@
 //! `UNWIND_INFO`: what a prologue did, and where the rest of it is written.
 //!
 //! Four bytes (version and flags, size of the prologue, number of code slots, frame register and offset), the slots
-//! of 2 bytes each, and then, at an even slot, the parent's table entry if the data is chained, or the handler.
+//! of 2 bytes each, and then, at an even slot, the parent's table entry if the data is chained, or the handler. The
+//! size of the prologue is not needed: each code says where its instruction ends.
 //! Version 3 has another header ("x64 unwind information v3", a preview in 2026) and is refused by name: what is
 //! known here of its codes is not enough to undo them.
 
@@ -17,8 +18,6 @@ const MOST_CHAINED: u32 = 32;
 pub(super) struct Info {
     /// 1 or 2.
     pub version: u8,
-    /// Bytes of the prologue.
-    pub prologue: u8,
     /// Register that holds the frame, if there is one.
     pub frame: Option<usize>,
     /// What the frame register was above the stack pointer when it was set, bytes.
@@ -49,7 +48,6 @@ impl Info {
         let frame = usize::from(head[3] & 15);
         Ok(Info {
             version,
-            prologue: head[1],
             frame: (frame != 0).then_some(frame),
             frame_offset: u32::from(head[3] >> 4) * 16,
             parent: chained.then_some(tail),
