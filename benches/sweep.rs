@@ -115,7 +115,7 @@ fn sweep(path: &Path, names: &[&str]) -> String {
     let job = scan::Job {
         dump: &dump,
         system: Some(&system),
-        content_hash: "",
+        content_hash: Some(""),
         tool_version: "",
         options: "",
         tables: &tables,
