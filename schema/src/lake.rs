@@ -54,9 +54,10 @@ impl Lake {
     /// Opens the lake at `root` for writing, creating it when there is nothing. A folder that holds
     /// other things is refused. What an interrupted conversion left is completed or removed.
     pub fn create_or_open(root: &Path) -> Result<Lake> {
-        if root.exists() && !is_lake(root) {
+        if root.exists() {
             let mut entries = fs::read_dir(root).map_err(|error| Error::new("open", root, error))?;
-            if entries.next().is_some() {
+            // Asked in this order: what another process makes in between is a lake from its first entry on.
+            if entries.next().is_some() && !is_lake(root) {
                 return Err(Error::new("use", root, "it is a folder with other things in it, not a lake"));
             }
         }
