@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+pub mod call;
 mod file;
 mod image;
 mod memory;
