@@ -195,7 +195,7 @@ impl<'a> Frame<'a> {
             if self.registers.sp < before.sp {
                 return Err(Why::SpNotRising);
             }
-            if self.registers.sp % 16 != 0 {
+            if !self.registers.sp.is_multiple_of(16) {
                 return Err(Why::SpNotAligned);
             }
         }

@@ -122,7 +122,7 @@ fn floats(f: &Fields, ops: &mut Ops) {
 /// lr, then x19 and on: pairs, a last single one which goes with lr if that is saved; the first lowers the stack.
 fn ints(f: &Fields, ops: &mut Ops) {
     let place = |first: u64| if first == 0 { (f.saved, true) } else { (8 * first, false) };
-    if f.lr && f.ints % 2 == 0 {
+    if f.lr && f.ints.is_multiple_of(2) {
         let (at, pre) = place(f.ints);
         ops.push(Op::Save { bank: Bank::X, first: 30, pair: false, at, pre });
     }
