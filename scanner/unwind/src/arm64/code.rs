@@ -32,8 +32,8 @@ pub(super) enum Op {
     /// `stp`/`str` of one or two registers from `first` on: at `sp + at`, or with `pre` at `sp` after it was lowered
     /// by `at`.
     Save { bank: Bank, first: u8, pair: bool, at: u64, pre: bool },
-    /// `stp x(first), lr, [sp, #at]`, the same with `pre`.
-    SaveLr { first: u8, at: u64, pre: bool },
+    /// `stp x(first), lr, [sp, #at]`
+    SaveLr { first: u8, at: u64 },
     /// The next pair after those of the save that follows in the list.
     SaveNext,
     /// `mov x29, sp`
@@ -85,6 +85,20 @@ pub(super) fn instructions(codes: &[u8]) -> u32 {
         count += 1;
     }
     count
+}
+
+/// Whether some of the codes describe what the host of this fragment did.
+pub(super) fn hosted(codes: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(&first) = codes.get(at)
+        && first != 0xe4
+    {
+        if first == 0xe5 {
+            return true;
+        }
+        at += len(first);
+    }
+    false
 }
 
 /// The codes of a list, to `end` or where the bytes end.
@@ -143,7 +157,7 @@ fn saves(first: u8, word: u64) -> Op {
         0xcc..=0xcf => x(19 + (wide & 0xf), true, six + 8, true),
         0xd0..=0xd3 => x(19 + (wide & 0xf), false, six, false),
         0xd4..=0xd5 => x(19 + (narrow & 0xf), false, five, true),
-        0xd6..=0xd7 => Op::SaveLr { first: 19 + 2 * (wide & 7), at: six, pre: false },
+        0xd6..=0xd7 => Op::SaveLr { first: 19 + 2 * (wide & 7), at: six },
         0xd8..=0xd9 => d(8 + (wide & 7), true, six, false),
         0xda..=0xdb => d(8 + (wide & 7), true, six + 8, true),
         0xdc..=0xdd => d(8 + (wide & 7), false, six, false),

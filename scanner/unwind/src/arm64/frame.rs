@@ -78,11 +78,9 @@ impl<'a> Frame<'a> {
                 self.rise(if pre { at } else { 0 })?;
                 self.more = 0;
             }
-            Op::SaveLr { first, at, pre } => {
-                let from = if pre { 0 } else { at };
-                self.restore(Bank::X, first, 1, from)?;
-                self.restore(Bank::X, LR, 1, from + 8)?;
-                self.rise(if pre { at } else { 0 })?;
+            Op::SaveLr { first, at } => {
+                self.restore(Bank::X, first, 1, at)?;
+                self.restore(Bank::X, LR, 1, at + 8)?;
             }
             Op::SaveNext if self.more < 8 => self.more += 1,
             Op::SaveNext => return Err(Why::BadUnwindData("save_next beyond the last register")),

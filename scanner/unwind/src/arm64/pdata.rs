@@ -3,7 +3,7 @@
 //! Source: Microsoft's "ARM64 exception handling", ".pdata records".
 
 use super::{
-    code::Codes,
+    code::{Codes, hosted},
     frame::Frame,
     packed,
     xdata::{Room, Xdata},
@@ -17,9 +17,6 @@ pub struct Function {
     pub begin: u32,
     /// RVA after its last instruction.
     pub end: u32,
-    /// It is known to be a part of a function that starts elsewhere: it has no prologue, or one that builds upon its
-    /// host's. Fragments are found by what they say; a false here does not prove that there is no host.
-    pub fragment: bool,
     /// Second word of the record.
     data: u32,
 }
@@ -53,17 +50,22 @@ impl Function {
         let at =
             image.table.checked_add(index.checked_mul(8).ok_or(beyond)?).filter(|_| inside).ok_or(beyond)?;
         let (begin, data) = (image.u32(at)?, image.u32(at + 4)?);
-        let (length, fragment) = match data & 3 {
-            FULL => {
-                let xdata = Xdata::open(image, data)?;
-                let first = xdata.first_code(image)?;
-                (xdata.length, first == Some(0xe5))
-            }
-            PACKED => (data >> 2 & 0x7ff, false),
-            PACKED_FRAGMENT => (data >> 2 & 0x7ff, true),
+        let length = match data & 3 {
+            FULL => Xdata::open(image, data)?.length,
+            PACKED | PACKED_FRAGMENT => data >> 2 & 0x7ff,
             _ => return Err(Why::BadUnwindData("a record with the reserved flag")),
         };
-        Ok(Function { begin, end: begin.saturating_add(4 * length), fragment, data })
+        Ok(Function { begin, end: begin.saturating_add(4 * length), data })
+    }
+
+    /// Whether it is known to be a part of a function that starts elsewhere: it has no prologue, or one that builds upon
+    /// its host's. Fragments are found by what they say; a false here does not prove that there is no host.
+    pub fn is_fragment(&self, image: &Image) -> Result<bool, Why> {
+        if self.data & 3 != FULL {
+            return Ok(self.data & 3 == PACKED_FRAGMENT);
+        }
+        let mut room = Room::new();
+        Ok(hosted(Xdata::open(image, self.data)?.codes(image, &mut room)?))
     }
 
     /// Undoes in `frame` what the function did before the instruction at `rva`.

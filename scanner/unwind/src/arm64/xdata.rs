@@ -71,11 +71,6 @@ impl Xdata {
         })
     }
 
-    /// The first byte of the codes, if there is one.
-    pub(super) fn first_code(&self, image: &Image) -> Result<Option<u8>, Why> {
-        if self.size == 0 { Ok(None) } else { image.u8(self.codes).map(Some) }
-    }
-
     /// Reads the codes into `room`.
     pub(super) fn codes<'r>(&self, image: &Image, room: &'r mut Room) -> Result<&'r [u8], Why> {
         let codes = &mut room.0[..self.size];

@@ -127,13 +127,14 @@ impl Cpu {
         self.x[(word >> 5 & 31) as usize] & !((1 << (word >> 16 & 0x3f).wrapping_neg().rem_euclid(64)) - 1)
     }
 
-    /// Moves between registers; `sub sp, sp, x15, lsl #4`.
+    /// Moves between registers; `sub sp, sp, x15, lsl #4` after `__chkstk`, of some size if none is known.
     fn register(&mut self, word: u32) {
         let (rd, rn, rm) = (word & 31, word >> 5 & 31, word >> 16 & 31);
         match word {
             w if w & 0xffe0_ffe0 == 0xaa00_03e0 => self.set(rd, self.get(rm)),
             w if w & 0xffe0_0000 == 0xcb20_0000 || w & 0xffe0_0000 == 0x8b20_0000 => {
-                let amount = self.get(rm) << (w >> 10 & 7);
+                let amount = self.get(rm);
+                let amount = if amount >= JUNK { 0x40 } else { amount << (w >> 10 & 7) };
                 let from = self.x[rn as usize];
                 self.x[rd as usize] =
                     if w >> 30 & 1 == 1 { from.wrapping_sub(amount) } else { from.wrapping_add(amount) };
