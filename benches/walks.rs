@@ -95,7 +95,7 @@ fn walks(path: &Path) {
     let job = scan::Job {
         dump: &dump,
         system: Some(&system),
-        content_hash: "",
+        content_hash: Some(""),
         tool_version: "",
         options: "",
         tables: schema::all(),

@@ -30,8 +30,8 @@ pub struct Job<'a> {
     pub dump: &'a Dump,
     /// Windows in it; `None` for user minidumps and files without memory.
     pub system: Option<&'a nt::System<'a>>,
-    /// BLAKE3 of the content, hexadecimal.
-    pub content_hash: &'a str,
+    /// BLAKE3 of the content, hexadecimal; [`run`] computes it if it is not known, in the pass that it makes anyhow.
+    pub content_hash: Option<&'a str>,
     pub tool_version: &'a str,
     /// The options that change the rows, as stored in `dumps.options`.
     pub options: &'a str,
@@ -43,23 +43,33 @@ pub struct Job<'a> {
     pub found: Option<&'a Found>,
 }
 
-/// Writes all rows of a dump and returns their number by table.
-pub fn run(job: &Job, sink: &dyn Sink) -> schema::Result<BTreeMap<&'static str, u64>> {
-    let (mut rows, found) = match job.system {
+/// What [`run`] wrote.
+pub struct Done {
+    /// Number of rows by table.
+    pub rows: BTreeMap<&'static str, u64>,
+    /// BLAKE3 of the content, hexadecimal.
+    pub content_hash: String,
+}
+
+/// Writes all rows of a dump.
+pub fn run(job: &Job, sink: &dyn Sink) -> schema::Result<Done> {
+    let run::Swept { mut rows, found, content_hash } = match job.system {
         Some(system) => sweep(job, system, sink)?,
-        None => Default::default(),
+        None => run::Swept::default(),
     };
-    let job = &Job { found: Some(&found), ..*job };
+    let known = job.content_hash.map(str::to_string).or(content_hash);
+    let content_hash = known.unwrap_or_else(|| hash::of_dump(job.dump));
+    let job = &Job { found: Some(&found), content_hash: Some(&content_hash), ..*job };
     for (table, walk) in walks::all() {
         if job.tables.iter().any(|wanted| wanted.name == table.name) {
             rows.insert(table.name, walk(job, sink)?);
         }
     }
-    Ok(rows)
+    Ok(Done { rows, content_hash })
 }
 
 /// The pass over all of memory.
-fn sweep(job: &Job, system: &nt::System<'_>, sink: &dyn Sink) -> schema::Result<(run::Rows, Found)> {
+fn sweep(job: &Job, system: &nt::System<'_>, sink: &dyn Sink) -> schema::Result<run::Swept> {
     let map = reverse::ReverseMap::new(system);
     if map.left_out > 0 {
         let found = format!("{} processes whose tables were not walked", map.left_out);
@@ -81,7 +91,9 @@ fn sweep(job: &Job, system: &nt::System<'_>, sink: &dyn Sink) -> schema::Result<
     if sweeps.is_empty() {
         return Ok(Default::default());
     }
-    run::Pass { pieces: &pieces, sweeps: &sweeps, map: &map, system, progress: job.progress }.run(sink)
+    // A pair of files has one hash over both.
+    let hash = job.content_hash.is_none() && job.dump.companion().is_none();
+    run::Pass { pieces: &pieces, sweeps: &sweeps, map: &map, system, hash, progress: job.progress }.run(sink)
 }
 
 /// What a dump is, in a few words, for the line at the end of a conversion.

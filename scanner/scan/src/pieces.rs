@@ -67,6 +67,11 @@ impl<'a> Pieces<'a> {
         Pieces { file, stretches, physical, repeated }
     }
 
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        self.file.len() as u64
+    }
+
     /// Number of chunks of the file.
     pub fn chunks(&self) -> u64 {
         (self.file.len() as u64).div_ceil(CHUNK)

@@ -9,10 +9,12 @@
 //! `faults`, and nothing of the others.
 
 use crate::{
+    hash::Subtrees,
     pieces::{CHUNK, Pieces},
     reverse::ReverseMap,
     sweeps::{Found, Harvest, Page, Part, Sweep},
 };
+use blake3::hazmat::ChainingValue;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use schema::Sink;
 use std::{
@@ -40,16 +42,34 @@ pub struct Pass<'a> {
     pub map: &'a ReverseMap,
     /// Where sweeps that had to end or to leave rows out are noted.
     pub system: &'a nt::System<'a>,
+    /// Whether the file's hash is wanted too.
+    pub hash: bool,
     /// Hears how many more bytes of the file were swept.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// What one chunk gave: for each sweep its harvest, or `None` if it panicked.
-type Yield = Vec<Option<schema::Result<Harvest>>>;
+/// What a pass gave.
+#[derive(Default)]
+pub struct Swept {
+    /// Rows written.
+    pub rows: Rows,
+    /// What walks join with their rows.
+    pub found: Found,
+    /// BLAKE3 of the file, if it was wanted and the file has more than one chunk.
+    pub content_hash: Option<String>,
+}
+
+/// What one chunk gave.
+struct Yield {
+    /// For each sweep its harvest, or `None` if it panicked.
+    harvests: Vec<Option<schema::Result<Harvest>>>,
+    /// The chunk's part of the hash.
+    hash: Option<ChainingValue>,
+}
 
 impl Pass<'_> {
     /// Sweeps the whole file; rows go to the sink in the order of the file.
-    pub fn run(&self, sink: &dyn Sink) -> schema::Result<(Rows, Found)> {
+    pub fn run(&self, sink: &dyn Sink) -> schema::Result<Swept> {
         let workers = rayon::current_num_threads();
         let (tickets, ticket) = bounded(workers * TICKETS);
         let (done, results) = bounded::<(u64, Yield)>(workers * TICKETS);
@@ -108,7 +128,10 @@ impl Pass<'_> {
             }
         }
         let finish = |part: Box<dyn Part + '_>| catch_unwind(AssertUnwindSafe(|| part.finish())).ok();
-        parts.into_iter().map(|part| part.and_then(finish)).collect()
+        let harvests = parts.into_iter().map(|part| part.and_then(finish)).collect();
+        let hash = (self.hash && self.pieces.size() > CHUNK)
+            .then(|| Subtrees::chunk(chunk, self.pieces.bytes(chunk)));
+        Yield { harvests, hash }
     }
 
     /// Puts the chunks back into order and hands their rows on.
@@ -117,7 +140,7 @@ impl Pass<'_> {
         results: Receiver<(u64, Yield)>,
         tickets: Sender<()>,
         sink: &dyn Sink,
-    ) -> schema::Result<(Rows, Found)> {
+    ) -> schema::Result<Swept> {
         let mut book = Book::new(self, sink);
         let mut early = BTreeMap::new();
         let mut next = 0;
@@ -141,6 +164,7 @@ struct Book<'a> {
     left_out: Vec<Option<crate::sweeps::LeftOut>>,
     rows: Rows,
     found: Found,
+    hash: Option<Subtrees>,
 }
 
 impl<'a> Book<'a> {
@@ -153,11 +177,15 @@ impl<'a> Book<'a> {
             left_out: vec![None; count],
             rows: Rows::new(),
             found: Found::default(),
+            hash: Subtrees::new(pass.pieces.size()).filter(|_| pass.hash),
         }
     }
 
     fn enter(&mut self, chunk: u64, yielded: Yield) -> schema::Result<()> {
-        for (index, harvest) in yielded.into_iter().enumerate() {
+        if let (Some(hash), Some(value)) = (&mut self.hash, yielded.hash) {
+            hash.push(value);
+        }
+        for (index, harvest) in yielded.harvests.into_iter().enumerate() {
             match harvest {
                 _ if !self.running[index] => {}
                 Some(harvest) => self.add(index, harvest?)?,
@@ -191,7 +219,7 @@ impl<'a> Book<'a> {
     }
 
     /// Makes every table exist and notes what was left out.
-    fn close(mut self) -> schema::Result<(Rows, Found)> {
+    fn close(mut self) -> schema::Result<Swept> {
         for (index, sweep) in self.pass.sweeps.iter().enumerate() {
             for table in sweep.tables() {
                 self.rows.entry(table.name).or_default();
@@ -210,7 +238,8 @@ impl<'a> Book<'a> {
                 );
             }
         }
-        Ok((self.rows, self.found))
+        let content_hash = self.hash.and_then(|hash| hash.finish());
+        Ok(Swept { rows: self.rows, found: self.found, content_hash })
     }
 }
 

@@ -12,10 +12,12 @@
 
 pub mod arm64;
 mod cache;
+pub mod call;
 mod file;
 mod image;
 mod memory;
 mod why;
+pub mod x64;
 
 pub use cache::Cached;
 pub use file::ImageFile;

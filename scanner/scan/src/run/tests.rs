@@ -80,7 +80,8 @@ fn swept(sweeps: &[Counting], most: u64, threads: usize) -> (schema::Result<Rows
         .iter()
         .map(|s| Box::new(Counting { name: s.name, panics_at: s.panics_at }) as Box<dyn Sweep + '_>)
         .collect();
-    let pass = Pass { pieces: &pieces, sweeps: &boxed, map: &map, system: &system, progress: &|_| {} };
+    let pass =
+        Pass { pieces: &pieces, sweeps: &boxed, map: &map, system: &system, hash: true, progress: &|_| {} };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let result = pool.install(|| pass.run(&Keeping(Mutex::new(0), most)));
     let problems = system
@@ -90,8 +91,14 @@ fn swept(sweeps: &[Counting], most: u64, threads: usize) -> (schema::Result<Rows
         .map(|p| format!("{} {} {}", p.kind, p.structure, p.found));
     let problems = problems.collect();
     drop(boxed);
+    let rows = result.map(|swept| check_hash(swept, &dump));
     std::fs::remove_dir_all(&folder).unwrap();
-    (result.map(|(rows, _)| rows), problems)
+    (rows, problems)
+}
+
+fn check_hash(swept: Swept, dump: &memory::Dump) -> Rows {
+    assert_eq!(swept.content_hash.unwrap(), blake3::hash(dump.file()).to_hex().as_str());
+    swept.rows
 }
 
 const GOOD: Counting = Counting { name: "good", panics_at: None };

@@ -106,7 +106,7 @@ mod tests {
         let job = crate::Job {
             dump: &dump,
             system: None,
-            content_hash: "",
+            content_hash: Some(""),
             tool_version: "",
             options: "",
             tables: &tables,

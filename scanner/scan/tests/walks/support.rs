@@ -71,7 +71,7 @@ fn these_tables(
     tables: &[&'static TableSpec],
 ) -> Tables {
     opened(machine, format, provider, |dump, system| {
-        let (content_hash, tool_version, options) = ("", "", "");
+        let (content_hash, tool_version, options) = (Some(""), "", "");
         let job = scan::Job {
             dump,
             system,
