@@ -51,6 +51,7 @@ impl Function {
             image.table.checked_add(index.checked_mul(8).ok_or(beyond)?).filter(|_| inside).ok_or(beyond)?;
         let (begin, data) = (image.u32(at)?, image.u32(at + 4)?);
         let length = match data & 3 {
+            FULL if data == 0 => return Err(Why::BadUnwindData("a record without unwind data")),
             FULL => Xdata::open(image, data)?.length,
             PACKED | PACKED_FRAGMENT => data >> 2 & 0x7ff,
             _ => return Err(Why::BadUnwindData("a record with the reserved flag")),

@@ -224,13 +224,22 @@ fn run(path: &Path) -> Outcome {
     Outcome { functions: functions.len(), checked: explorer.checked, wrong, guessed }
 }
 
+fn is_arm64(path: &Path) -> bool {
+    let bytes = std::fs::read(path).unwrap();
+    let header = bytes.get(0x3c..0x40).map(|at| u32::from_le_bytes(at.try_into().unwrap()) as usize);
+    header.is_some_and(|at| bytes.get(at..at + 6) == Some(b"PE\0\0\x64\xaa"))
+}
+
 fn images(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             found.extend(images(&path));
-        } else if path.extension().is_some_and(|e| e == "exe" || e == "dll" || e == "node") {
+        } else if path
+            .extension()
+            .is_some_and(|e| ["exe", "dll", "sys", "pyd", "node"].iter().any(|known| e == *known))
+        {
             found.push(path);
         }
     }
@@ -251,15 +260,17 @@ const FIXTURES: [(&str, usize, u64, &[&str]); 4] = [
     ("xframe_eh_exe.exe", 49, 1688, &[]),
 ];
 
-/// All of Microsoft's SEH tests, and what `DUMPLAKE_ARM64_IMAGES` names. With the binaries of node-pty 1.1.0 there (7 of
+/// All of Microsoft's SEH tests, and what `DUMPLAKE_IMAGES` names. With the binaries of node-pty 1.1.0 there (7 of
 /// them, 7435 functions, 457908 places) the rest was, on 2026-11-21: `__security_push_cookie` (7 places); a loop that
-/// would overwrite its own frame if a number had more than 32 digits (50); instructions after calls that do not return (2);
+/// would overwrite its own frame if a number had more than 32 digits (55); instructions after calls that do not return (2);
 /// and, of places that no path reached, the tables of switches and of memset, which are no code.
 #[test]
 fn every_function_of_real_binaries() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/symbols/msseh-fixtures/ARM64");
-    let more = std::env::var_os("DUMPLAKE_ARM64_IMAGES").map(PathBuf::from);
-    let paths: Vec<PathBuf> = [Some(root), more].into_iter().flatten().flat_map(|f| images(&f)).collect();
+    let more = std::env::var_os("DUMPLAKE_IMAGES").unwrap_or_default();
+    let folders = [root].into_iter().chain(std::env::split_paths(&more));
+    let paths: Vec<PathBuf> =
+        folders.flat_map(|folder| images(&folder)).filter(|path| is_arm64(path)).collect();
     if paths.is_empty() {
         eprintln!("skipped: no ARM64 binaries in ../shared/symbols/msseh-fixtures");
     }
