@@ -35,6 +35,7 @@ pub mod peb;
 pub mod pool;
 pub mod process;
 pub mod processor;
+mod pte;
 pub mod service;
 mod system;
 pub mod thread;
@@ -122,6 +123,8 @@ pub fn wanted() -> symbols::Wanted {
         thread::ThreadState::WANTED,
         token::Token::WANTED,
         thread::Kthread::WANTED,
+        pte::MmpteSoftware::WANTED,
+        pte::MiHardware::WANTED,
     ];
     let types = types.into_iter().chain(resources()).flatten().copied().collect();
     symbols::Wanted { types, symbols: GLOBALS.to_vec() }

@@ -7,6 +7,7 @@ pub use opening::mode_name;
 use crate::object::{Listed, Objects};
 use crate::{
     Candidate, Depth, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner,
+    pte::Entries,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::sync::{Mutex, OnceLock};
@@ -39,6 +40,7 @@ pub struct System<'a> {
     pub kdbg: Option<Kdbg>,
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
+    pub(crate) entries: Entries,
     problems: Mutex<Problems>,
     pub(crate) census: OnceLock<Census>,
     pub(crate) objects: OnceLock<Objects>,
@@ -75,6 +77,7 @@ impl<'a> System<'a> {
             choice: Choice { source: "none".into(), ..Choice::default() },
             kdbg: None,
             candidates: found.candidates,
+            entries: Entries::default(),
             problems: Mutex::default(),
             census: OnceLock::new(),
             objects: OnceLock::new(),
@@ -133,7 +136,7 @@ impl<'a> System<'a> {
         if root == 0 {
             return None;
         }
-        Some(Space::paged(image, Pa(root), mode).with_build(self.build))
+        Some(self.entries.apply(Space::paged(image, Pa(root), mode).with_build(self.build)))
     }
 
     /// A structure of the kernel.

@@ -1,7 +1,7 @@
 //! Opening a system: from an address space to the kernel, its build and its layouts.
 
 use super::System;
-use crate::{discover, wanted};
+use crate::{discover, pte::Entries, wanted};
 use memory::{PagingMode, Va};
 use symbols::Provider;
 
@@ -53,6 +53,8 @@ impl System<'_> {
         }
         self.find_build();
         self.space = self.space.with_build(self.build);
+        self.entries = Entries::of(self);
+        self.space = self.entries.apply(self.space);
     }
 
     /// Takes the build that the kernel itself states, and notes where the header states another.
