@@ -33,6 +33,9 @@ impl Provider for Library<'_> {
     fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice {
         let version = self.version(wish);
         let mut choice = self.file(wish, version, wanted).unwrap_or_default();
+        if !choice.exact {
+            corrected(&mut choice, &wish.known);
+        }
         let notes = std::mem::take(&mut choice.notes);
         if choice.source.is_empty() {
             choice = self.pack.and_then(|pack| from_pack(pack, wish, version)).unwrap_or_default();
@@ -73,7 +76,7 @@ impl Library<'_> {
             return Some(known);
         }
         let choice = match self.path.find(&key.0, id, &self.options) {
-            Ok(Some(found)) => chosen(found, wanted),
+            Ok(Some(found)) => chosen(found, wish.architecture, wanted),
             Ok(None) => Choice::default(),
             Err(error) => Choice { notes: vec![error.to_string()], ..Choice::default() },
         };
@@ -90,8 +93,15 @@ impl Library<'_> {
     }
 }
 
-/// Layouts of a file. Addresses of another revision are never right, so a forced file gives types only.
-fn chosen(found: Found, wanted: &Wanted) -> Choice {
+/// Layouts of a file. Addresses of another revision are never right, so a forced file gives types only. Nobody can
+/// force a file of another architecture.
+fn chosen(found: Found, architecture: &str, wanted: &Wanted) -> Choice {
+    let theirs = found.profile.architecture.filter(|&theirs| found.forced && theirs != architecture);
+    if let Some(theirs) = theirs {
+        let why =
+            format!("{} is of {theirs}, but {architecture} is wanted: refused though forced", found.origin);
+        return Choice { notes: vec![why], ..Choice::default() };
+    }
     let kind = match found.kind {
         FileKind::Pdb => "PDB",
         FileKind::Isf => "ISF",
@@ -129,7 +139,7 @@ fn from_pack(pack: &Pack, wish: &Wish, version: Option<[u32; 4]>) -> Option<Choi
         return Some(Choice { layouts: found.layouts, source, ..Choice::default() });
     };
     let source = format!("pack nearest revision {}", named(found.kernel));
-    let notes = found.disagreements.iter().map(|known| disagreement(known, &source)).collect();
+    let notes = found.disagreements.iter().map(|known| read_there(known, &source)).collect();
     Some(Choice { layouts: without(found.layouts, &found.disagreements), source, notes, ..Choice::default() })
 }
 
@@ -142,10 +152,14 @@ fn disagreement(known: &Known, source: &str) -> String {
     let Known { type_name, path, value } = known;
     match *path {
         "" => format!("{source}: the dump says that {type_name} has {value:#x} bytes"),
-        path => {
-            format!("{source}: the dump says that {type_name}.{path} is at {value:#x}, so it is read there")
-        }
+        path => format!("{source}: the dump says that {type_name}.{path} is at {value:#x}"),
     }
+}
+
+/// The same for layouts of another revision, which [`without`] corrects.
+fn read_there(known: &Known, source: &str) -> String {
+    let said = disagreement(known, source);
+    if known.path.is_empty() { said } else { format!("{said}, so it is read there") }
 }
 
 /// A member that the dump states to be elsewhere is read where the dump says.
@@ -164,7 +178,17 @@ fn without(mut layouts: Layouts, wrong: &[Known]) -> Layouts {
     layouts
 }
 
+/// Layouts of a forced file: where the dump itself states a member, that counts.
+fn corrected(choice: &mut Choice, known: &[Known]) {
+    let wrong = disagreements(&choice.layouts, known);
+    choice.notes.extend(wrong.iter().map(|known| read_there(known, &choice.source)));
+    choice.layouts = without(std::mem::take(&mut choice.layouts), &wrong);
+}
+
 /// What the dump states and the layouts have otherwise, as sentences: symbols that should be exact may not be.
 fn doubts(layouts: &Layouts, known: &[Known], source: &str) -> Vec<String> {
     disagreements(layouts, known).iter().map(|known| disagreement(known, source)).collect()
 }
+
+#[cfg(test)]
+mod tests;
