@@ -10,7 +10,10 @@ use crate::{
     pte::Entries,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
-use std::sync::{Mutex, OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, OnceLock},
+};
 use symbols::{Choice, Field, Layouts, Provider, Wish};
 
 /// More problems than this of one system are only counted: a damaged dump could have millions.
@@ -42,6 +45,10 @@ pub struct System<'a> {
     pub candidates: Vec<Candidate>,
     pub(crate) entries: Entries,
     problems: Mutex<Problems>,
+    /// Bytes of memory in the dump.
+    pub(crate) bytes: u64,
+    /// How many things of a name were looked at.
+    pub(crate) spent: Mutex<HashMap<String, u64>>,
     pub(crate) census: OnceLock<Census>,
     pub(crate) objects: OnceLock<Objects>,
     pub(crate) tree: OnceLock<Vec<Listed>>,
@@ -79,6 +86,8 @@ impl<'a> System<'a> {
             candidates: found.candidates,
             entries: Entries::default(),
             problems: Mutex::default(),
+            bytes: dump.bytes_present(),
+            spent: Mutex::default(),
             census: OnceLock::new(),
             objects: OnceLock::new(),
             tree: OnceLock::new(),
