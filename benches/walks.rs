@@ -95,10 +95,12 @@ fn walks(path: &Path) {
     let job = scan::Job {
         dump: &dump,
         system: Some(&system),
-        content_hash: "",
+        content_hash: Some(""),
         tool_version: "",
         options: "",
         tables: schema::all(),
+        progress: &|_| {},
+        found: None,
     };
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();

@@ -19,7 +19,8 @@ const BATCH: usize = 16 * 1024;
 fn main() {
     let folder = scratch("write");
     let lake = Lake::create_or_open(&folder.join("lake")).unwrap();
-    let identity = Identity { content_hash: "0".into(), tool_version: "0".into(), options: String::new() };
+    let identity =
+        Identity { content_hash: "0".into(), tool_version: "0".into(), options: String::new(), file_size: 1 };
     let ours = median(3, || {
         let staged = lake.begin("d0123456789abcdef", &identity).unwrap();
         let mut rows = Modules::new();

@@ -1,6 +1,7 @@
 //! The program as its user meets it: help, exit codes, JSON, what is skipped, what is refused.
 
 mod inputs;
+mod large;
 mod output;
 mod symbols;
 

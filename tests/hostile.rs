@@ -44,10 +44,12 @@ fn convert(path: &Path, raw: bool) {
     let job = scan::Job {
         system: system.as_ref(),
         dump: &dump,
-        content_hash: "0123456789abcdef",
+        content_hash: Some("0123456789abcdef"),
         tool_version: "0",
         options: "",
         tables: schema::all(),
+        progress: &|_| {},
+        found: None,
     };
     scan::run(&job, &sink).unwrap();
     let rows = sink.0.load(Ordering::Relaxed);

@@ -4,6 +4,9 @@
 //! identity: it decides what is in the lake already and which of two equal files counts. The second
 //! converts what is left, side by side. Both keep the order of the inputs, so that the result does
 //! not depend on the number of threads.
+//!
+//! A large file that has the size of no other input and of no dump in the lake is new for sure: the first
+//! pass leaves it alone, and its hash is a by-product of its conversion, so that it is read once.
 
 use crate::{
     args,
@@ -17,9 +20,10 @@ use rayon::prelude::*;
 use scan::nt::Depth;
 use schema::{Identity, Lake, TableSpec};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
 
@@ -36,12 +40,20 @@ pub struct Run {
     symbols: Option<String>,
 }
 
+/// Bytes from which on reading a file twice costs more than it is worth: smaller ones are in the page cache
+/// when they are read again.
+const LARGE: u64 = 256 << 20;
+
 /// One input file and its identity.
 struct Identified {
     path: PathBuf,
     bytes: u64,
-    content_hash: String,
+    /// `None` for a large file that is new for sure.
+    content_hash: Option<String>,
 }
+
+/// What became of one dump.
+type Converted = (Status, BTreeMap<&'static str, u64>, String, Option<String>);
 
 /// Runs the command; the value is the exit code.
 pub fn command(args: &args::Convert) -> Result<u8, Error> {
@@ -118,17 +130,21 @@ impl Run {
         let failed = inputs.failed.into_iter().map(|(path, why)| Outcome::failed(path, 0, why));
         let mut outcomes: Vec<Outcome> = failed.collect();
         let paths: Vec<PathBuf> = inputs.dumps.into_iter().collect();
-        let identified = identify_all(&paths);
+        let identified = identify_all(&paths, &self.lake);
         let first = first_of_each_content(&identified);
         let copies = copies(&identified, &first);
-        let total =
-            first.values().filter_map(|&index| identified[index].as_ref().ok()).map(|f| f.bytes).sum();
+        let once = |index: usize, file: &Identified| {
+            file.content_hash.as_ref().is_none_or(|hash| first.get(hash) == Some(&index))
+        };
+        let files =
+            identified.iter().enumerate().filter_map(|(index, file)| Some((index, file.as_ref().ok()?)));
+        let total = files.filter(|(index, file)| once(*index, file)).map(|(_, file)| file.bytes).sum();
         let bar = progress::bytes(total, "converting");
         let mut converted: Vec<Outcome> = identified
             .into_par_iter()
             .enumerate()
             .map(|(index, file)| match file {
-                Ok(file) => match first.get(&file.content_hash) {
+                Ok(file) => match file.content_hash.as_ref().and_then(|hash| first.get(hash)) {
                     Some(&at) if at != index => same_as(file, &paths[at]),
                     _ => self.one(file, &bar),
                 },
@@ -143,49 +159,60 @@ impl Run {
 
     fn one(&self, file: Identified, bar: &ProgressBar) -> Outcome {
         let start = Instant::now();
-        let id = scan::dump_id(&file.content_hash);
+        let swept = AtomicU64::new(0);
+        let progress = |bytes| {
+            swept.fetch_add(bytes, Ordering::Relaxed);
+            bar.inc(bytes);
+        };
         // A defect of ours must not cost the rest of the batch.
-        let result = catch_unwind(AssertUnwindSafe(|| self.convert(&file, &id)));
-        bar.inc(file.bytes);
-        let (status, rows, summary) = match result {
+        let result = catch_unwind(AssertUnwindSafe(|| self.convert(&file, &progress)));
+        bar.inc(file.bytes.saturating_sub(swept.into_inner())); // what no sweep went over
+        let failed = |why: String| (Status::Failed(why), BTreeMap::new(), String::new(), None);
+        let (status, rows, summary, dump_id) = match result {
             Ok(Ok(done)) => done,
-            Ok(Err(error)) => (Status::Failed(error.to_string()), BTreeMap::new(), String::new()),
-            Err(_) => {
-                (Status::Failed("internal error, please report it".into()), BTreeMap::new(), String::new())
-            }
+            Ok(Err(error)) => failed(error.to_string()),
+            Err(_) => failed("internal error, please report it".into()),
         };
         let seconds = start.elapsed().as_secs_f64();
-        let dump_id = (!matches!(status, Status::Failed(_))).then_some(id);
         Outcome { path: file.path, dump_id, status, bytes: file.bytes, seconds, rows, summary }
     }
 
-    fn convert(
-        &self,
-        file: &Identified,
-        id: &str,
-    ) -> Result<(Status, BTreeMap<&'static str, u64>, String), Error> {
-        let identity = Identity {
-            content_hash: file.content_hash.clone(),
+    fn convert(&self, file: &Identified, progress: &(dyn Fn(u64) + Sync)) -> Result<Converted, Error> {
+        let identity = |content_hash: String| Identity {
+            content_hash,
             tool_version: env!("CARGO_PKG_VERSION").into(),
             options: self.options(),
+            file_size: file.bytes,
         };
-        if !self.force && self.lake.has(id, &identity)? {
-            return Ok((Status::Skipped("in the lake already".into()), BTreeMap::new(), String::new()));
+        let known = file.content_hash.clone().map(|hash| (scan::dump_id(&hash), identity(hash)));
+        if let Some((id, identity)) = &known
+            && !self.force
+            && self.lake.has(id, identity)?
+        {
+            let why = Status::Skipped("in the lake already".into());
+            return Ok((why, BTreeMap::new(), String::new(), Some(id.clone())));
         }
         let dump = memory::open(&file.path, self.format.as_deref())?;
-        let staged = self.lake.begin(id, &identity)?;
+        let mut staged = match &known {
+            Some((id, identity)) => self.lake.begin(id, identity)?,
+            None => self.lake.begin_unnamed()?,
+        };
         let system = scan::nt::System::open_at(&dump, &self.library, self.depth);
         let job = scan::Job {
             system: system.as_ref(),
             dump: &dump,
-            content_hash: &identity.content_hash,
-            tool_version: &identity.tool_version,
-            options: &identity.options,
+            content_hash: file.content_hash.as_deref(),
+            tool_version: env!("CARGO_PKG_VERSION"),
+            options: &self.options(),
             tables: &self.tables,
+            progress,
+            found: None,
         };
-        let rows = scan::run(&job, &staged)?;
+        let done = scan::run(&job, &staged)?;
+        let id = scan::dump_id(&done.content_hash);
+        staged.name(&id, &identity(done.content_hash))?;
         staged.commit()?;
-        Ok((Status::Converted, rows, scan::summary(&dump)))
+        Ok((Status::Converted, done.rows, scan::summary(&dump), Some(id)))
     }
 
     /// What changes the rows, as stored in `dumps.options`.
@@ -198,27 +225,49 @@ impl Run {
     }
 }
 
-fn identify_all(paths: &[PathBuf]) -> Vec<Result<Identified, Box<Outcome>>> {
-    let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum();
+fn identify_all(paths: &[PathBuf], lake: &Lake) -> Vec<Result<Identified, Box<Outcome>>> {
+    let sizes: Vec<u64> = paths.iter().map(|path| path.metadata().map_or(0, |data| data.len())).collect();
+    let new = new_for_sure(&sizes, lake);
+    let is_new = |path: &Path, size: u64| new.contains(&size) && memory::state_file_of(path).is_none();
+    let total = sizes.iter().filter(|size| !new.contains(size)).sum();
     let bar = progress::bytes(total, "reading");
-    let identified = paths.par_iter().map(|path| identify(path, &bar)).collect();
+    let identified = paths
+        .par_iter()
+        .zip(&sizes)
+        .map(|(path, &bytes)| match is_new(path, bytes) {
+            true => Ok(Identified { path: path.clone(), bytes, content_hash: None }),
+            false => identify(path, &bar),
+        })
+        .collect();
     bar.finish_and_clear();
     identified
+}
+
+/// Sizes of large files that no other input and no dump in the lake has.
+fn new_for_sure(sizes: &[u64], lake: &Lake) -> HashSet<u64> {
+    let mut large: HashMap<u64, u32> = HashMap::new();
+    sizes.iter().filter(|size| **size >= LARGE).for_each(|size| *large.entry(*size).or_default() += 1);
+    if large.is_empty() {
+        return HashSet::new(); // looking into the lake costs a file for each dump in it
+    }
+    let (known, complete) = lake.file_sizes();
+    let new = |(size, count): (u64, u32)| (complete && count == 1 && !known.contains(&size)).then_some(size);
+    large.into_iter().filter_map(new).collect()
 }
 
 fn identify(path: &Path, bar: &ProgressBar) -> Result<Identified, Box<Outcome>> {
     let hash = scan::content_hash(path, &|bytes| bar.inc(bytes));
     let (content_hash, bytes) =
         hash.map_err(|error| Outcome::failed(path.to_path_buf(), 0, error.to_string()))?;
-    Ok(Identified { path: path.to_path_buf(), bytes, content_hash })
+    Ok(Identified { path: path.to_path_buf(), bytes, content_hash: Some(content_hash) })
 }
 
 /// For each content the first input that has it.
 fn first_of_each_content(files: &[Result<Identified, Box<Outcome>>]) -> HashMap<String, usize> {
     let mut first = HashMap::new();
     for (index, file) in files.iter().enumerate() {
-        if let Ok(file) = file {
-            first.entry(file.content_hash.clone()).or_insert(index);
+        if let Ok(Identified { content_hash: Some(hash), .. }) = file {
+            first.entry(hash.clone()).or_insert(index);
         }
     }
     first
@@ -226,8 +275,10 @@ fn first_of_each_content(files: &[Result<Identified, Box<Outcome>>]) -> HashMap<
 
 /// Inputs with the content of an earlier one, each with that one.
 fn copies(files: &[Result<Identified, Box<Outcome>>], first: &HashMap<String, usize>) -> Vec<(usize, usize)> {
-    let hashes =
-        files.iter().enumerate().filter_map(|(index, file)| Some((index, &file.as_ref().ok()?.content_hash)));
+    let hashes = files
+        .iter()
+        .enumerate()
+        .filter_map(|(index, file)| Some((index, file.as_ref().ok()?.content_hash.as_ref()?)));
     let pairs = hashes.filter_map(|(index, hash)| Some((index, *first.get(hash)?)));
     pairs.filter(|(index, at)| index != at).collect()
 }
@@ -246,7 +297,7 @@ fn fail_copies_of_failures(outcomes: &mut [Outcome], copies: &[(usize, usize)]) 
 fn same_as(file: Identified, first: &Path) -> Outcome {
     let why = format!("same content as {}", first.display());
     Outcome {
-        dump_id: Some(scan::dump_id(&file.content_hash)),
+        dump_id: file.content_hash.as_deref().map(scan::dump_id),
         path: file.path,
         status: Status::Skipped(why),
         bytes: file.bytes,

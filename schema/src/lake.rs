@@ -7,8 +7,12 @@ use crate::{
     publish,
     staged::Staged,
 };
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::{
+    metadata::KeyValue,
+    reader::{FileReader, SerializedFileReader},
+};
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::{Path, PathBuf},
 };
@@ -28,14 +32,20 @@ pub struct Identity {
     pub tool_version: String,
     /// The options that change the rows.
     pub options: String,
+    /// Bytes of the file.
+    pub file_size: u64,
 }
 
+/// Name of the size in the metadata.
+const SIZE: &str = "dumplake.file_size";
+
 impl Identity {
-    pub(crate) fn pairs(&self) -> [(&'static str, &str); 3] {
+    pub(crate) fn pairs(&self) -> [(&'static str, String); 4] {
         [
-            ("dumplake.content_hash", &self.content_hash),
-            ("dumplake.tool_version", &self.tool_version),
-            ("dumplake.options", &self.options),
+            ("dumplake.content_hash", self.content_hash.clone()),
+            ("dumplake.tool_version", self.tool_version.clone()),
+            ("dumplake.options", self.options.clone()),
+            (SIZE, self.file_size.to_string()),
         ]
     }
 }
@@ -44,9 +54,10 @@ impl Lake {
     /// Opens the lake at `root` for writing, creating it when there is nothing. A folder that holds
     /// other things is refused. What an interrupted conversion left is completed or removed.
     pub fn create_or_open(root: &Path) -> Result<Lake> {
-        if root.exists() && !is_lake(root) {
+        if root.exists() {
             let mut entries = fs::read_dir(root).map_err(|error| Error::new("open", root, error))?;
-            if entries.next().is_some() {
+            // Asked in this order: what another process makes in between is a lake from its first entry on.
+            if entries.next().is_some() && !is_lake(root) {
                 return Err(Error::new("use", root, "it is a folder with other things in it, not a lake"));
             }
         }
@@ -76,17 +87,40 @@ impl Lake {
     /// Begins to write the tables of one dump.
     pub fn begin(&self, dump_id: &str, identity: &Identity) -> Result<Staged<'_>> {
         check_id(dump_id)?;
-        Staged::new(self, dump_id, identity)
+        Staged::new(self, Some((dump_id.into(), identity.clone())))
+    }
+
+    /// The same for a dump whose id its content gives while it is converted; [`Staged::name`] says it.
+    pub fn begin_unnamed(&self) -> Result<Staged<'_>> {
+        Staged::new(self, None)
+    }
+
+    /// Sizes of the files that the dumps in the lake were made of; a dump of which that is not known is left out
+    /// and makes the value incomplete (`false`).
+    pub fn file_sizes(&self) -> (BTreeSet<u64>, bool) {
+        let sizes: Vec<Option<u64>> =
+            self.dump_ids().iter().map(|id| self.stored(id, SIZE)?.parse().ok()).collect();
+        (sizes.iter().flatten().copied().collect(), sizes.iter().all(Option::is_some))
+    }
+
+    /// A value of the metadata of a dump.
+    fn stored(&self, dump_id: &str, key: &str) -> Option<String> {
+        let pairs = self.metadata(dump_id)?;
+        pairs.into_iter().find(|pair| pair.key == key)?.value
+    }
+
+    /// The metadata of a dump; `None` if it is not in the lake, or in a file that cannot be read.
+    fn metadata(&self, dump_id: &str) -> Option<Vec<KeyValue>> {
+        let path = self.root.join("dumps").join(format!("dump_id={dump_id}")).join("part-0.parquet");
+        let reader = SerializedFileReader::new(File::open(&path).ok()?).ok()?;
+        Some(reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default())
     }
 
     /// True when the lake has this dump, converted with this identity.
     pub fn has(&self, dump_id: &str, identity: &Identity) -> Result<bool> {
         check_id(dump_id)?;
-        let path = self.root.join("dumps").join(format!("dump_id={dump_id}")).join("part-0.parquet");
-        let Ok(file) = File::open(&path) else { return Ok(false) };
         // A file that cannot be read is as good as none: the dump is converted again.
-        let Ok(reader) = SerializedFileReader::new(file) else { return Ok(false) };
-        let stored = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+        let Some(stored) = self.metadata(dump_id) else { return Ok(false) };
         let same = |key: &str, value: &str| {
             stored.iter().any(|pair| pair.key == key && pair.value.as_deref() == Some(value))
         };

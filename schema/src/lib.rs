@@ -25,12 +25,14 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 
+/// Rows of one table, as a sink takes them.
+pub use arrow::array::RecordBatch as Batch;
 pub use cell::{Cell, CellType, Time};
 pub use error::{Error, Result};
 pub use lake::{Identity, Lake};
 pub use manual::manual;
 pub use staged::{Sink, Staged};
-pub use table::{ColumnSpec, Table, TableSpec, plain_name};
+pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
 
 /// The column that every table has in a lake without having it in its files: the hive partition.

@@ -70,7 +70,8 @@ pub fn commit(root: &Path, dump_id: &str, folder: &Path, tables: &[&str]) -> Res
     let synced = tables.iter().try_for_each(|table| sync_folder(&folder.join(table)));
     let written = synced.and_then(|()| commit.write(folder)).and_then(|()| sync_folder(folder));
     written.map_err(|error| Error::new("write", folder, error))?;
-    let ready = folder.with_extension("ready");
+    // The name says whose tables these are, also when that was not known at the beginning.
+    let ready = staging(root).join(format!("{dump_id}.{}.ready", unique()));
     let publication = lock_publication(root)?;
     publish_pending(root, dump_id)?; // what another process left of this dump must not come after ours
     let renamed = disk::rename(folder, &ready).and_then(|()| sync_folder(&staging(root)));

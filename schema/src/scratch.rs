@@ -32,7 +32,12 @@ impl Drop for Scratch {
 
 /// An identity that differs by the version of the converter.
 pub fn identity(version: &str) -> Identity {
-    Identity { content_hash: "c0ffee".into(), tool_version: version.into(), options: String::new() }
+    Identity {
+        content_hash: "c0ffee".into(),
+        tool_version: version.into(),
+        options: String::new(),
+        file_size: 1,
+    }
 }
 
 crate::table! {

@@ -4,7 +4,7 @@
 use crate::{
     disk,
     error::{Error, Result},
-    lake::{Identity, Lake},
+    lake::{Identity, Lake, check_id},
     publish,
     table::TableSpec,
 };
@@ -43,8 +43,7 @@ type Writer = Arc<Mutex<ArrowWriter<File>>>;
 /// nothing behind.
 pub struct Staged<'a> {
     lake: &'a Lake,
-    dump_id: String,
-    metadata: Vec<KeyValue>,
+    name: Option<(String, Identity)>,
     folder: PathBuf,
     /// Held while we live, so that another process can tell our folder from one left by a kill.
     lock: Option<File>,
@@ -52,28 +51,35 @@ pub struct Staged<'a> {
 }
 
 impl<'a> Staged<'a> {
-    pub(crate) fn new(lake: &'a Lake, dump_id: &str, identity: &Identity) -> Result<Staged<'a>> {
-        let (folder, lock) = publish::claim(lake.root(), dump_id)?;
-        let pairs = identity.pairs().map(|(key, value)| KeyValue::new(key.to_string(), value.to_string()));
-        Ok(Staged {
-            lake,
-            dump_id: dump_id.into(),
-            metadata: pairs.to_vec(),
-            folder,
-            lock: Some(lock),
-            writers: Mutex::default(),
-        })
+    pub(crate) fn new(lake: &'a Lake, name: Option<(String, Identity)>) -> Result<Staged<'a>> {
+        let prefix = name.as_ref().map_or("unnamed", |(dump_id, _)| dump_id);
+        let (folder, lock) = publish::claim(lake.root(), prefix)?;
+        Ok(Staged { lake, name, folder, lock: Some(lock), writers: Mutex::default() })
+    }
+
+    /// Says which dump it is, if that was not known when it began.
+    ///
+    /// Errors: the id is none.
+    pub fn name(&mut self, dump_id: &str, identity: &Identity) -> Result<()> {
+        check_id(dump_id)?;
+        self.name = Some((dump_id.into(), identity.clone()));
+        Ok(())
     }
 
     /// Makes all tables part of the lake, replacing those of an earlier conversion of the same dump.
+    ///
+    /// Errors: it has no name, or the file system refuses.
     pub fn commit(self) -> Result<()> {
+        let Some((dump_id, identity)) = &self.name else {
+            return Err(Error::plain("tables without the id of their dump cannot be committed"));
+        };
         let writers = std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
         let mut tables = Vec::new();
         for (name, writer) in writers {
-            close(writer, &self.folder)?;
+            close(writer, identity, &self.folder)?;
             tables.push(name);
         }
-        publish::commit(self.lake.root(), &self.dump_id, &self.folder, &tables)
+        publish::commit(self.lake.root(), dump_id, &self.folder, &tables)
     }
 
     fn writer(&self, table: &TableSpec) -> Result<Writer> {
@@ -85,7 +91,7 @@ impl<'a> Staged<'a> {
         disk::create_folders(&folder).map_err(|error| Error::new("create", &folder, error))?;
         let path = folder.join("part-0.parquet");
         let file = disk::create_file(&path).map_err(|error| Error::new("create", &path, error))?;
-        let writer = ArrowWriter::try_new(file, table.schema(), Some(properties(&self.metadata)))
+        let writer = ArrowWriter::try_new(file, table.schema(), Some(properties()))
             .map_err(|error| Error::new("write", &path, error))?;
         let writer = Arc::new(Mutex::new(writer));
         writers.insert(table.name, writer.clone());
@@ -115,18 +121,20 @@ impl Drop for Staged<'_> {
     }
 }
 
-fn properties(metadata: &[KeyValue]) -> WriterProperties {
+fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_dictionary_page_size_limit(DICTIONARY)
-        .set_key_value_metadata(Some(metadata.to_vec()))
         .build()
 }
 
 /// Writes the footer and waits until the file is on the disk: the commit must not come before it.
-fn close(writer: Writer, folder: &Path) -> Result<()> {
+fn close(writer: Writer, identity: &Identity, folder: &Path) -> Result<()> {
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    for (key, value) in identity.pairs() {
+        writer.append_key_value_metadata(KeyValue::new(key.to_string(), value.to_string()));
+    }
     writer.finish().map_err(|error| Error::new("write", folder, error))?;
     disk::sync(writer.inner()).map_err(|error| Error::new("write", folder, error))
 }
@@ -157,7 +165,7 @@ mod tests {
             rows.push(MemoryRunRow { start: row * 4096, length: row % 4 * 4096, ..MemoryRunRow::default() });
         }
         let schema = MemoryRuns::spec().schema();
-        let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties(&[]))).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties())).unwrap();
         writer.write(&rows.finish().unwrap()).unwrap();
         let metadata = writer.close().unwrap();
         let columns = metadata.row_group(0).columns().iter();

@@ -56,6 +56,11 @@ impl TableSpec {
     }
 }
 
+/// A batch without rows, which makes a table exist.
+pub fn empty(table: &TableSpec) -> RecordBatch {
+    RecordBatch::new_empty(table.schema())
+}
+
 /// Collects rows of one table, column by column.
 pub trait Table {
     /// The row struct.

@@ -1,6 +1,10 @@
 //! The identity of a dump: the BLAKE3 hash of its content.
 
-use memory::{Map, Result};
+use crate::pieces::CHUNK;
+use blake3::hazmat::{
+    ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root,
+};
+use memory::{Dump, Map, Result};
 use std::path::Path;
 
 /// Bytes hashed between two reports of progress: large enough to keep all cores busy.
@@ -27,4 +31,83 @@ pub fn content_hash(path: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<(Str
 /// keeps every engine from taking a partition value made of digits for a number.
 pub fn dump_id(content_hash: &str) -> String {
     format!("d{}", &content_hash.get(..16).unwrap_or(content_hash))
+}
+
+/// The hash of a file made of hashes of its chunks, so that whoever reads the chunks for something else need not read
+/// them twice. Chunks are ranges of [`crate::pieces::CHUNK`] bytes, which BLAKE3's tree has as whole subtrees.
+pub struct Subtrees {
+    size: u64,
+    values: Vec<ChainingValue>,
+}
+
+impl Subtrees {
+    /// For a file of more than one chunk; shorter ones have no subtrees.
+    pub fn new(size: u64) -> Option<Subtrees> {
+        (size > CHUNK).then_some(Subtrees { size, values: Vec::new() })
+    }
+
+    /// The value of one chunk.
+    pub fn chunk(index: u64, bytes: &[u8]) -> ChainingValue {
+        blake3::Hasher::new().set_input_offset(index * CHUNK).update(bytes).finalize_non_root()
+    }
+
+    /// Adds the value of the next chunk.
+    pub fn push(&mut self, value: ChainingValue) {
+        self.values.push(value);
+    }
+
+    /// The hash, as [`content_hash`] gives it; `None` unless every chunk was added.
+    pub fn finish(&self) -> Option<String> {
+        if self.values.len() as u64 != self.size.div_ceil(CHUNK) {
+            return None;
+        }
+        let left = left_subtree_len(self.size);
+        let (first, second) = self.values.split_at((left / CHUNK) as usize);
+        let root = merge_subtrees_root(&merged(first, left), &merged(second, self.size - left), Mode::Hash);
+        Some(root.to_hex().to_string())
+    }
+}
+
+/// The value of a subtree over whole chunks; its depth is the logarithm of their number.
+fn merged(values: &[ChainingValue], size: u64) -> ChainingValue {
+    match values {
+        [] => [0; 32], // no subtree is empty
+        [only] => *only,
+        _ => {
+            let left = left_subtree_len(size);
+            let (first, second) = values.split_at((left / CHUNK) as usize);
+            merge_subtrees_non_root(&merged(first, left), &merged(second, size - left), Mode::Hash)
+        }
+    }
+}
+
+/// The hash of an open dump that no pass went over.
+pub fn of_dump(dump: &Dump) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_rayon(dump.file());
+    if let Some((_, bytes)) = dump.companion() {
+        hasher.update_rayon(bytes);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected: blake3::hash over the whole.
+    #[test]
+    fn subtrees_give_the_hash_of_the_whole() {
+        let bytes: Vec<u8> = (0..CHUNK * 5 + 12_345).map(|at| (at * at >> 7) as u8).collect();
+        for len in [CHUNK + 1, CHUNK * 2, CHUNK * 3, CHUNK * 4 + 1024, CHUNK * 5 + 12_345] {
+            let bytes = &bytes[..len as usize];
+            let mut subtrees = Subtrees::new(len).unwrap();
+            assert_eq!(subtrees.finish(), None);
+            for (index, chunk) in bytes.chunks(CHUNK as usize).enumerate() {
+                subtrees.push(Subtrees::chunk(index as u64, chunk));
+            }
+            assert_eq!(subtrees.finish().unwrap(), blake3::hash(bytes).to_hex().as_str(), "{len}");
+        }
+        assert!(Subtrees::new(CHUNK).is_none());
+    }
 }

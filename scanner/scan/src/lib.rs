@@ -1,46 +1,99 @@
 //! Which rows does this dump give?
 //!
-//! [`run`] calls every walk whose table is wanted. A walk is one file in [`walks`]: it reads what
-//! `memory` knows of the dump and pushes rows; it never fails on what a dump holds.
+//! [`run`] first makes one pass over all of memory for every sweep in [`sweeps`], then calls every walk in [`walks`]
+//! whose table is wanted: walks join what they find by following pointers with what the sweeps saw. Neither fails on
+//! what a dump holds.
 
 #![forbid(unsafe_code)]
 
 mod hash;
 mod names;
 mod out;
+mod pieces;
+mod reverse;
+mod run;
+mod sweeps;
 mod walks;
 
 pub use hash::{content_hash, dump_id};
 pub use names::{bugcheck_name, exception_name, is_live_dump, ntstatus_name};
 pub use nt;
+pub use sweeps::Found;
 
 use memory::Dump;
 use schema::{Sink, TableSpec};
 use std::collections::BTreeMap;
 
 /// One dump to be turned into rows.
+#[derive(Clone, Copy)]
 pub struct Job<'a> {
     pub dump: &'a Dump,
     /// Windows in it; `None` for user minidumps and files without memory.
     pub system: Option<&'a nt::System<'a>>,
-    /// BLAKE3 of the content, hexadecimal.
-    pub content_hash: &'a str,
+    /// BLAKE3 of the content, hexadecimal; [`run`] computes it if it is not known, in the pass that it makes anyhow.
+    pub content_hash: Option<&'a str>,
     pub tool_version: &'a str,
     /// The options that change the rows, as stored in `dumps.options`.
     pub options: &'a str,
     /// The tables to write.
     pub tables: &'a [&'static TableSpec],
+    /// Hears how many more bytes of the file were swept.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+    /// What the sweeps found for the walks; [`run`] fills it in.
+    pub found: Option<&'a Found>,
 }
 
-/// Writes all rows of a dump and returns their number by table.
-pub fn run(job: &Job, sink: &dyn Sink) -> schema::Result<BTreeMap<&'static str, u64>> {
-    let mut rows = BTreeMap::new();
+/// What [`run`] wrote.
+pub struct Done {
+    /// Number of rows by table.
+    pub rows: BTreeMap<&'static str, u64>,
+    /// BLAKE3 of the content, hexadecimal.
+    pub content_hash: String,
+}
+
+/// Writes all rows of a dump.
+pub fn run(job: &Job, sink: &dyn Sink) -> schema::Result<Done> {
+    let run::Swept { mut rows, found, content_hash } = match job.system {
+        Some(system) => sweep(job, system, sink)?,
+        None => run::Swept::default(),
+    };
+    let known = job.content_hash.map(str::to_string).or(content_hash);
+    let content_hash = known.unwrap_or_else(|| hash::of_dump(job.dump));
+    let job = &Job { found: Some(&found), content_hash: Some(&content_hash), ..*job };
     for (table, walk) in walks::all() {
         if job.tables.iter().any(|wanted| wanted.name == table.name) {
             rows.insert(table.name, walk(job, sink)?);
         }
     }
-    Ok(rows)
+    Ok(Done { rows, content_hash })
+}
+
+/// The pass over all of memory.
+fn sweep(job: &Job, system: &nt::System<'_>, sink: &dyn Sink) -> schema::Result<run::Swept> {
+    let map = reverse::ReverseMap::new(system);
+    if map.left_out > 0 {
+        let found = format!("{} processes whose tables were not walked", map.left_out);
+        system.problem(
+            "too_many",
+            "page tables",
+            "",
+            None,
+            "tables that name each frame a few times",
+            &found,
+        );
+    }
+    let pieces = pieces::Pieces::new(job.dump);
+    if pieces.repeated > 0 {
+        let found = format!("{} bytes that several runs lead to", pieces.repeated);
+        system.problem("overlap", "memory", "", None, "every byte of the file in one run", &found);
+    }
+    let sweeps = sweeps::all(sweeps::Context { job, system, map: &map });
+    if sweeps.is_empty() {
+        return Ok(Default::default());
+    }
+    // A pair of files has one hash over both.
+    let hash = job.content_hash.is_none() && job.dump.companion().is_none();
+    run::Pass { pieces: &pieces, sweeps: &sweeps, map: &map, system, hash, progress: job.progress }.run(sink)
 }
 
 /// What a dump is, in a few words, for the line at the end of a conversion.

@@ -15,6 +15,7 @@ mod memory;
 mod memory_counters;
 mod modules;
 mod objects;
+mod pages;
 mod pool;
 mod processes;
 mod processors;
@@ -40,6 +41,7 @@ pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
 pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
+pub use pages::{PageRow, Pages};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
@@ -63,6 +65,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             Discovery::spec(),
             MemoryRuns::spec(),
             MemoryRegions::spec(),
+            Pages::spec(),
             MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),

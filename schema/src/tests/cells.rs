@@ -222,8 +222,12 @@ fn types_and_descriptions_are_in_the_file() {
 #[test]
 fn files_are_compressed_have_statistics_and_say_who_wrote_them() {
     let scratch = Scratch::new("properties");
-    let identity =
-        Identity { content_hash: "ab".into(), tool_version: "9.8".into(), options: "format=raw".into() };
+    let identity = Identity {
+        content_hash: "ab".into(),
+        tool_version: "9.8".into(),
+        options: "format=raw".into(),
+        file_size: 1,
+    };
     let reader =
         SerializedFileReader::new(File::open(stored(&scratch, three_rows(), &identity)).unwrap()).unwrap();
     let pairs = reader.metadata().file_metadata().key_value_metadata().unwrap();

@@ -28,7 +28,7 @@ fn row(job: &Job) -> DumpRow {
     DumpRow {
         path: dump.path().to_string_lossy().into_owned(),
         file_size: dump.file().len() as u64,
-        content_hash: job.content_hash.into(),
+        content_hash: job.content_hash.unwrap_or_default().into(),
         format: dump.format.name.into(),
         pages_present,
         bytes_present: dump.bytes_present(),

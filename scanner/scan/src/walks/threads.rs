@@ -106,10 +106,12 @@ mod tests {
         let job = crate::Job {
             dump: &dump,
             system: None,
-            content_hash: "",
+            content_hash: Some(""),
             tool_version: "",
             options: "",
             tables: &tables,
+            progress: &|_| {},
+            found: None,
         };
         let sink = Mutex::new(Vec::new());
         let start = Instant::now();

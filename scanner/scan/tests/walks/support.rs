@@ -43,12 +43,45 @@ pub fn tables_of(machine: &Machine, format: Format) -> Tables {
     tables_with(machine, format, &symbols_of(&machine.facts))
 }
 
-/// All tables of a machine's dump.
+/// All tables of a machine's dump but those of every page or block, which only tests of sweeps ask for.
 pub fn tables_with(machine: &Machine, format: Format, provider: &dyn nt::symbols::Provider) -> Tables {
+    let large = ["pages"];
+    let tables: Vec<_> = tables::all().iter().copied().filter(|table| !large.contains(&table.name)).collect();
+    these_tables(machine, format, provider, &tables)
+}
+
+/// The named tables of a machine's dump.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn some_tables(machine: &Machine, format: Format, names: &[&str]) -> Tables {
+    let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
+    assert_eq!(tables.len(), names.len(), "a table of {names:?} does not exist");
+    these_tables(machine, format, &symbols_of(&machine.facts), &tables)
+}
+
+/// Every table of a machine's dump.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn every_table(machine: &Machine, format: Format) -> Tables {
+    these_tables(machine, format, &symbols_of(&machine.facts), tables::all())
+}
+
+fn these_tables(
+    machine: &Machine,
+    format: Format,
+    provider: &dyn nt::symbols::Provider,
+    tables: &[&'static TableSpec],
+) -> Tables {
     opened(machine, format, provider, |dump, system| {
-        let tables = tables::all();
-        let (content_hash, tool_version, options) = ("", "", "");
-        let job = scan::Job { dump, system, content_hash, tool_version, options, tables };
+        let (content_hash, tool_version, options) = (Some(""), "", "");
+        let job = scan::Job {
+            dump,
+            system,
+            content_hash,
+            tool_version,
+            options,
+            tables,
+            progress: &|_| {},
+            found: None,
+        };
         let rows = Rows::default();
         scan::run(&job, &rows).unwrap();
         rows.0.into_inner().unwrap()

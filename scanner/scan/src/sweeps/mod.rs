@@ -1,0 +1,149 @@
+//! One sweep a file. A sweep looks at every page of memory once, beside all others, while the page is in cache.
+//!
+//! The engine ([`crate::run`]) cuts the file into chunks and gives each to a worker. For every chunk a sweep makes a
+//! [`Part`], which sees the chunk's pages in order and ends in a [`Harvest`]: rows that are final, and findings that
+//! the walks join with what the lists say. Harvests arrive in the order of the chunks, whatever the number of threads.
+
+mod pages;
+
+use crate::{Job, reverse::ReverseMap};
+use memory::{PAGE_SIZE, Pa, Va};
+use schema::{Batch, Table, TableSpec};
+
+/// What a sweep may ask while it looks at pages.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The dump and what is wanted of it.
+    pub job: &'a Job<'a>,
+    /// Windows in it.
+    pub system: &'a nt::System<'a>,
+    /// Which virtual address leads to a frame.
+    pub map: &'a ReverseMap,
+}
+
+/// A page, or the part of one that a small dump captured. It never reaches over a border of pages.
+#[derive(Clone, Copy)]
+pub struct Page<'a> {
+    /// The bytes; all of a page but for captured blocks and a file that is cut short.
+    pub bytes: &'a [u8],
+    /// Physical address of the first byte; `None` in dumps of virtual memory.
+    pub pa: Option<Pa>,
+    /// Virtual address of the first byte in the space of `owner`; `None` where nothing maps the frame.
+    pub va: Option<Va>,
+    /// Whose tables map it.
+    pub owner: Owner,
+    /// True if more than one entry of page tables leads to the frame.
+    pub shared: bool,
+    /// True if every byte is zero.
+    pub zero: bool,
+}
+
+/// Whose page tables map a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// No valid or transition entry that was found leads to it.
+    Nobody,
+    /// The kernel's half.
+    Kernel,
+    /// The user half of `ReverseMap::process(index)`.
+    Process(u16),
+}
+
+impl Page<'_> {
+    /// Offset of the first byte in its page; not 0 only in captured blocks.
+    pub fn offset(&self) -> usize {
+        let address = self.pa.map(|pa| pa.0).or(self.va.map(|va| va.0));
+        address.map_or(0, |address| (address % PAGE_SIZE) as usize)
+    }
+
+    /// Physical address of a byte of [`Page::bytes`].
+    pub fn pa_of(&self, at: usize) -> Option<u64> {
+        self.pa.map(|pa| pa.0.wrapping_add(at as u64))
+    }
+
+    /// Virtual address of a byte of [`Page::bytes`].
+    pub fn va_of(&self, at: usize) -> Option<u64> {
+        self.va.map(|va| va.0.wrapping_add(at as u64))
+    }
+}
+
+/// A question that is asked of every page.
+pub trait Sweep: Sync {
+    /// Name for `faults`.
+    fn name(&self) -> &'static str;
+
+    /// The tables that it fills; they exist even when it finds nothing.
+    fn tables(&self) -> Vec<&'static TableSpec>;
+
+    /// Whether pages of zeros matter to it; if not, it is not shown them.
+    fn zero_pages(&self) -> bool {
+        false
+    }
+
+    /// What looks at one chunk.
+    fn part(&self) -> Box<dyn Part + '_>;
+}
+
+/// A sweep at work on the pages of one chunk.
+pub trait Part {
+    /// Looks at a page.
+    fn page(&mut self, page: &Page<'_>);
+
+    /// What the chunk gave.
+    fn finish(self: Box<Self>) -> schema::Result<Harvest>;
+}
+
+/// What a sweep found in one chunk.
+#[derive(Default)]
+pub struct Harvest {
+    /// Final rows.
+    pub batches: Vec<(&'static TableSpec, Batch)>,
+    /// What walks join with their rows.
+    pub found: Found,
+    /// Rows that were left out because a page held more than a bound allows, and the first such page's address.
+    pub left_out: Option<LeftOut>,
+}
+
+/// Rows beyond a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many.
+    pub rows: u64,
+    /// Address of the first page that had too many.
+    pub address: u64,
+}
+
+impl Harvest {
+    /// A harvest of one table's rows.
+    pub fn of<T: Table>(mut rows: T) -> schema::Result<Harvest> {
+        let mut harvest = Harvest::default();
+        harvest.add(&mut rows)?;
+        Ok(harvest)
+    }
+
+    /// Adds the rows of a table.
+    pub fn add<T: Table>(&mut self, rows: &mut T) -> schema::Result<()> {
+        if !rows.is_empty() {
+            self.batches.push((T::spec(), rows.finish()?));
+        }
+        Ok(())
+    }
+}
+
+/// Findings of all sweeps that are no rows yet, in the order of memory.
+#[derive(Default)]
+pub struct Found {}
+
+impl Found {
+    /// Adds those of the next chunk.
+    pub fn append(&mut self, _next: Found) {}
+}
+
+/// Every sweep that fills a wanted table.
+pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
+    let sweeps: Vec<Box<dyn Sweep + 'a>> = vec![Box::new(pages::Pages::new(context))];
+    let wanted = |sweep: &Box<dyn Sweep + 'a>| {
+        sweep.tables().iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))
+    };
+    sweeps.into_iter().filter(wanted).collect()
+}

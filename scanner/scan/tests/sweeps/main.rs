@@ -1,0 +1,10 @@
+//! What the sweeps find in the memory of synthetic machines.
+
+extern crate dumplake_scan as scan;
+
+#[path = "../walks/support.rs"]
+#[allow(dead_code, reason = "shared with the tests of walks")]
+mod support;
+
+mod pages;
+mod threads;

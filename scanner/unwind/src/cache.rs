@@ -1,0 +1,66 @@
+//! Pages of an image, each read once.
+//!
+//! A step reads a dozen places of the exception table. Translated through page tables each time they would cost more
+//! than everything else, so an image that is walked often is put behind a [`Cached`]. Threads share it without a lock.
+
+use crate::Memory;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
+
+const PAGE: u64 = 0x1000;
+/// Most pages kept for one image: 64 MiB. Later ones are read anew each time.
+const MOST_PAGES: u32 = 0x4000;
+/// Most bytes of an image that are served from the cache; beyond, reads go through.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// A page, once it was asked for; `None` if it cannot be read.
+type Page = OnceLock<Option<Box<[u8; PAGE as usize]>>>;
+
+/// Memory behind a cache of whole pages of one range.
+pub struct Cached<'a> {
+    below: &'a dyn Memory,
+    first: u64,
+    pages: Vec<Page>,
+    kept: AtomicU32,
+}
+
+impl<'a> Cached<'a> {
+    /// Caches `size` bytes from `base` of `below`, page by page as they are asked for.
+    pub fn new(below: &'a dyn Memory, base: u64, size: u64) -> Cached<'a> {
+        let first = base & !(PAGE - 1);
+        let bytes = size.saturating_add(base - first).min(MOST_BYTES);
+        let mut pages = Vec::new();
+        pages.resize_with(bytes.div_ceil(PAGE) as usize, OnceLock::new);
+        Cached { below, first, pages, kept: AtomicU32::new(0) }
+    }
+
+    /// The page with this address: `None` if it is not for the cache to say.
+    fn page(&self, va: u64) -> Option<Option<&[u8; PAGE as usize]>> {
+        let page = self.pages.get(usize::try_from(va.checked_sub(self.first)? / PAGE).ok()?)?;
+        if page.get().is_none() && self.kept.fetch_add(1, Ordering::Relaxed) >= MOST_PAGES {
+            self.kept.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let bytes = page.get_or_init(|| {
+            let mut bytes = Box::new([0; PAGE as usize]);
+            self.below.read(va & !(PAGE - 1), &mut bytes[..]).then_some(bytes)
+        });
+        Some(bytes.as_deref())
+    }
+}
+
+impl Memory for Cached<'_> {
+    fn read(&self, va: u64, out: &mut [u8]) -> bool {
+        let offset = (va % PAGE) as usize;
+        match self.page(va) {
+            Some(Some(page)) if offset + out.len() <= page.len() => {
+                out.copy_from_slice(&page[offset..offset + out.len()]);
+                true
+            }
+            // A page that is only partly there (captured memory need not end at one) or a read across pages.
+            _ => self.below.read(va, out),
+        }
+    }
+}

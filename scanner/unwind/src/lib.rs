@@ -1,0 +1,40 @@
+//! Which frames does this stack hold?
+//!
+//! Unwinding undoes, one frame at a time, what a function did to the registers: from the registers inside it come the
+//! registers of its caller. An architecture is a file, all of the same shape: `Registers`, and `step`, which turns
+//! them into the caller's. What the function did is told by the image that holds its code ([`Image`]), and what it
+//! saved is on the stack; both are read through [`Memory`], so they come from a dump, from an image file or from a test.
+//!
+//! Nothing here believes what it reads: every walk has a bound, every sum is checked, and what cannot be known is a
+//! [`Why`], never a guess.
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod file;
+mod image;
+mod memory;
+mod why;
+
+pub use cache::Cached;
+pub use file::ImageFile;
+pub use image::{Image, MACHINE_AMD64, MACHINE_ARM64, MACHINE_ARM64EC, MACHINE_I386};
+pub use memory::Memory;
+pub use why::Why;
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Unwind data of the function (or its frame pointer, where the architecture has nothing better) was applied.
+    Unwound,
+    /// The address is in no function that has unwind data: a function that changed nothing but the instruction
+    /// pointer, so its return address is on top of the stack (or in the link register).
+    Leaf,
+    /// The function was entered by a trap, an interrupt or a system call: the registers now are those that the
+    /// processor saved, and the instruction pointer is the *interrupted* instruction, not a return address, so the
+    /// next step is a `first` one.
+    MachineFrame {
+        /// Virtual address of the machine frame (its error code if it has one, otherwise its instruction pointer).
+        at: u64,
+    },
+}
