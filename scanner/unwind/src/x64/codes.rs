@@ -3,6 +3,9 @@
 use super::{RSP, Registers, info::Info, slot};
 use crate::{Memory, Why};
 
+/// `UWOP_EPILOG`, version 2
+pub(super) const EPILOG: u8 = 6;
+
 /// What an instruction of a prologue did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
@@ -46,7 +49,7 @@ impl<'i> Codes<'i> {
             (3, _) => Code::SetFrame,
             (4, _) => Code::Save(info.into(), 8 * self.near()?),
             (5, _) => Code::Save(info.into(), self.far()?),
-            (6, _) if self.version == 2 => Code::Nothing,
+            (EPILOG, _) if self.version == 2 => Code::Nothing,
             // 6 and 7 of version 1 stored 8 bytes of a vector register.
             (6 | 8, _) => self.near().map(|_| Code::SaveVector)?,
             (7, _) if self.version == 2 => self.far().map(|_| Code::Nothing)?,
