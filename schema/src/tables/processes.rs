@@ -105,7 +105,7 @@ table! {
         job_private_commit_limit: Option<u64>,
         /// Limit of the whole commit of its job in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.JobTotalCommitLimit`).
         job_total_commit_limit: Option<u64>,
-        /// Open handles: as many as a user minidump lists; of a kernel dump as the table states (`_HANDLE_TABLE.HandleCount`, up to Windows 7) or counted; NULL when there is none.
+        /// Open handles: as many as a user minidump lists; of a kernel dump as the table states (`_HANDLE_TABLE.HandleCount`, up to Windows 7) or counted; NULL where not all of the table could be read.
         handle_count: Option<u32>,
         /// Threads that the dump lists; of a kernel dump, threads that have not ended (`_EPROCESS.ActiveThreads`).
         thread_count: Option<u32>,

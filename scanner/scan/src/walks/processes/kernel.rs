@@ -46,7 +46,8 @@ pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
             system.problem("unreadable", "_EPROCESS", "UniqueProcessId", Some(process.va), expected, "none");
             continue;
         };
-        let handle_count = handle_count(system, process.va);
+        let table = system.handle_table_of(process.va);
+        let handle_count = table.and_then(|table| system.handle_count(table));
         let row = ProcessRow { process_id, handle_count, ..row(system, &layouts, process, &view) };
         out.push(with_parameters(system, &layouts.halves, process, row))?;
     }
@@ -126,12 +127,6 @@ fn state(layouts: &Layouts, view: &View) -> ProcessRow {
         flags3: view.u32(layout.flags3),
         ..counters(layouts, view)
     }
-}
-
-/// As the table states it (up to Windows 7), else counted.
-fn handle_count(system: &System, eprocess: memory::Va) -> Option<u32> {
-    let table = system.handle_table_of(eprocess)?;
-    system.stated_handle_count(table).or_else(|| u32::try_from(system.handles(table).len()).ok())
 }
 
 /// What it used.
