@@ -11,14 +11,19 @@ pub fn command(args: &args::Sql) -> Result<u8> {
     let is_terminal = std::io::stdout().is_terminal();
     let style = Style { format: format(args.format), width: is_terminal.then(width), terminal: is_terminal };
     // The prompt must be seen after the answer: standard output flushes at each line by itself.
-    let Some(query) = &args.query else {
+    if args.query.is_none() && std::io::stdin().is_terminal() {
         queries::prompt::run(&session, style, &mut std::io::stdout().lock())?;
         return Ok(0);
-    };
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    session.run(query, style, &mut out)?;
-    out.flush()?;
-    Ok(0)
+    let done = match &args.query {
+        Some(query) => session.run(query, style, &mut out),
+        None => {
+            queries::prompt::script(&session, style, &std::io::read_to_string(std::io::stdin())?, &mut out)
+        }
+    };
+    out.flush()?; // the answers before an error as well
+    Ok(done.map(|()| 0)?)
 }
 
 fn format(format: args::SqlFormat) -> Format {
@@ -42,7 +47,7 @@ pub fn lake_command(args: &args::Lake) -> Result<u8> {
             let dumps = schema::Lake::open(lake)?.dump_ids().len();
             queries::rebuild(lake)?;
             let shown = lake.to_string_lossy();
-            println!("{}: {dumps} dumps, lake.duckdb written anew", terminal(&shown));
+            writeln!(std::io::stdout(), "{}: {dumps} dumps, lake.duckdb written anew", terminal(&shown))?;
             Ok(0)
         }
     }
