@@ -55,6 +55,7 @@ fn open(file: &[u8]) -> Result<Opened> {
         Ok(header) => header,
         // The file ends before the triage header: what the dump header says is all that there is.
         Err(error) => {
+            records.header.least_file_size = kind.size() + TriageHeader::size(kind);
             records.fault(error);
             return Ok(Opened::new(Memory::None, records));
         }
@@ -80,7 +81,21 @@ fn limit(file: &[u8], header: &TriageHeader, records: &mut Records) -> u64 {
         let found = format!("{size} bytes in the file");
         records.fault(header.problem("truncated", header::SIZE_OF_DUMP, format!("{stated} bytes"), found));
     }
+    records.header.least_file_size = stated.max(whole_size(header, records).unwrap_or(0));
+    let whole = records.header.least_file_size;
+    if stated <= size && whole > size {
+        let (expected, found) = (format!("{whole} bytes"), format!("{size} bytes in the file"));
+        let structure = "DUMP_HEADER";
+        let at = 0xfa0; // in both headers
+        records.fault(Problem::new("truncated", structure, "RequiredDumpSpace", at, expected, found));
+    }
     stated.min(size)
+}
+
+/// Bytes of the file with its tagged blobs, by `DUMP_HEADER.RequiredDumpSpace`. Only a dump that was written out of a
+/// bigger one (`TriageOptions` with all bits) states its own size there; at crash time it is what a bigger one needs.
+fn whole_size(header: &TriageHeader, records: &Records) -> Option<u64> {
+    records.header.required_dump_space.filter(|_| header.triage_options == u32::MAX)
 }
 
 impl Reader<'_> {
