@@ -46,6 +46,7 @@ impl Provider for Library<'_> {
         if choice.exact {
             choice.notes.extend(doubts(&choice.layouts, &wish.known, &choice.source));
         }
+        choice.build = choice.build.or(image.map(|image| image.version[2]));
         choice.version = image.map(|image| image.version).map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
         choice.notes.splice(0..0, notes);
         choice
@@ -117,7 +118,7 @@ fn from_pack(pack: &Pack, wish: &Wish, image: Option<&ImageVersion>) -> Option<C
     let exact = |(layouts, kernel): (Layouts, &crate::pack::Kernel)| {
         let id = kernel.id.map(|id| id.to_string()).unwrap_or_default();
         let source = format!("pack exact {id} ({})", named(kernel));
-        Choice { layouts, source, exact: true, ..Choice::default() }
+        Choice { layouts, source, exact: true, build: Some(kernel.build), ..Choice::default() }
     };
     if let Some(found) = wish.id.and_then(|id| pack.exact(id)) {
         return Some(exact(found));
