@@ -122,3 +122,18 @@ fn texts_are_no_longer_than_the_dump_has_room_for() {
         assert_eq!(system.text("others", Some("y".into())).as_deref(), Some("y"));
     });
 }
+
+/// Threads note problems in any order; those that are kept are the same.
+#[test]
+fn more_problems_than_are_kept() {
+    let machine = Machine::new(Arch::X64, Build::WIN10_19041);
+    let noted = |numbers: Vec<u32>| {
+        with_system(&machine, Format::Full, &offline(), |system| {
+            numbers.iter().for_each(|n| system.problem("k", "s", &format!("{n:05}"), None, "e", "f"));
+            system.problems()
+        })
+    };
+    let (up, down) = (noted((0..12_000).collect()), noted((0..12_000).rev().collect()));
+    assert_eq!(up.len(), 10_001);
+    assert_eq!(up, down);
+}
