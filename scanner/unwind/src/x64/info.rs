@@ -1,0 +1,87 @@
+//! `UNWIND_INFO`: what a prologue did, and where the rest of it is written.
+//!
+//! Four bytes (version and flags, size of the prologue, number of code slots, frame register and offset), the slots
+//! of 2 bytes each, and then, at an even slot, the parent's table entry if the data is chained, or the handler. The
+//! size of the prologue is not needed: each code says where its instruction ends.
+//! Version 3 has another header ("x64 unwind information v3", a preview in 2026) and is refused by name: what is
+//! known here of its codes is not enough to undo them.
+
+use super::pdata::Function;
+use crate::{Image, Why};
+
+/// `UNW_FLAG_CHAININFO`
+const CHAINED: u8 = 4;
+/// Longest chain that is followed. Linkers make chains of a few.
+const MOST_CHAINED: u32 = 32;
+
+/// Unwind data of a function or fragment.
+pub(super) struct Info {
+    /// 1 or 2.
+    pub version: u8,
+    /// Register that holds the frame, if there is one.
+    pub frame: Option<usize>,
+    /// What the frame register was above the stack pointer when it was set, bytes.
+    pub frame_offset: u32,
+    /// RVA of the parent's table entry, if it is chained.
+    pub parent: Option<u32>,
+    count: u8,
+    slots: [u8; 510],
+}
+
+impl Info {
+    /// Reads the data at an RVA.
+    pub fn read(image: &Image, rva: u32) -> Result<Info, Why> {
+        let mut head = [0; 4];
+        image.read(rva, &mut head)?;
+        let version = head[0] & 7;
+        match version {
+            1 | 2 => {}
+            3 => return Err(Why::BadUnwindData("version 3")),
+            _ => return Err(Why::BadUnwindData("unknown version")),
+        }
+        let count = head[2];
+        let mut slots = [0; 510];
+        let after = rva.checked_add(4).ok_or(Why::BadUnwindData("an RVA beyond the image"))?;
+        image.read(after, &mut slots[..2 * usize::from(count)])?;
+        let tail = after.saturating_add(2 * u32::from(count).next_multiple_of(2));
+        let chained = head[0] >> 3 & CHAINED != 0;
+        let frame = usize::from(head[3] & 15);
+        Ok(Info {
+            version,
+            frame: (frame != 0).then_some(frame),
+            frame_offset: u32::from(head[3] >> 4) * 16,
+            parent: chained.then_some(tail),
+            count,
+            slots,
+        })
+    }
+
+    /// The code slots, low byte and high byte: offset in the prologue; operation (4 bits) and its info (4 bits).
+    pub fn slots(&self) -> &[[u8; 2]] {
+        self.slots.as_chunks().0.get(..usize::from(self.count)).unwrap_or_default()
+    }
+}
+
+/// Parents of chained unwind data, one after the other.
+pub(super) struct Chain<'i, 'a> {
+    image: &'i Image<'a>,
+    next: Option<u32>,
+    left: u32,
+}
+
+impl<'i, 'a> Chain<'i, 'a> {
+    /// The chain that starts with `info`, which is not part of what it gives.
+    pub fn new(image: &'i Image<'a>, info: &Info) -> Chain<'i, 'a> {
+        Chain { image, next: info.parent, left: MOST_CHAINED }
+    }
+
+    /// The next parent; the last one is the function's first fragment.
+    pub fn next(&mut self) -> Result<Option<(Function, Info)>, Why> {
+        let Some(entry) = self.next else { return Ok(None) };
+        self.left = self.left.checked_sub(1).ok_or(Why::BadUnwindData("a chain of more than 32"))?;
+        let function = Function::read(self.image, entry)?;
+        let info = Info::read(self.image, function.info)?;
+        self.next = info.parent;
+        Ok(Some((function, info)))
+    }
+}
