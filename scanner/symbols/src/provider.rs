@@ -30,6 +30,8 @@ pub struct Choice {
     pub source: String,
     /// True if types and addresses are those of this very image.
     pub exact: bool,
+    /// Build of the image, where its PDB, or its link time and size tell.
+    pub build: Option<u32>,
     /// File version `a.b.c.d` of the image, where its link time and size tell.
     pub version: Option<String>,
     /// What went wrong on the way, one sentence each; they become rows of `faults`.
