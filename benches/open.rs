@@ -1,4 +1,4 @@
-//! How long it takes to open a dump of each format, against a plain read of the same file.
+//! How long it takes to load the layout pack, and to open a dump of each format against a plain read of the file.
 
 mod support;
 
@@ -6,6 +6,7 @@ use fixtures::{Arch, Build, Format, Machine, ProcessId, Run};
 use support::{median, plain_read, scratch};
 
 fn main() {
+    layout_pack();
     println!("open: format, file size, time to open, time of a plain read of the file (warm), ratio");
     let machine = machine();
     let mut formats = Format::PHYSICAL.to_vec();
@@ -20,6 +21,13 @@ fn main() {
         let ratio = open.as_secs_f64() / read.as_secs_f64();
         println!("{format:40?} {:>6} MiB {open:>10.1?} {read:>10.1?} {ratio:>8.4}", size >> 20);
     }
+}
+
+/// The pack is loaded once for each run of the program, before anything of a kernel can be read.
+fn layout_pack() {
+    let bytes = include_bytes!("../scanner/symbols/pack/kernels.pack");
+    let load = median(9, || symbols::pack::Pack::parse(bytes).unwrap().kernels().count());
+    println!("layout pack: {} KiB, loaded in {load:.1?} (target: under 20 ms)", bytes.len() >> 10);
 }
 
 /// 1 GiB of memory, of which a process and the kernel use a little.

@@ -132,7 +132,7 @@ fn software_entries_say_why() {
                     assert_eq!(found, Err(expected), "{name}");
                 }
                 Soft::PageFile { number, offset } => {
-                    let expected = Fault::PageFile { va, number: *number, offset: *offset };
+                    let expected = Fault::PageFile { va, number: *number, offset: Some(*offset) };
                     assert_eq!(found, Err(expected), "{name}");
                 }
                 Soft::Transition { bytes } => {

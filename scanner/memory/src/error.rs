@@ -116,10 +116,10 @@ pub enum Fault {
     NonCanonical(Va),
     /// An entry of the page tables is zero: nothing was ever mapped here (or a VAD decides).
     NotMapped(Va),
-    /// The page would be created full of zeros at first touch. `protection`: bits 5-9 of the entry.
+    /// The page would be created full of zeros at first touch. `protection`: five bits of the entry.
     DemandZero { va: Va, protection: u8 },
-    /// The page is in a page file: `number` and `offset` in pages (swizzle mask not applied when unknown).
-    PageFile { va: Va, number: u8, offset: u32 },
+    /// The page is in a page file: `number` and `offset` in pages (`None`: hidden by a mask that is not known).
+    PageFile { va: Va, number: u8, offset: Option<u32> },
     /// The entry refers to a prototype PTE at `prototype`, which could not be followed.
     Prototype { va: Va, prototype: Va },
     /// Only a VAD knows what is here (page-file offset 0xffffffff).
@@ -173,9 +173,10 @@ impl fmt::Display for Fault {
             Fault::NonCanonical(va) => write!(f, "{va} is not canonical"),
             Fault::NotMapped(va) => write!(f, "{va} is not mapped"),
             Fault::DemandZero { va, .. } => write!(f, "{va} is demand-zero"),
-            Fault::PageFile { va, number, offset } => {
+            Fault::PageFile { va, number, offset: Some(offset) } => {
                 write!(f, "{va} is in page file {number} at page {offset:#x}")
             }
+            Fault::PageFile { va, number, offset: None } => write!(f, "{va} is in page file {number}"),
             Fault::Prototype { va, prototype } => write!(f, "{va} needs the prototype PTE at {prototype}"),
             Fault::VadBacked(va) => write!(f, "{va} is described by a VAD only"),
             Fault::FileBacked(va) => write!(f, "{va} is in a mapped file"),

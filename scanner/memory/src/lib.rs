@@ -29,7 +29,7 @@ pub use error::{Error, ErrorKind, Fault, Result};
 pub use format::{Dump, Memory, companion_of, formats, identify, open, state_file_of};
 pub use image::Image;
 pub use map::Map;
-pub use paging::{Entry, EntryKind, PagingMode, looks_like_root};
+pub use paging::{Entry, EntryKind, PagingMode, SoftwareFormat, looks_like_root};
 pub use runs::{PhysRun, PhysRuns, VirtRun, VirtRuns};
 pub use space::{Mapped, Space, SpacePages};
 pub use time::Time;

@@ -5,7 +5,7 @@ use crate::{
     bytes::{slice, utf16_lossy},
     error::Fault,
     image::Image,
-    paging::{Entry, Pages, PagingMode, Software, Walk},
+    paging::{Entry, Pages, PagingMode, Software, SoftwareFormat, Walk},
     runs::{VirtRun, VirtRuns},
 };
 use std::{borrow::Cow, slice::Iter};
@@ -56,10 +56,19 @@ impl<'a> Space<'a> {
         self
     }
 
-    /// The same with the build known, which decides how page-file entries are read.
+    /// The same with the build known, which decides how page-file entries are read while their format is not known.
     pub fn with_build(mut self, build: u32) -> Space<'a> {
         if let Kind::Paged(walk) = &mut self.kind {
             walk.software.build = Some(build);
+        }
+        self
+    }
+
+    /// The same with the format of software entries known by the kernel's layouts. It is taken for what it is: whoever
+    /// calls sees to it that it is of entries of this paging mode.
+    pub fn with_software_format(mut self, format: SoftwareFormat) -> Space<'a> {
+        if let Kind::Paged(walk) = &mut self.kind {
+            walk.software.format = Some(format);
         }
         self
     }

@@ -24,6 +24,13 @@ impl System<'_> {
         if size == 0 {
             return Ok(());
         }
+        // One page can be mapped where a whole array should be, and many tables can begin in one.
+        let most = self.left(name, size.into());
+        if count > most {
+            let (expected, found) = (format!("at most {most} entries"), count.to_string());
+            self.problem("bad_count", name, "", Some(va), &expected, &found);
+        }
+        let count = count.min(most);
         let per_piece = (PIECE / u64::from(size)).max(1);
         let (mut gaps, mut in_a_row, mut index) = (Gaps::default(), 0, 0);
         while index < count && in_a_row < MOST_MISSING {
@@ -45,6 +52,7 @@ impl System<'_> {
             }
             index += number;
         }
+        self.spend(name, index);
         gaps.tell(self, name);
         Ok(())
     }

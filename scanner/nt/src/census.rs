@@ -26,11 +26,19 @@ pub(crate) struct Census {
     pub processes: Vec<Process>,
     pub threads: Vec<Thread>,
     pub sources: Seen,
+    /// Place of each process by its address.
+    index: HashMap<Va, usize>,
 }
 
 impl System<'_> {
     pub(crate) fn census(&self) -> &Census {
         self.census.get_or_init(|| Taking::new(self).run())
+    }
+
+    /// The process at an address, if any source leads to it.
+    pub fn process_at(&self, va: Va) -> Option<&Process> {
+        let census = self.census();
+        census.processes.get(*census.index.get(&va)?)
     }
 }
 
@@ -307,6 +315,6 @@ impl<'s, 'a> Taking<'s, 'a> {
         let mut threads: Vec<_> = threads.collect();
         threads.sort_by_key(|(key, _)| *key);
         let threads = threads.into_iter().map(|(_, thread)| thread).collect();
-        Census { processes, threads, sources: self.sources }
+        Census { processes, threads, sources: self.sources, index }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     System, layout,
+    list::ENTRY,
     processor::{Kprcb, Processor},
 };
 use memory::Va;
@@ -102,6 +103,9 @@ fn chain(system: &System, head: Va, name: &str) -> Vec<Va> {
     let mut found = Vec::new();
     let mut at = head;
     let (structure, expected) = (name, "a list that ends with NULL");
+    if system.left(name, ENTRY) == 0 {
+        return found;
+    }
     loop {
         let next = match system.space.pointer(at) {
             Ok(next) => next,
@@ -130,6 +134,7 @@ fn chain(system: &System, head: Va, name: &str) -> Vec<Va> {
             return found;
         }
         found.push(next);
+        system.spend(name, 1);
         at = next;
     }
 }

@@ -191,6 +191,8 @@ fn owners(
             system.problem("bad_count", "_OWNER_ENTRY", "TableSize", Some(table), &expected, &text);
             return found;
         };
+        let entries = entries.min(system.left("_OWNER_ENTRY", size));
+        system.spend("_OWNER_ENTRY", entries);
         let rest = (1..entries).map_while(|index| table.checked_add(index * size));
         found.extend(rest.filter_map(|va| owner(va, true)));
     }

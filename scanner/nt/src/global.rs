@@ -44,6 +44,7 @@ pub const GLOBALS: &[&str] = &[
     "KiTimerTableListHead",
     "KiWaitAlways",
     "KiWaitNever",
+    "MiInvalidPteMask",
     "MiSessionList",
     "MiSessionWsList",
     "MiState",

@@ -45,6 +45,8 @@ layout! {
 
 /// No process has more handles (16,777,216 by Windows' own limit); a table that says so is damaged.
 const MOST_HANDLES: u64 = 1 << 24;
+/// Bytes of memory for each handle in all tables together; an entry has 8 or 16, and its object some more.
+const ENTRY: u64 = 64;
 /// Low bits of an entry up to Windows 7: lock, inherit, audit.
 const OLD_FLAGS: u64 = 7;
 /// `OBJ_INHERIT` and `OBJ_AUDIT_OBJECT_CLOSE`, which old entries hold at their own places.
@@ -94,8 +96,10 @@ impl<'a> System<'a> {
         if reader.entry_size == 0 {
             return Vec::new();
         }
-        let mut walk = Walk::default();
+        let limit = reader.limit.min(self.left("_HANDLE_TABLE_ENTRY", ENTRY));
+        let (reader, mut walk) = (Reader { limit, ..reader }, Walk::default());
         reader.level(Va(code & !7), code & 3, 0, &mut walk);
+        self.spend("_HANDLE_TABLE_ENTRY", walk.found.len() as u64);
         walk.found
     }
 
@@ -207,7 +211,7 @@ impl Reader<'_, '_> {
         if self.system.pointer_size() == 4 {
             return bits << 3 & 0xffff_ffff;
         }
-        let stored = field.bits.map_or(44, |(_, count)| u32::from(count)).clamp(1, 60);
+        let stored = field.bits.map_or(44, |(_, count)| u32::from(count)).clamp(1, 59);
         let address = bits << 4;
         address | u64::MAX << (stored + 4)
     }
@@ -221,6 +225,5 @@ fn read(bytes: &[u8], field: Field) -> Option<u64> {
     value[..size].copy_from_slice(bytes.get(start..start.checked_add(size)?)?);
     let value = u64::from_le_bytes(value);
     let Some((first, count)) = field.bits else { return Some(value) };
-    let mask = u64::MAX.checked_shr(64 - u32::from(count)).unwrap_or(0);
-    Some(value.checked_shr(first.into()).unwrap_or(0) & mask)
+    crate::view::bits(value, first, count)
 }

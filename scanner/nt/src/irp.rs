@@ -268,7 +268,8 @@ fn stack(
         irp.va.checked_add(offset)
     };
     let mut found = Vec::new();
-    for number in 1..=count {
+    let most = system.left("_IO_STACK_LOCATION", location.size.into());
+    for number in (1..=count).take(most.min(127) as usize) {
         let Some(view) = at(number).map(|va| system.view(va, location.size)) else { break };
         if !view.is_whole() {
             let expected = format!("{count} stack locations");
@@ -278,6 +279,7 @@ fn stack(
         }
         found.push(stack_location(system, location, &view, number));
     }
+    system.spend("_IO_STACK_LOCATION", found.len() as u64);
     found
 }
 

@@ -11,6 +11,7 @@ pub mod account;
 pub mod alpc;
 pub mod apc;
 mod array;
+mod budget;
 pub mod callback;
 mod census;
 mod counters;
@@ -36,6 +37,7 @@ pub mod peb;
 pub mod pool;
 pub mod process;
 pub mod processor;
+mod pte;
 pub mod service;
 mod system;
 pub mod thread;
@@ -123,6 +125,8 @@ pub fn wanted() -> symbols::Wanted {
         thread::ThreadState::WANTED,
         token::Token::WANTED,
         thread::Kthread::WANTED,
+        pte::MmpteSoftware::WANTED,
+        pte::MiHardware::WANTED,
     ];
     let types = types.into_iter().chain(resources()).flatten().copied().collect();
     symbols::Wanted { types, symbols: GLOBALS.to_vec() }
@@ -152,4 +156,43 @@ fn resources() -> [&'static [symbols::WantedType]; 20] {
         pool::BigPages::WANTED,
         pool::TrackerTable::WANTED,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    /// Names that no public source has; a PDB of the user may.
+    const NOWHERE: [&str; 6] = [
+        "_HANDLE_TABLE_ENTRY.InheritBit",
+        "_KLDR_DATA_TABLE_ENTRY.ObsoleteLoadCount",
+        "_KGUARDED_MUTEX.Event",
+        "MiSessionList",
+        "PsJobList",
+        "Wow64ServiceTable",
+    ];
+
+    /// What is declared after the pack was made is in no kernel, and nobody is told: every row would just lack it.
+    #[test]
+    fn the_pack_was_made_after_the_last_member_was_declared() {
+        let pack = symbols::pack::Pack::built_in().unwrap();
+        let (mut types, mut members, mut variables) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for layouts in pack.all_layouts() {
+            variables.extend(layouts.symbols.into_keys());
+            for (name, layout) in layouts.types {
+                members.extend(layout.fields.into_keys().map(|path| format!("{name}.{path}")));
+                types.insert(name);
+            }
+        }
+        let wanted = super::wanted();
+        let mut missing: Vec<String> = Vec::new();
+        for wanted in &wanted.types {
+            missing.extend(Some(wanted.name.to_string()).filter(|name| !types.contains(name)));
+            let paths = wanted.fields.iter().map(|path| format!("{}.{path}", wanted.name));
+            missing.extend(paths.filter(|path| !members.contains(path)));
+        }
+        missing.extend(wanted.symbols.iter().map(|s| s.to_string()).filter(|s| !variables.contains(s)));
+        missing.retain(|name| !NOWHERE.contains(&name.as_str()));
+        assert_eq!(missing, [""; 0]);
+    }
 }

@@ -7,6 +7,9 @@ use std::collections::HashSet;
 /// No list of Windows is longer; one that is has been damaged.
 pub const MOST_ENTRIES: usize = 1 << 20;
 
+/// What an entry of a list takes at least: its links, and something that they link.
+pub(crate) const ENTRY: u64 = 256;
+
 /// A `LIST_ENTRY` ring: a head, and entries that are embedded in structures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
@@ -27,15 +30,21 @@ impl<'a> System<'a> {
             self.unreadable(name, "Flink", head, &fault);
             return List { entries: Vec::new(), forward: 0, closed: false };
         }
+        if self.left(name, ENTRY) == 0 {
+            return List { entries: Vec::new(), forward: 0, closed: false };
+        }
         let mut seen = HashSet::from([head]);
         let mut entries = Vec::new();
-        let broken = self.follow(space, head, head, 0, &mut seen, &mut entries);
+        let broken = self.follow(space, head, 0, &mut seen, &mut entries);
         let forward = entries.len();
+        self.spend(name, forward as u64);
         let Some(why) = broken else { return List { entries, forward, closed: true } };
         self.problem("broken_list", name, "Flink", Some(why.0), "a ring that ends at its head", &why.1);
         let mut back = Vec::new();
         let width = u64::from(self.pointer_size());
-        if let Some((at, why)) = self.follow(space, head, head, width, &mut seen, &mut back) {
+        let broken = self.follow(space, head, width, &mut seen, &mut back);
+        self.spend(name, back.len() as u64);
+        if let Some((at, why)) = broken {
             // Meeting what the forward walk found is how a backward walk ends well.
             if !entries.contains(&at) {
                 self.problem("broken_list", name, "Blink", Some(at), "a ring that ends at its head", &why);
@@ -50,12 +59,11 @@ impl<'a> System<'a> {
         &self,
         space: Space<'a>,
         head: Va,
-        from: Va,
         offset: u64,
         seen: &mut HashSet<Va>,
         entries: &mut Vec<Va>,
     ) -> Option<(Va, String)> {
-        let mut at = from;
+        let mut at = head;
         loop {
             let link = match at.checked_add(offset) {
                 Some(link) => space.pointer(link),

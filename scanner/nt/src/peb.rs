@@ -3,7 +3,7 @@
 //! A 32-bit process of a 64-bit system has a PEB of each size. Kernel symbols describe only the native structures;
 //! those of the 32-bit half are what 32-bit Windows has had since XP, which is the ABI of its programs.
 
-use crate::{System, View, layout, process::Process};
+use crate::{System, View, layout, list::ENTRY, process::Process};
 use memory::{Space, Va};
 use std::collections::HashSet;
 use symbols::Field;
@@ -246,6 +246,9 @@ impl<'a> Half<'a> {
     /// The entries of a ring in user memory, which its process may have written anything to.
     pub(crate) fn ring(&self, system: &System<'a>, head: Va, name: &str) -> Vec<Va> {
         let (mut seen, mut entries, mut at) = (HashSet::from([head]), Vec::new(), head);
+        if system.left(name, ENTRY) == 0 {
+            return entries;
+        }
         loop {
             let found = match self.space.pointer(at) {
                 Ok(next) if next == head => return entries,
@@ -254,6 +257,7 @@ impl<'a> Half<'a> {
                 Ok(_) if entries.len() >= MOST_ENTRIES => format!("more than {MOST_ENTRIES} entries"),
                 Ok(next) => {
                     entries.push(next);
+                    system.spend(name, 1);
                     at = next;
                     continue;
                 }

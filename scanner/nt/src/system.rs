@@ -7,9 +7,13 @@ pub use opening::mode_name;
 use crate::object::{Listed, Objects};
 use crate::{
     Candidate, Depth, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner,
+    pte::Entries,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
-use std::sync::{Mutex, OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, OnceLock},
+};
 use symbols::{Choice, Field, Layouts, Provider, Wish};
 
 /// More problems than this of one system are only counted: a damaged dump could have millions.
@@ -39,7 +43,12 @@ pub struct System<'a> {
     pub kdbg: Option<Kdbg>,
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
+    pub(crate) entries: Entries,
     problems: Mutex<Problems>,
+    /// Bytes of memory in the dump.
+    pub(crate) bytes: u64,
+    /// How many things of a name were looked at.
+    pub(crate) spent: Mutex<HashMap<String, u64>>,
     pub(crate) census: OnceLock<Census>,
     pub(crate) objects: OnceLock<Objects>,
     pub(crate) tree: OnceLock<Vec<Listed>>,
@@ -75,7 +84,10 @@ impl<'a> System<'a> {
             choice: Choice { source: "none".into(), ..Choice::default() },
             kdbg: None,
             candidates: found.candidates,
+            entries: Entries::default(),
             problems: Mutex::default(),
+            bytes: dump.bytes_present(),
+            spent: Mutex::default(),
             census: OnceLock::new(),
             objects: OnceLock::new(),
             tree: OnceLock::new(),
@@ -133,7 +145,7 @@ impl<'a> System<'a> {
         if root == 0 {
             return None;
         }
-        Some(Space::paged(image, Pa(root), mode).with_build(self.build))
+        Some(self.entries.apply(Space::paged(image, Pa(root), mode).with_build(self.build)))
     }
 
     /// A structure of the kernel.

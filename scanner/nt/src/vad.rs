@@ -65,7 +65,9 @@ layout! {
 }
 
 /// A process of Windows has some ten thousand descriptors at most; a tree with more has been damaged.
-const MOST_NODES: usize = 1 << 20;
+const MOST_NODES: u64 = 1 << 20;
+/// Bytes of memory for each descriptor in all trees together; none has fewer than 0x20.
+const NODE: u64 = 256;
 
 /// A descriptor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,6 +133,7 @@ impl Vads {
         let view = system.view(process.va, 0);
         let Some(root) = view.pointer(self.root.root) else { return Vec::new() };
         let above = self.root.table.and_then(|_| view.at(self.root.table));
+        let most = system.left("_EPROCESS.VadRoot", NODE).min(MOST_NODES) as usize;
         let (mut vads, mut seen) = (Vec::new(), HashSet::new());
         let mut pending = vec![(root, above, 0)];
         while let Some((va, parent, depth)) = pending.pop() {
@@ -138,8 +141,8 @@ impl Vads {
                 broken(system, va, "a node that was met before: a cycle");
                 continue;
             }
-            if seen.len() > MOST_NODES {
-                broken(system, va, &format!("more than {MOST_NODES} nodes"));
+            if seen.len() > most {
+                broken(system, va, &format!("more than {most} nodes"));
                 break;
             }
             let node = system.view(va, self.short.size);
@@ -150,6 +153,7 @@ impl Vads {
             let parent = parent.filter(|_| depth > 0).map(|va| va.0);
             vads.push(Vad { depth, parent, ..vad });
         }
+        system.spend("_EPROCESS.VadRoot", seen.len() as u64);
         vads.sort_by_key(|vad| (vad.start, vad.va));
         vads
     }

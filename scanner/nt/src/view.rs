@@ -57,6 +57,9 @@ impl<'a> View<'a> {
     pub fn uint(&self, field: Option<Field>) -> Option<u64> {
         let field = field?;
         let size = (field.size as usize).min(8);
+        if size == 0 {
+            return None; // a member of a type that the source does not know
+        }
         let mut value = [0; 8];
         match self.slice(field) {
             Some(bytes) => value[..size].copy_from_slice(&bytes[..size]),
@@ -64,8 +67,7 @@ impl<'a> View<'a> {
         }
         let value = u64::from_le_bytes(value);
         let Some((start, count)) = field.bits else { return Some(value) };
-        let mask = u64::MAX.checked_shr(64 - u32::from(count)).unwrap_or(0);
-        Some(value.checked_shr(start.into()).unwrap_or(0) & mask)
+        bits(value, start, count)
     }
 
     /// The same as a narrower integer, cut off.
@@ -132,6 +134,12 @@ impl<'a> View<'a> {
     }
 }
 
+/// Bits of an integer; `None` for bits that no integer of 8 bytes has.
+pub(crate) fn bits(value: u64, start: u8, count: u8) -> Option<u64> {
+    let mask = u64::MAX.checked_shr(64u32.checked_sub(count.into())?)?;
+    Some(value.checked_shr(start.into())? & mask)
+}
+
 /// Text of a `UNICODE_STRING` at an address: `Length`, `MaximumLength`, then `Buffer`. `Ok(None)`: it is empty.
 pub fn unicode_at(space: Space<'_>, va: Va, pointer: u32) -> Result<Option<String>, Fault> {
     let length = space.u16(va)? as usize & !1;
@@ -142,4 +150,18 @@ pub fn unicode_at(space: Space<'_>, va: Va, pointer: u32) -> Result<Option<Strin
     }
     let bytes = space.bytes(buffer, length.min(MOST_TEXT))?;
     Ok(Some(utf16_lossy(&bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bits;
+
+    #[test]
+    fn bits_of_damaged_layouts() {
+        assert_eq!(bits(0xabcd, 4, 8), Some(0xbc));
+        assert_eq!(bits(u64::MAX, 0, 64), Some(u64::MAX));
+        for (start, count) in [(0, 0), (0, 65), (64, 1), (255, 255)] {
+            assert_eq!(bits(u64::MAX, start, count), None, "{start} {count}");
+        }
+    }
 }

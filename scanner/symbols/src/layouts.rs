@@ -55,6 +55,20 @@ pub struct Layouts {
     pub symbols: HashMap<String, u32>,
 }
 
+impl Field {
+    /// True for a place that a structure of a kernel can have; a damaged file can state any.
+    pub(crate) fn is_sane(&self) -> bool {
+        let end = u64::from(self.offset) + u64::from(self.size);
+        let fits = |(first, count): (u8, u8)| {
+            count > 0 && u32::from(first) + u32::from(count) <= self.size.saturating_mul(8)
+        };
+        end <= LARGEST.into() && self.bits.is_none_or(fits)
+    }
+}
+
+/// No structure of a kernel has more bytes.
+pub(crate) const LARGEST: u32 = 1 << 24;
+
 impl Layouts {
     /// What of the wanted a source has.
     pub fn of(profile: &Profile, wanted: &Wanted) -> Layouts {
@@ -63,9 +77,9 @@ impl Layouts {
         for asked in &wanted.types {
             let Some(known) = profile.types.get(asked.name) else { continue };
             let layout = layouts.types.entry(asked.name.to_string()).or_default();
-            layout.size = known.size;
+            layout.size = if known.size <= LARGEST { known.size } else { 0 };
             for path in asked.fields {
-                if let Some(field) = profile.field(asked.name, path) {
+                if let Some(field) = profile.field(asked.name, path).filter(Field::is_sane) {
                     layout.fields.insert(path.to_string(), field);
                 }
             }
@@ -86,5 +100,18 @@ impl Layouts {
     /// Size of a structure.
     pub fn size(&self, type_name: &str) -> Option<u32> {
         self.types.get(type_name).map(|layout| layout.size).filter(|&size| size > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Field;
+
+    #[test]
+    fn places_that_no_structure_has() {
+        let sane = |offset, size, bits| Field { offset, size, bits }.is_sane();
+        assert!(sane(0xaf00, 8, None) && sane(0, 4, Some((31, 1))) && sane(0, 8, Some((0, 64))));
+        assert!(!sane(u32::MAX, 8, None) && !sane(0, u32::MAX, None));
+        assert!(!sane(0, 4, Some((31, 2))) && !sane(0, 8, Some((255, 255))) && !sane(0, 8, Some((0, 0))));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Choice, Layouts, PdbId, Provider, Wanted, Wish,
-    pack::{Known, Pack, disagreements},
+    pack::{ImageVersion, Known, Pack, disagreements},
     store::{FileKind, Found, Options, SymbolPath},
 };
 use std::{collections::HashMap, sync::Mutex};
@@ -31,11 +31,14 @@ impl<'a> Library<'a> {
 
 impl Provider for Library<'_> {
     fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice {
-        let version = self.version(wish);
-        let mut choice = self.file(wish, version, wanted).unwrap_or_default();
+        let image = self.image(wish);
+        let mut choice = self.file(wish, image, wanted).unwrap_or_default();
+        if !choice.exact {
+            corrected(&mut choice, &wish.known);
+        }
         let notes = std::mem::take(&mut choice.notes);
         if choice.source.is_empty() {
-            choice = self.pack.and_then(|pack| from_pack(pack, wish, version)).unwrap_or_default();
+            choice = self.pack.and_then(|pack| from_pack(pack, wish, image)).unwrap_or_default();
         }
         if choice.source.is_empty() {
             choice.source = "none".into();
@@ -43,7 +46,7 @@ impl Provider for Library<'_> {
         if choice.exact {
             choice.notes.extend(doubts(&choice.layouts, &wish.known, &choice.source));
         }
-        choice.version = version.map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
+        choice.version = image.map(|image| image.version).map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
         choice.notes.splice(0..0, notes);
         choice
     }
@@ -54,17 +57,14 @@ const USUAL_NAME: &str = "ntkrnlmp.pdb";
 
 impl Library<'_> {
     /// Layouts of a file on the symbol path.
-    fn file(&self, wish: &Wish, version: Option<[u32; 4]>, wanted: &Wanted) -> Option<Choice> {
+    fn file(&self, wish: &Wish, image: Option<&ImageVersion>, wanted: &Wanted) -> Option<Choice> {
         if self.path.is_empty() {
             return None;
         }
         // A small dump does not hold the kernel's headers; link time and size name the file, and the pack its PDB.
-        let of_version = || {
-            let [_, _, build, revision] = version?;
-            self.pack?.of_version(wish.architecture, build, revision)?.1.id
-        };
+        let of_image = || self.pack?.of_image(image?)?.1.id;
         let name = wish.pdb_name.clone().unwrap_or_else(|| USUAL_NAME.into());
-        let Some(id) = wish.id.or_else(of_version) else {
+        let Some(id) = wish.id.or_else(of_image) else {
             let why = "the dump does not say which PDB its kernel has: --symbols was not used";
             return Some(Choice { notes: vec![why.into()], ..Choice::default() });
         };
@@ -73,7 +73,7 @@ impl Library<'_> {
             return Some(known);
         }
         let choice = match self.path.find(&key.0, id, &self.options) {
-            Ok(Some(found)) => chosen(found, wanted),
+            Ok(Some(found)) => chosen(found, wish.architecture, wanted),
             Ok(None) => Choice::default(),
             Err(error) => Choice { notes: vec![error.to_string()], ..Choice::default() },
         };
@@ -83,15 +83,22 @@ impl Library<'_> {
         Some(choice)
     }
 
-    /// The kernel's file version by its link time and size.
-    fn version(&self, wish: &Wish) -> Option<[u32; 4]> {
+    /// The kernel's file and its version by link time and size.
+    fn image(&self, wish: &Wish) -> Option<&ImageVersion> {
         let (timestamp, size) = (wish.timestamp?, wish.size_of_image?);
-        self.pack?.image(wish.architecture, timestamp, size).map(|image| image.version)
+        self.pack?.image(wish.architecture, timestamp, size)
     }
 }
 
-/// Layouts of a file. Addresses of another revision are never right, so a forced file gives types only.
-fn chosen(found: Found, wanted: &Wanted) -> Choice {
+/// Layouts of a file. Addresses of another revision are never right, so a forced file gives types only. Nobody can
+/// force a file of another architecture.
+fn chosen(found: Found, architecture: &str, wanted: &Wanted) -> Choice {
+    let theirs = found.profile.architecture.filter(|&theirs| found.forced && theirs != architecture);
+    if let Some(theirs) = theirs {
+        let why =
+            format!("{} is of {theirs}, but {architecture} is wanted: refused though forced", found.origin);
+        return Choice { notes: vec![why], ..Choice::default() };
+    }
     let kind = match found.kind {
         FileKind::Pdb => "PDB",
         FileKind::Isf => "ISF",
@@ -106,7 +113,7 @@ fn chosen(found: Found, wanted: &Wanted) -> Choice {
     Choice { layouts, source, exact, notes: found.problems, ..Choice::default() }
 }
 
-fn from_pack(pack: &Pack, wish: &Wish, version: Option<[u32; 4]>) -> Option<Choice> {
+fn from_pack(pack: &Pack, wish: &Wish, image: Option<&ImageVersion>) -> Option<Choice> {
     let exact = |(layouts, kernel): (Layouts, &crate::pack::Kernel)| {
         let id = kernel.id.map(|id| id.to_string()).unwrap_or_default();
         let source = format!("pack exact {id} ({})", named(kernel));
@@ -115,9 +122,9 @@ fn from_pack(pack: &Pack, wish: &Wish, version: Option<[u32; 4]>) -> Option<Choi
     if let Some(found) = wish.id.and_then(|id| pack.exact(id)) {
         return Some(exact(found));
     }
-    // Link time and size name one file, so its revision names one PDB.
-    let same_file =
-        version.and_then(|[_, _, build, revision]| pack.of_version(wish.architecture, build, revision));
+    // Link time and size name one file, so its name and revision name one PDB.
+    let same_file = image.and_then(|image| pack.of_image(image));
+    let version = image.map(|image| image.version);
     if let Some(found) = same_file.filter(|_| wish.id.is_none()) {
         return Some(exact(found));
     }
@@ -129,7 +136,7 @@ fn from_pack(pack: &Pack, wish: &Wish, version: Option<[u32; 4]>) -> Option<Choi
         return Some(Choice { layouts: found.layouts, source, ..Choice::default() });
     };
     let source = format!("pack nearest revision {}", named(found.kernel));
-    let notes = found.disagreements.iter().map(|known| disagreement(known, &source)).collect();
+    let notes = found.disagreements.iter().map(|known| read_there(known, &source)).collect();
     Some(Choice { layouts: without(found.layouts, &found.disagreements), source, notes, ..Choice::default() })
 }
 
@@ -142,10 +149,14 @@ fn disagreement(known: &Known, source: &str) -> String {
     let Known { type_name, path, value } = known;
     match *path {
         "" => format!("{source}: the dump says that {type_name} has {value:#x} bytes"),
-        path => {
-            format!("{source}: the dump says that {type_name}.{path} is at {value:#x}, so it is read there")
-        }
+        path => format!("{source}: the dump says that {type_name}.{path} is at {value:#x}"),
     }
+}
+
+/// The same for layouts of another revision, which [`without`] corrects.
+fn read_there(known: &Known, source: &str) -> String {
+    let said = disagreement(known, source);
+    if known.path.is_empty() { said } else { format!("{said}, so it is read there") }
 }
 
 /// A member that the dump states to be elsewhere is read where the dump says.
@@ -164,7 +175,17 @@ fn without(mut layouts: Layouts, wrong: &[Known]) -> Layouts {
     layouts
 }
 
+/// Layouts of a forced file: where the dump itself states a member, that counts.
+fn corrected(choice: &mut Choice, known: &[Known]) {
+    let wrong = disagreements(&choice.layouts, known);
+    choice.notes.extend(wrong.iter().map(|known| read_there(known, &choice.source)));
+    choice.layouts = without(std::mem::take(&mut choice.layouts), &wrong);
+}
+
 /// What the dump states and the layouts have otherwise, as sentences: symbols that should be exact may not be.
 fn doubts(layouts: &Layouts, known: &[Known], source: &str) -> Vec<String> {
     disagreements(layouts, known).iter().map(|known| disagreement(known, source)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,16 @@ pub struct ImageVersion {
     pub size: u32,
 }
 
+impl ImageVersion {
+    /// Every version has several kernels, each with a PDB of its own: `ntkrla57.exe` for five levels of page tables,
+    /// on x86 `ntkrnlpa.exe` for PAE. `ntoskrnl.exe` is what the others are renamed from.
+    fn may_be(&self, kernel: &Kernel) -> bool {
+        let stem = |name: &str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+        let (file, pdb) = (stem(&self.file), kernel.pdb_name.as_deref().map(stem).unwrap_or_default());
+        file == pdb || file == "ntoskrnl" && pdb == "ntkrnlmp"
+    }
+}
+
 /// Something that a dump itself states about its kernel's layouts, such as `SizeEProcess` of the debugger block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
@@ -109,6 +119,11 @@ impl Pack {
         &self.images
     }
 
+    /// Layouts and symbols of every kernel, in the order of [`Pack::kernels`].
+    pub fn all_layouts(&self) -> impl Iterator<Item = Layouts> {
+        self.kernels.iter().map(|entry| self.layouts(entry, true))
+    }
+
     /// Layouts and symbols of this very kernel.
     pub fn exact(&self, id: PdbId) -> Option<(Layouts, &Kernel)> {
         let entry = self.kernels.iter().find(|entry| entry.kernel.id == Some(id))?;
@@ -123,11 +138,14 @@ impl Pack {
         self.images.iter().find(same)
     }
 
-    /// A kernel of the same file version.
-    pub fn of_version(&self, architecture: &str, build: u32, revision: u32) -> Option<(Layouts, &Kernel)> {
+    /// The kernel of an image: of the same file version, and of the kernels of that version the one that is this file.
+    pub fn of_image(&self, image: &ImageVersion) -> Option<(Layouts, &Kernel)> {
+        let [_, _, build, revision] = image.version;
         let same = |entry: &&read::Entry| {
             let kernel = &entry.kernel;
-            kernel.architecture == architecture && kernel.build == build && kernel.revision == Some(revision)
+            kernel.architecture == image.architecture
+                && (kernel.build, kernel.revision) == (build, Some(revision))
+                && image.may_be(kernel)
         };
         let entry = self.kernels.iter().find(|entry| same(entry) && entry.kernel.id.is_some())?;
         Some((self.layouts(entry, true), &entry.kernel))

@@ -67,8 +67,8 @@ impl SymbolPath {
         if found.is_none() && options.download {
             found = self.elements.iter().find_map(|element| search.remote(element, &options.limits));
         }
-        let near = search.near.filter(|_| options.force).map(|near| Found { forced: true, ..near });
-        match found.or(near) {
+        let near = search.near.take().filter(|_| options.force && found.is_none());
+        match found.or_else(|| near.map(|near| search.forced(near))) {
             Some(found) => Ok(Some(Found { problems: search.problems, ..found })),
             _ if search.problems.is_empty() => Ok(None),
             _ => Err(Error::new(search.problems.join("; "))),
@@ -80,8 +80,8 @@ impl SymbolPath {
 struct Search<'a> {
     name: &'a str,
     id: PdbId,
-    /// The first file of another build.
-    near: Option<Found>,
+    /// The first file of another build, and the number of the problem that says so.
+    near: Option<(Found, usize)>,
     problems: Vec<String>,
 }
 
@@ -111,6 +111,20 @@ impl Search<'_> {
         None
     }
 
+    /// A near match that is taken after all: what was noted of it was that it is refused.
+    fn forced(&mut self, (found, number): (Found, usize)) -> Found {
+        let taken = self.near_match(&found, "near match taken because it was forced");
+        if let Some(problem) = self.problems.get_mut(number) {
+            *problem = taken;
+        }
+        Found { forced: true, ..found }
+    }
+
+    fn near_match(&self, found: &Found, what: &str) -> String {
+        let theirs = found.profile.id.map_or("no GUID".to_string(), |id| id.to_string());
+        format!("{} is of {theirs}, but {} of {} is wanted: {what}", found.origin, self.name, self.id)
+    }
+
     fn folder(&mut self, folder: &Path) -> Option<Found> {
         let candidates = folder::candidates(folder, self.name, self.id);
         candidates.iter().find_map(|path| self.file(path))
@@ -121,12 +135,8 @@ impl Search<'_> {
         match read(path) {
             Ok(found) if found.profile.id == Some(self.id) => return Some(found),
             Ok(found) => {
-                let theirs = found.profile.id.map_or("no GUID".to_string(), |id| id.to_string());
-                let (origin, name, ours) = (&found.origin, self.name, self.id);
-                let refused =
-                    format!("{origin} is of {theirs}, but {name} of {ours} is wanted: near match refused");
-                self.problems.push(refused);
-                self.near.get_or_insert(found);
+                self.problems.push(self.near_match(&found, "near match refused"));
+                self.near.get_or_insert((found, self.problems.len() - 1));
             }
             Err(e) => self.problems.push(e.to_string()),
         }

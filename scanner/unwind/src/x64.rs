@@ -10,6 +10,7 @@ mod codes;
 mod epilogue;
 mod info;
 mod pdata;
+pub mod trap;
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ mod x86;
 pub(crate) use pages::Pages;
 pub use root::looks_like_root;
 pub(crate) use software::Software;
+pub use software::SoftwareFormat;
 pub(crate) use walk::Walk;
 
 use crate::addr::{Pa, Va};

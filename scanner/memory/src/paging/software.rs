@@ -11,13 +11,16 @@
 //! Corner case: since build 15063 an entry whose swizzle bit is clear may have frame bits inverted, so
 //! that speculation on it (L1TF) reaches no memory. Which bits: `MiState.Hardware.InvalidPteMask`. While
 //! that is unknown, the frame as it stands counts when the dump has it, else the frame without the bits
-//! that Windows uses for this, which no machine needs for memory. A page-file offset is left as it stands.
+//! that Windows uses for this, which no machine needs for memory. A page-file offset is not known then.
+//!
+//! Corner case: the mitigation came as an update, so that of 7601 to 17134 there are kernels with the old entries
+//! and kernels with the new ones. The kernel's layouts decide ([`SoftwareFormat`]); the build only without them.
 
 use super::PagingMode;
 use crate::addr::{Pa, Va};
 use crate::error::Fault;
 
-/// The build from which the page-file number stands in bits 12-15 instead of 1-4.
+/// The build from which the page-file number stands in bits 12-15 instead of 1-4, where no layout is known.
 const NUMBER_MOVED: u32 = 17134;
 /// The build from which entries of mapped files are marked by their upper bits.
 const FILE_BACKED: u32 = 22621;
@@ -30,8 +33,29 @@ const POSSIBLY_SWIZZLED: u64 = 0x0000_e200_0000_0000;
 pub struct Software {
     /// Build number; unknown is read as current.
     pub build: Option<u32>,
+    /// The format that the kernel's layouts state, where they are known.
+    pub format: Option<SoftwareFormat>,
     /// `MiState.Hardware.InvalidPteMask`, where it is known.
     pub invalid_mask: Option<u64>,
+}
+
+/// Where the parts of a software entry stand that are not at one place in every kernel (`_MMPTE_SOFTWARE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SoftwareFormat {
+    /// First bit of `PageFileLow`, the four bits of the page-file number.
+    pub number_at: u8,
+    /// First bit of `Protection`, five bits.
+    pub protection_at: u8,
+    /// True if bit 4 is `SwizzleBit`; else nothing is ever inverted.
+    pub swizzles: bool,
+}
+
+impl SoftwareFormat {
+    /// Entries of 4 bytes never changed; ARM64 has its own (public symbols of 19030).
+    const X86: SoftwareFormat = SoftwareFormat { number_at: 1, protection_at: 5, swizzles: false };
+    const ARM64: SoftwareFormat = SoftwareFormat { number_at: 6, protection_at: 1, swizzles: false };
+    const OLD: SoftwareFormat = SoftwareFormat { number_at: 1, protection_at: 5, swizzles: true };
+    const NEW: SoftwareFormat = SoftwareFormat { number_at: 12, protection_at: 5, swizzles: true };
 }
 
 /// What a software entry says.
@@ -69,7 +93,7 @@ impl Software {
 
     fn transition(&self, mode: PagingMode, entry: u64) -> Meaning {
         let frame = entry & frame_mask(mode);
-        if mode == PagingMode::X86 || entry & SWIZZLE_BIT != 0 {
+        if !self.is_swizzled(mode, entry) {
             return Meaning::Resident(Pa(frame), Pa(frame));
         }
         match self.invalid_mask {
@@ -84,32 +108,53 @@ impl Software {
         if file_backed && entry & 0xffff_8000_0000_000f == 0xffff_8000_0000_0000 {
             return Fault::FileBacked(va);
         }
-        let number = entry >> self.number_shift(mode) & 0xf;
+        let format = self.format(mode);
+        let number = bits(entry, format.number_at, 4);
         let unswizzled = self.unswizzle(mode, entry, offset);
-        if number == 0 && (offset == 0 || unswizzled == 0) {
-            return Fault::DemandZero { va, protection: (entry >> 5 & 0x1f) as u8 };
+        if number == 0 && (offset == 0 || unswizzled == Some(0)) {
+            return Fault::DemandZero { va, protection: bits(entry, format.protection_at, 5) };
         }
-        // The offset has 20 or 32 bits, the number 4: both casts keep everything.
-        Fault::PageFile { va, number: number as u8, offset: unswizzled as u32 }
+        // The offset has 20 or 32 bits: the cast keeps everything.
+        Fault::PageFile { va, number, offset: unswizzled.map(|offset| offset as u32) }
     }
 
-    /// In entries of 4 bytes the page-file number never moved: bits 12 on are the offset.
-    fn number_shift(&self, mode: PagingMode) -> u32 {
-        let moved = self.build.is_none_or(|build| build >= NUMBER_MOVED);
-        if moved && mode != PagingMode::X86 { 12 } else { 1 }
+    fn format(&self, mode: PagingMode) -> SoftwareFormat {
+        if let Some(format) = self.format {
+            return format;
+        }
+        match mode {
+            PagingMode::X86 => SoftwareFormat::X86,
+            PagingMode::Arm64 => SoftwareFormat::ARM64,
+            _ if self.build.is_some_and(|build| build < NUMBER_MOVED) => SoftwareFormat::OLD,
+            _ => SoftwareFormat::NEW,
+        }
     }
 
-    /// The page-file offset is XORed with the mask's upper half where the swizzle bit is clear.
-    fn unswizzle(&self, mode: PagingMode, entry: u64, offset: u64) -> u64 {
+    fn is_swizzled(&self, mode: PagingMode, entry: u64) -> bool {
+        self.format(mode).swizzles && entry & SWIZZLE_BIT == 0
+    }
+
+    /// The page-file offset is XORed with the mask's upper half where the swizzle bit is clear. `None`: with a mask
+    /// that is not known. Before the mitigation there was none.
+    fn unswizzle(&self, mode: PagingMode, entry: u64, offset: u64) -> Option<u64> {
+        if !self.is_swizzled(mode, entry) {
+            return Some(offset);
+        }
         match self.invalid_mask {
-            Some(mask) if mode != PagingMode::X86 && entry & SWIZZLE_BIT == 0 => offset ^ (mask >> 32),
-            _ => offset,
+            Some(mask) => Some(offset ^ (mask >> 32)),
+            None if self.format(mode) == SoftwareFormat::OLD => Some(offset),
+            None => None,
         }
     }
 }
 
 /// `_MMPTE_SOFTWARE.SwizzleBit`: set means "not swizzled".
 const SWIZZLE_BIT: u64 = 0x10;
+
+/// Bits of an entry, at most 8.
+fn bits(entry: u64, first: u8, count: u8) -> u8 {
+    (entry.checked_shr(first.into()).unwrap_or(0) & ((1 << count) - 1)) as u8
+}
 
 fn frame_mask(mode: PagingMode) -> u64 {
     match mode {

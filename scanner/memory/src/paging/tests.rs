@@ -112,7 +112,7 @@ fn software_entries_of_x64() {
         |leaf, expected| assert_eq!(x64(leaf).space(0x1000, PagingMode::X64).translate(Va(VA)), expected);
     let va = Va(VA);
     check(0x80, Err(Fault::DemandZero { va, protection: 4 }));
-    check(0x77_0000_1080, Err(Fault::PageFile { va, number: 1, offset: 0x77 }));
+    check(0x77_0000_1090, Err(Fault::PageFile { va, number: 1, offset: Some(0x77) }));
     check(0xffff_ffff_0000_0080, Err(Fault::VadBacked(va)));
     check(0x5890, Ok(Pa(0x5000))); // transition, swizzle bit set: not swizzled
     check(0x2000_0000_5880, Ok(Pa(0x5000))); // transition with bit 45 inverted
@@ -124,7 +124,7 @@ fn software_entries_of_x64() {
     };
     assert_eq!(prototype(0x9863), Ok(Pa(0x9000)));
     assert_eq!(prototype(0x9890), Ok(Pa(0x9000)));
-    assert_eq!(prototype(0x77_0000_1080), Err(Fault::PageFile { va, number: 1, offset: 0x77 }));
+    assert_eq!(prototype(0x77_0000_1090), Err(Fault::PageFile { va, number: 1, offset: Some(0x77) }));
     assert_eq!(prototype(0), Err(Fault::Prototype { va, prototype: Va(at) }));
     assert_eq!(prototype(at << 16 | 0x400), Err(Fault::Prototype { va, prototype: Va(at) }));
 }
@@ -133,12 +133,12 @@ fn software_entries_of_x64() {
 fn the_page_file_number_moved_with_build_17134() {
     let ram = x64(0x77_0000_0086);
     let space = ram.space(0x1000, PagingMode::X64);
-    let old = Fault::PageFile { va: Va(VA), number: 3, offset: 0x77 };
+    let old = Fault::PageFile { va: Va(VA), number: 3, offset: Some(0x77) };
     assert_eq!(space.with_build(16299).translate(Va(VA)), Err(old));
-    let new = Fault::PageFile { va: Va(VA), number: 0, offset: 0x77 };
+    let new = Fault::PageFile { va: Va(VA), number: 0, offset: None };
     assert_eq!(space.with_build(19041).translate(Va(VA)), Err(new));
     let mask = space.with_build(19041).with_invalid_pte_mask(0x2000_0000_0000);
-    let unswizzled = Fault::PageFile { va: Va(VA), number: 0, offset: 0x2077 };
+    let unswizzled = Fault::PageFile { va: Va(VA), number: 0, offset: Some(0x2077) };
     assert_eq!(mask.translate(Va(VA)), Err(unswizzled));
     assert_eq!(
         x64(0xffff_8000_0000_0080).space(0x1000, PagingMode::X64).with_build(22631).translate(Va(VA)),
@@ -164,7 +164,7 @@ fn x86_plain() {
     let ram = Ram::new().put4(0x1000 + 0x201 * 4, 0x0040_70e3);
     assert_eq!(ram.space(0x1000, PagingMode::X86).translate(Va(0x8040_2345)), Ok(Pa(0x3_0040_2345)));
     let ram = Ram::new().put4(0x1000 + 0x201 * 4, 0x2063).put4(0x2000 + 8, 0x0007_7082);
-    let expected = Fault::PageFile { va: Va(0x8040_2000), number: 1, offset: 0x77 };
+    let expected = Fault::PageFile { va: Va(0x8040_2000), number: 1, offset: Some(0x77) };
     assert_eq!(ram.space(0x1000, PagingMode::X86).translate(Va(0x8040_2000)), Err(expected));
 }
 

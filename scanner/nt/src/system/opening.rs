@@ -1,7 +1,7 @@
 //! Opening a system: from an address space to the kernel, its build and its layouts.
 
 use super::System;
-use crate::{discover, wanted};
+use crate::{discover, pte::Entries, wanted};
 use memory::{PagingMode, Va};
 use symbols::Provider;
 
@@ -53,6 +53,8 @@ impl System<'_> {
         }
         self.find_build();
         self.space = self.space.with_build(self.build);
+        self.entries = Entries::of(self);
+        self.space = self.entries.apply(self.space);
     }
 
     /// Takes the build that the kernel itself states, and notes where the header states another.
@@ -69,12 +71,26 @@ impl System<'_> {
         self.build = build;
     }
 
+    /// The public layouts of x86 before Windows 8 are of kernels without PAE, whose page-table entries are half as
+    /// large. Structures that hold such entries are none of a kernel with PAE, and nobody knows its own.
+    fn without_entries_of_4_bytes(&mut self) {
+        let small = |name: &str| self.layouts.size(name) == Some(4);
+        if self.mode != Some(PagingMode::X86Pae) || !WITH_ENTRIES.iter().any(|name| small(name)) {
+            return;
+        }
+        self.layouts.types.retain(|name, _| !WITH_ENTRIES.contains(&name.as_str()));
+        let (expected, found) =
+            ("layouts of a kernel with PAE", "those of one without; what differs is left out");
+        self.problem("no_layouts", "_MMPTE", "", None, expected, found);
+    }
+
     fn find_layouts(&mut self, provider: &dyn Provider) {
         self.choice = provider.choose(&self.wish(), &wanted());
         self.layouts = std::mem::take(&mut self.choice.layouts);
         for note in self.choice.notes.clone() {
             self.problem("symbols", "symbols", "", None, "symbols of this kernel", &note);
         }
+        self.without_entries_of_4_bytes();
         if self.layouts.types.is_empty() {
             let expected = "layouts of this kernel from a PDB, an ISF file or the built-in pack";
             let found = format!("{} build {}", self.architecture.name(), self.build);
@@ -82,6 +98,19 @@ impl System<'_> {
         }
     }
 }
+
+/// Structures that hold page-table entries by value, the entries first: they differ with PAE (public symbols of XP).
+const WITH_ENTRIES: [&str; 9] = [
+    "_MMPTE_SOFTWARE",
+    "_MMPTE_TRANSITION",
+    "_MMPTE_PROTOTYPE",
+    "_MMPTE_SUBSECTION",
+    "_MMPTE_HARDWARE",
+    "_HARDWARE_PTE",
+    "_MMPTE",
+    "_MMPFN",
+    "_SEGMENT",
+];
 
 /// The name of a paging mode, as in `discovery.mode`.
 pub fn mode_name(mode: PagingMode) -> &'static str {

@@ -23,7 +23,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 fn row(system: &System, threads: &Threads, message: &Message) -> AlpcMessageRow {
     let ethread = system.threads()[message.thread].va;
     let (thread_id, process_id) = threads.ids(Some(ethread));
-    let pid = |va: Option<Va>| system.processes().iter().find(|process| Some(process.va) == va)?.pid;
+    let pid = |va: Option<Va>| system.process_at(va?)?.pid;
     AlpcMessageRow {
         message: message.va.0,
         process_id,

@@ -38,7 +38,7 @@ pub fn big_pool(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 
 fn big_page(system: &System, page: BigPage) -> BigPoolRow {
     let name = |value: u32| POOL_TYPES.iter().find(|known| known.0 == value).map(|known| known.1.to_string());
-    let billed = page.billed.and_then(|va| system.processes().iter().find(|process| process.va == va));
+    let billed = page.billed.and_then(|va| system.process_at(va));
     BigPoolRow {
         address: page.va.0,
         free: page.free,

@@ -59,7 +59,7 @@ fn wait(
     let by_lock = lock.and_then(Resource::exclusive_owner).map(|owner| (owner, "resource"));
     let owner = block.owner.zip(block.owner_kind).or(by_lock);
     let (owner_thread_id, owner_process_id) = threads.ids(owner.map(|owner| owner.0));
-    let process = |va: Va| system.processes().iter().find(|process| process.va == va)?.pid;
+    let process = |va: Va| system.process_at(va)?.pid;
     WaitRow {
         process_id,
         thread_id,

@@ -1,6 +1,6 @@
 //! Damaged lists: what was read before the damage stays, `faults` says where it is, and nothing hangs.
 
-use crate::support::{Row, Tables, tables_of};
+use crate::support::{Row, Tables, offline, tables_of, with_system};
 use fixtures::{Arch, Build, Format, Machine, Space};
 
 /// Five processes; `damage` changes the links of the third.
@@ -85,4 +85,24 @@ fn both_directions() {
     });
     check("both", &tables, 2);
     assert_eq!(pids(&tables, |_| true), [4, 100, 104, 108, 112]);
+}
+
+/// A million heads could lead into one list: what all walks of one name look at is bounded by the size of the dump.
+#[test]
+fn one_list_walked_again_and_again_comes_to_an_end() {
+    let mut machine = Machine::new(Arch::X64, Build::WIN10_19041);
+    (0..60).for_each(|number| drop(machine.process("p.exe", 100 + number * 4)));
+    with_system(&machine, Format::Full, &offline(), |system| {
+        let head = system.global("PsActiveProcessHead").unwrap();
+        let first = system.list(system.space, head, "PsActiveProcessHead").entries.len();
+        assert_eq!(first, 61);
+        let most = (2 << 20) / first + 4 * system.dump.bytes_present() as usize / 256 / first;
+        let walks = (0..most).take_while(|_| system.list(system.space, head, "PsActiveProcessHead").closed);
+        assert!(walks.count() < most, "{most} walks");
+        let told =
+            system.problems().iter().any(|p| p.kind == "too_many" && p.structure == "PsActiveProcessHead");
+        assert!(told, "faults say so");
+        let other = system.global("PsLoadedModuleList").unwrap();
+        assert!(system.list(system.space, other, "PsLoadedModuleList").closed, "other lists are still there");
+    });
 }

@@ -1,7 +1,7 @@
 //! Reading a pack. It may come from the user, so nothing in it is believed.
 
 use super::{ImageVersion, Kernel, Pack};
-use crate::{Error, Field, Layout, Layouts, Result};
+use crate::{Error, Field, Layout, Layouts, Result, layouts::LARGEST};
 use std::{io::Read, ops::Range};
 
 /// A pack of all known kernels has under a megabyte of text.
@@ -59,7 +59,7 @@ impl Pack {
             _ if number == 0 => return (line == "dumplake pack 1").then_some(()),
             ["names", ref names @ ..] => self.names = names.iter().map(|name| name.to_string()).collect(),
             ["type", name, size] => {
-                let (name, size) = (name.to_string(), hex(size)?);
+                let (name, size) = (name.to_string(), hex(size).filter(|&size| size <= LARGEST)?);
                 self.variants.push(Variant { name, size, members: range.end..range.end });
             }
             ["kernel", architecture, build, revision, pdb, id, source] => {
@@ -133,7 +133,8 @@ fn member(line: &str) -> Option<(String, Field)> {
         }
         _ => return None,
     };
-    Some((path.to_string(), Field { offset: hex(offset)?, size: hex(size)?, bits }))
+    let field = Field { offset: hex(offset)?, size: hex(size)?, bits };
+    field.is_sane().then(|| (path.to_string(), field))
 }
 
 fn hex(text: &str) -> Option<u32> {

@@ -53,6 +53,18 @@ fn what_was_written_is_read() {
     assert_eq!(pack.kernels().count(), 3);
 }
 
+/// A kernel for five levels of page tables has the version of the usual one, and symbols elsewhere.
+#[test]
+fn a_kernel_of_the_same_version_in_another_file() {
+    let pack = Pack::parse(&made()).unwrap();
+    let of = |file: &str| {
+        pack.of_image(&ImageVersion { file: file.into(), ..image() }).map(|found| found.1.revision)
+    };
+    assert_eq!(of("ntoskrnl.exe"), Some(Some(804)));
+    assert_eq!(of("ntkrnlmp.exe"), Some(Some(804)));
+    assert_eq!(of("ntkrla57.exe"), None);
+}
+
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     assert_eq!(made(), made());

@@ -139,6 +139,9 @@ fn another_build_is_refused_or_forced() {
             folder.path().find(NAME, id(), &Options { force: true, ..Options::default() }).unwrap().unwrap();
         assert_eq!((found.forced, found.profile.id), (true, Some(other)));
         assert_eq!(found.problems.len(), 1);
+        for (part, has) in [(other.to_string(), true), ("forced".into(), true), ("refused".into(), false)] {
+            assert_eq!(found.problems[0].contains(&part), has, "{:?}", found.problems);
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 use super::{RSP, Registers, info::Info, slot};
 use crate::{Memory, Why};
 
+/// `UWOP_EPILOG`, version 2
+pub(super) const EPILOG: u8 = 6;
+
 /// What an instruction of a prologue did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
@@ -46,7 +49,7 @@ impl<'i> Codes<'i> {
             (3, _) => Code::SetFrame,
             (4, _) => Code::Save(info.into(), 8 * self.near()?),
             (5, _) => Code::Save(info.into(), self.far()?),
-            (6, _) if self.version == 2 => Code::Nothing,
+            (EPILOG, _) if self.version == 2 => Code::Nothing,
             // 6 and 7 of version 1 stored 8 bytes of a vector register.
             (6 | 8, _) => self.near().map(|_| Code::SaveVector)?,
             (7, _) if self.version == 2 => self.far().map(|_| Code::Nothing)?,
@@ -123,10 +126,10 @@ fn frame(info: &Info, registers: &Registers, offset: u64) -> Result<Option<u64>,
 
 /// Takes rip and rsp from the machine frame on top of the stack: rip, cs, eflags, rsp, ss, 8 bytes each.
 fn machine_frame(memory: &dyn Memory, caller: &mut Registers, error_code: bool) -> Result<u64, Why> {
-    let at = caller.sp();
-    let rip = if error_code { at.checked_add(8).ok_or(Why::SpNotRising)? } else { at };
+    let top = caller.sp();
+    let rip = if error_code { top.checked_add(8).ok_or(Why::SpNotRising)? } else { top };
     caller.rip = slot(memory, rip)?;
     let rsp = slot(memory, rip.checked_add(24).ok_or(Why::SpNotRising)?)?;
     caller.set(RSP, rsp);
-    Ok(at)
+    Ok(rip)
 }

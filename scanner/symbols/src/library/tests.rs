@@ -1,0 +1,47 @@
+//! What becomes of a file that the user names, and of what a dump states itself.
+
+use super::*;
+use crate::{Kind, Member, Profile, Type, WantedType};
+
+const WANTED: [WantedType; 1] = [WantedType { name: "_T", fields: &["A", "B"] }];
+
+fn found(forced: bool, architecture: Option<&'static str>) -> Found {
+    let member = |name: &str, offset| Member { name: name.into(), offset, kind: Kind::Scalar(8) };
+    let mut profile = Profile { architecture, pointer_size: 8, ..Profile::default() };
+    profile.add("_T".into(), Type { size: 0x20, members: vec![member("A", 8), member("B", 0x10)] });
+    profile.symbols.insert("S".into(), 0x1000);
+    Found { profile, origin: "f.pdb".into(), kind: FileKind::Pdb, forced, problems: Vec::new() }
+}
+
+fn wanted() -> Wanted {
+    Wanted { types: WANTED.to_vec(), symbols: vec!["S"] }
+}
+
+#[test]
+fn a_forced_file_of_another_architecture_is_refused() {
+    for (forced, theirs, taken) in
+        [(true, Some("x86"), false), (true, Some("x64"), true), (true, None, true), (false, None, true)]
+    {
+        let choice = chosen(found(forced, theirs), "x64", &wanted());
+        assert_eq!(!choice.source.is_empty(), taken, "{theirs:?}");
+        assert_eq!(choice.layouts.types.is_empty(), !taken, "{theirs:?}");
+        assert_eq!(choice.notes.len(), usize::from(!taken), "{:?}", choice.notes);
+    }
+}
+
+#[test]
+fn what_the_dump_states_counts_before_a_forced_file() {
+    let mut choice = chosen(found(true, Some("x64")), "x64", &wanted());
+    assert!(choice.layouts.symbols.is_empty());
+    corrected(&mut choice, &[Known { type_name: "_T", path: "A", value: 0x18 }]);
+    assert_eq!(choice.layouts.field("_T", "A").map(|field| field.offset), Some(0x18));
+    assert!(choice.notes[0].ends_with("so it is read there"), "{:?}", choice.notes);
+}
+
+/// An exact file is believed, and the note must not say otherwise.
+#[test]
+fn a_doubt_about_an_exact_file_changes_nothing() {
+    let choice = chosen(found(false, Some("x64")), "x64", &wanted());
+    let notes = doubts(&choice.layouts, &[Known { type_name: "_T", path: "A", value: 0x18 }], "PDB");
+    assert!(notes[0].contains("0x18") && !notes[0].contains("read there"), "{notes:?}");
+}
