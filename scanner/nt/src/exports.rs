@@ -53,11 +53,6 @@ impl Exports {
         let first = self.0.partition_point(|(other, _)| *other < start);
         self.0.get(first).map(|(start, name)| (&**name, rva - start))
     }
-
-    /// Relative address of a name.
-    pub fn find(&self, name: &str) -> Option<u32> {
-        self.0.iter().find(|(_, known)| **known == *name).map(|(rva, _)| *rva)
-    }
 }
 
 /// A name: printable ASCII up to a NUL.

@@ -4,8 +4,8 @@
 //! them once.
 
 use memory::{Architecture, Space, Va};
-use nt::{ImageFacts, System, exports::Exports, image_facts};
-use std::sync::OnceLock;
+use nt::{ImageFacts, System, exports::Exports, image_facts, symbols::Names};
+use std::sync::{Arc, OnceLock};
 use unwind::{Cached, Image, Memory, call};
 
 /// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`.
@@ -24,6 +24,7 @@ pub struct Module<'a> {
     /// What its headers say; `None` if they are not in the dump.
     facts: Option<ImageFacts>,
     exports: OnceLock<Exports>,
+    names: Option<Arc<Names>>,
 }
 
 /// What an address of code is called.
@@ -47,7 +48,12 @@ impl<'a> Code<'a> {
     /// The kernel's modules.
     pub fn of_kernel(system: &'a System<'_>) -> Code<'a> {
         let owners = system.owners().iter().map(|owner| (owner.name.clone(), owner.base.0, owner.size));
-        Code::new(&system.space, system.architecture, owners)
+        let mut code = Code::new(&system.space, system.architecture, owners);
+        let base = system.kernel.as_ref().map(|kernel| kernel.base.0);
+        if let Some(kernel) = code.modules.iter_mut().find(|module| Some(module.base) == base) {
+            kernel.names = system.choice.names.clone();
+        }
+        code
     }
 
     /// Images of a space: name, first address, size.
@@ -94,6 +100,13 @@ impl<'a> Code<'a> {
         })
     }
 
+    /// Of an address whose code is not in the dump: false if symbols say that it is no place inside a function. The
+    /// first byte of a function is no return address, and names like `??_C@_` are those of string constants.
+    pub fn may_be_inside(&self, va: u64) -> bool {
+        let symbol = self.symbol(va);
+        symbol.name.is_none_or(|name| symbol.offset != Some(0) && !name.starts_with("??_C@_"))
+    }
+
     /// What an address is called. Of a return address ask for the byte before it: a call may be a function's last.
     pub fn symbol(&self, va: u64) -> Symbol {
         let Some(module) = self.module(va) else { return Symbol::default() };
@@ -102,19 +115,13 @@ impl<'a> Code<'a> {
         let (name, offset) = export.map_or((None, rva), |(name, offset)| (Some(name), offset));
         Symbol { module: Some(module.name.clone()), name, offset: Some(offset) }
     }
-
-    /// Address of an exported function of a module.
-    pub fn export(&self, module: &str, name: &str) -> Option<u64> {
-        let module = self.modules.iter().find(|known| known.name.eq_ignore_ascii_case(module))?;
-        module.exports().find(name).map(|rva| module.base + u64::from(rva))
-    }
 }
 
 impl<'a> Module<'a> {
     fn new(space: &'a Space<'_>, (name, base, size): (String, u64, u64)) -> Module<'a> {
         let facts = image_facts(*space, Va(base));
         let memory = Cached::new(space, base, size);
-        Module { name, base, size, space: *space, memory, facts, exports: OnceLock::new() }
+        Module { name, base, size, space: *space, memory, facts, exports: OnceLock::new(), names: None }
     }
 
     /// The image as unwinding wants it; `None` if its headers are not in the dump.
@@ -132,8 +139,12 @@ impl<'a> Module<'a> {
         })
     }
 
-    /// The nearest export below, unless unwind data says that another function begins in between.
+    /// The nearest symbol below; where there are no symbols the nearest export, unless unwind data says that another function begins in between.
     fn function(&self, rva: u32) -> Option<(String, u64)> {
+        if let Some(names) = self.names.as_ref().filter(|names| !names.is_empty()) {
+            let (name, offset) = names.nearest(rva)?;
+            return Some((name.to_string(), offset.into()));
+        }
         let (name, offset) = self.exports().nearest(rva)?;
         let start = self.function_start(rva);
         let same = start.is_none_or(|start| u64::from(rva - offset) >= start - self.base);

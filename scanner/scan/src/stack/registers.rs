@@ -2,13 +2,15 @@
 
 use crate::code::{Code, Module};
 use memory::Context;
-use unwind::{Memory, Step, Why, x64};
+use unwind::{Memory, Step, Why, arm64, x64};
 
 /// What a walk carries from frame to frame.
 #[derive(Debug, Clone, Copy)]
 pub enum Registers {
     /// x64.
     X64(x64::Registers),
+    /// ARM64.
+    Arm64(arm64::Registers),
     /// An architecture whose frames are found by looking for return addresses.
     Plain {
         /// Instruction pointer.
@@ -23,6 +25,7 @@ impl Registers {
     pub fn bare(&self, ip: u64, sp: u64) -> Registers {
         match self {
             Registers::X64(_) => Registers::X64(x64::Registers::new(ip, sp)),
+            Registers::Arm64(_) => Registers::Arm64(bare_arm64(ip, sp)),
             Registers::Plain { .. } => Registers::Plain { ip, sp },
         }
     }
@@ -31,7 +34,8 @@ impl Registers {
     pub fn at(architecture: memory::Architecture, ip: u64, sp: u64) -> Registers {
         match architecture {
             memory::Architecture::X64 => Registers::X64(x64::Registers::new(ip, sp)),
-            _ => Registers::Plain { ip, sp },
+            memory::Architecture::Arm64 => Registers::Arm64(bare_arm64(ip, sp)),
+            memory::Architecture::X86 => Registers::Plain { ip, sp },
         }
     }
 
@@ -49,7 +53,8 @@ impl Registers {
                 }
                 Registers::X64(registers)
             }
-            _ => Registers::Plain { ip: context.ip(), sp: context.sp() },
+            memory::Registers::Arm64(c) => Registers::Arm64((&**c).into()),
+            memory::Registers::X86(_) => Registers::Plain { ip: context.ip(), sp: context.sp() },
         }
     }
 
@@ -57,6 +62,7 @@ impl Registers {
     pub fn ip(&self) -> u64 {
         match self {
             Registers::X64(registers) => registers.rip,
+            Registers::Arm64(registers) => arm64::strip(registers.pc),
             Registers::Plain { ip, .. } => *ip,
         }
     }
@@ -65,6 +71,7 @@ impl Registers {
     pub fn sp(&self) -> u64 {
         match self {
             Registers::X64(registers) => registers.sp(),
+            Registers::Arm64(registers) => registers.sp,
             Registers::Plain { sp, .. } => *sp,
         }
     }
@@ -78,10 +85,19 @@ impl Registers {
             (Registers::X64(registers), Some(image)) if image.machine == unwind::MACHINE_AMD64 => {
                 x64::step(&image, stack, registers, first)
             }
-            (Registers::X64(_), None) if code.module(lookup).is_some() => {
+            (Registers::Arm64(registers), Some(image)) => {
+                registers.pc = arm64::strip(registers.pc);
+                arm64::step(&image, stack, registers, first)
+            }
+            (Registers::X64(_) | Registers::Arm64(_), None) if code.module(lookup).is_some() => {
                 Err(Why::NotAnImage("its headers are not in the dump"))
             }
             _ => Err(Why::NoUnwindData),
         }
     }
+}
+
+/// Nothing is known but where it is and where its stack is.
+fn bare_arm64(pc: u64, sp: u64) -> arm64::Registers {
+    arm64::Registers { pc, sp, x: [0; 31], known: 0 }
 }

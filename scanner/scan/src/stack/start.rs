@@ -15,6 +15,7 @@ use nt::{
     thread::{Thread, ThreadState},
 };
 use std::ops::Range;
+use unwind::x64;
 
 /// `_KTHREAD.State`: running.
 const RUNNING: u8 = 2;
@@ -92,10 +93,25 @@ impl<'a> Starts<'a> {
         (self.system.narrow(stated) == thread.va).then(|| Registers::of(context))
     }
 
+    /// By the unwind data of `SwapContext`, where the kernel's symbols name it and its code is in the dump.
+    fn switched_out(&self, sp: u64) -> Option<x64::Registers> {
+        let kernel = self.code.module(self.system.kernel.as_ref()?.base.0)?.image()?;
+        let global = |name| self.system.global(name).map(|va| va.0);
+        let switch = x64::trap::Switch {
+            swap_context: global("SwapContext"),
+            ki_swap_context: global("KiSwapContext"),
+        };
+        let found = x64::trap::switched_out(&kernel, &self.system.space, sp, switch);
+        found.ok().map(|(registers, _)| registers)
+    }
+
     /// The return address of `SwapContext`.
     fn waiting(&self, sp: Va, range: &Option<Range<u64>>) -> Result<(Registers, Method), &'static str> {
         if range.as_ref().is_some_and(|range| !range.contains(&sp.0)) {
             return Err("_KTHREAD.KernelStack is outside of the stack");
+        }
+        if let Some(registers) = self.switched_out(sp.0) {
+            return Ok((Registers::X64(registers), Method::Context));
         }
         let width = u64::from(self.system.pointer_size());
         for slot in (0..SWAP_FRAME).filter_map(|word| sp.checked_add(word * width)) {
@@ -104,7 +120,12 @@ impl<'a> Starts<'a> {
             };
             let is_code = self.code.is_executable(value.0) != Some(false);
             if is_code && matches!(self.code.call_before(value.0), Ok(Some(_))) {
-                let registers = Registers::at(self.system.architecture, value.0, slot.0 + width);
+                let mut registers = Registers::at(self.system.architecture, value.0, slot.0 + width);
+                // ARM64 code saves frame pointer and return address as a pair.
+                let below = slot.0.checked_sub(width).and_then(|at| self.system.space.pointer(Va(at)).ok());
+                if let (Registers::Arm64(registers), Some(frame)) = (&mut registers, below) {
+                    registers.set(29, Some(frame.0));
+                }
                 return Ok((registers, Method::Scan));
             }
         }

@@ -46,46 +46,48 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn run(&mut self, mut registers: Registers, method: Method) -> (End, Option<Registers>) {
         let mut word = [0; 8];
-        let (mut method, mut confidence) = (method, Confidence::High);
+        let (mut method, mut confidence, mut exact) = (method, Confidence::High, method != Method::Scan);
         if method == Method::Scan {
             confidence = Confidence::Medium;
         }
         if !self.bounds.memory.read(registers.sp(), &mut word[..self.bounds.width as usize]) {
-            self.push(&registers, method, confidence);
+            self.push(&registers, method, confidence, exact);
             return (End::NoStack, None);
         }
         loop {
             if self.frames.len() >= MOST_FRAMES {
                 return (End::TooMany, None);
             }
-            self.push(&registers, method, confidence);
-            let exact = self.frames.last().is_some_and(|frame| frame.exact);
+            self.push(&registers, method, confidence, exact);
             match registers.step(self.code, self.bounds.memory, exact) {
                 Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
                 Ok(_) if !self.bounds.user && (self.bounds.is_user)(registers.ip()) => {
                     return (End::UserMode, Some(registers));
                 }
-                Ok(step) if self.code.module(registers.ip()).is_some() => method = method_of(step),
+                Ok(step) if self.code.module(registers.ip()).is_some() => (method, exact) = how(step),
                 Ok(_) => match self.resume(&registers, Why::NoUnwindData) {
-                    Ok(found) => (registers, method, confidence) = found,
+                    Ok(found) => (registers, method, confidence, exact) = found,
                     Err(end) => return (end, None),
                 },
                 Err(why) => match self.resume(&registers, why) {
-                    Ok(found) => (registers, method, confidence) = found,
+                    Ok(found) => (registers, method, confidence, exact) = found,
                     Err(end) => return (end, None),
                 },
             }
         }
     }
 
-    fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence) {
-        let exact = matches!(method, Method::Context | Method::Trap);
+    fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
         let (ip, sp, user) = (registers.ip(), registers.sp(), self.bounds.user);
         self.frames.push(Frame { ip, sp, method, confidence, user, exact });
     }
 
     /// Goes on at the next word of the stack that can be a return address.
-    fn resume(&mut self, registers: &Registers, why: Why) -> Result<(Registers, Method, Confidence), End> {
+    fn resume(
+        &mut self,
+        registers: &Registers,
+        why: Why,
+    ) -> Result<(Registers, Method, Confidence, bool), End> {
         self.gave_way.get_or_insert(why);
         let width = self.bounds.width;
         let mut at =
@@ -100,7 +102,7 @@ impl Walk<'_> {
             let value = u64::from_le_bytes(word);
             at += width;
             if let Some(confidence) = self.judge(value) {
-                return Ok((registers.bare(value, at), Method::Scan, confidence));
+                return Ok((registers.bare(value, at), Method::Scan, confidence, false));
             }
         }
         match self.bounds.range.as_ref().is_some_and(|range| end >= range.end) {
@@ -115,15 +117,17 @@ impl Walk<'_> {
         match (self.code.is_executable(value), self.code.call_before(value)) {
             (Some(false), _) | (_, Ok(None)) => None,
             (Some(true) | None, Ok(Some(_))) => Some(Confidence::Medium),
-            (Some(true) | None, Err(())) => Some(Confidence::Low),
+            (Some(true) | None, Err(())) => self.code.may_be_inside(value).then_some(Confidence::Low),
         }
     }
 }
 
-fn method_of(step: Step) -> Method {
+/// How the next frame was found, and whether its instruction pointer is the next instruction.
+fn how(step: Step) -> (Method, bool) {
     match step {
-        Step::Unwound => Method::Unwind,
-        Step::Leaf => Method::Leaf,
-        Step::MachineFrame { .. } => Method::Trap,
+        Step::Unwound => (Method::Unwind, false),
+        Step::Exact => (Method::Unwind, true),
+        Step::Leaf => (Method::Leaf, false),
+        Step::MachineFrame { .. } => (Method::Trap, true),
     }
 }

@@ -110,12 +110,10 @@ fn telling(found: &ThreadStack) -> Option<String> {
             PLUMBING.contains(&name) || name.starts_with("Ki") || name.starts_with("SwapContext")
         })
     };
-    let kernel = found.symbols.first()?.module.as_deref()?;
-    let outside = |symbol: &Symbol| symbol.module.as_deref().is_some_and(|module| module != kernel);
-    named
-        .filter(|(_, symbol)| symbol.module.is_some())
-        .find(|(_, symbol)| outside(symbol) || !plumbing(symbol))
-        .map(|(frame, symbol)| text(symbol, frame.ip))
+    let outside = |symbol: &Symbol| symbol.module.as_deref().is_some_and(|module| stem(module) != "nt");
+    let mut frames = named.filter(|(_, symbol)| symbol.module.is_some());
+    let (frame, symbol) = frames.find(|(_, symbol)| outside(symbol) || !plumbing(symbol))?;
+    Some(text(symbol, frame.ip))
 }
 
 fn frame_rows<'a>(system: &System<'_>, found: &'a ThreadStack) -> impl Iterator<Item = FrameRow> + 'a {
