@@ -13,7 +13,7 @@ mod walk;
 pub use all::{ThreadStack, all};
 pub use recursion::recursion;
 pub use registers::Registers;
-pub use start::Starts;
+pub use start::{SWAPPED_OUT, Starts};
 pub use walk::{Bounds, walk};
 
 /// How a frame was found.

@@ -21,6 +21,8 @@ use unwind::x64;
 const RUNNING: u8 = 2;
 /// `_KTHREAD.State`: its stack is out, or on the way in.
 const TRANSITION: u8 = 6;
+/// Why a thread in that state has no frames.
+pub const SWAPPED_OUT: &str = "its stack is swapped out";
 /// Words above the saved stack pointer in which the return address of `SwapContext` lies.
 const SWAP_FRAME: u64 = 24;
 
@@ -66,7 +68,7 @@ impl<'a> Starts<'a> {
                 .crashed(thread)
                 .map(|registers| (registers, Method::Context))
                 .ok_or("it runs, and no register set in the dump has its stack"),
-            (_, Some(TRANSITION)) => Err("its stack is swapped out"),
+            (_, Some(TRANSITION)) => Err(SWAPPED_OUT),
             (context, _) => {
                 let saved = view.pointer(layout.kernel_stack).filter(|va| va.0 != 0);
                 let waiting =

@@ -75,7 +75,8 @@ fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
     let repeats =
         if found.symbols.iter().all(|symbol| symbol.name.is_none()) { None } else { recursion(&functions) };
     let top = frames.first();
-    if let End::NoStart(why) = found.stack.end {
+    // Where a stack should be and is not; why others were not walked, `detail` says.
+    if let End::NoStart(why @ stack::SWAPPED_OUT) = found.stack.end {
         let at = Some(memory::Va(ethread));
         system.problem("no_stack", "_KTHREAD", "KernelStack", at, "a stack to walk", why);
     }
