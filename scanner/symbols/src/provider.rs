@@ -31,6 +31,8 @@ pub struct Choice {
     pub source: String,
     /// True if types and addresses are those of this very image.
     pub exact: bool,
+    /// Build of the image, where its PDB, or its link time and size tell.
+    pub build: Option<u32>,
     /// File version `a.b.c.d` of the image, where its link time and size tell.
     pub version: Option<String>,
     /// Names of functions, where a PDB or ISF file of this very image was found.
