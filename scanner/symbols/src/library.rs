@@ -1,13 +1,13 @@
 //! The usual provider: a symbol path that the user names, then the layout pack.
 
 use crate::{
-    Choice, Layouts, PdbId, Provider, Wanted, Wish,
+    Choice, Layouts, Names, PdbId, Provider, Wanted, Wish,
     pack::{ImageVersion, Known, Pack, disagreements, reach},
     store::{FileKind, Found, Options, SymbolPath},
 };
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 /// A symbol path that the user names, then the layout pack.
@@ -114,7 +114,8 @@ fn chosen(found: Found, architecture: &str, wanted: &Wanted) -> Choice {
         layouts.symbols.clear();
     }
     let (source, exact) = (format!("{kind} {id}{forced}"), !found.forced);
-    Choice { layouts, source, exact, notes: found.problems, ..Choice::default() }
+    let names = (!found.forced).then(|| Arc::new(Names::new(&found.profile.symbols)));
+    Choice { layouts, source, exact, names, notes: found.problems, ..Choice::default() }
 }
 
 fn from_pack(pack: &Pack, wish: &Wish, image: Option<&ImageVersion>) -> Option<Choice> {
