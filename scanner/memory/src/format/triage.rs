@@ -37,6 +37,8 @@ pub(crate) static FORMAT: Format = Format {
 };
 
 const DUMP_TYPE: u32 = 4;
+/// `TriageOptions` of dumps that the system wrote at crash time.
+const AT_CRASH_TIME: u32 = 0x41;
 /// `TRGD`, the mark at the end of a triage dump that was written to its end.
 const END_MARK: u32 = 0x4447_5254;
 
@@ -92,10 +94,10 @@ fn limit(file: &[u8], header: &TriageHeader, records: &mut Records) -> u64 {
     stated.min(size)
 }
 
-/// Bytes of the file with its tagged blobs, by `DUMP_HEADER.RequiredDumpSpace`. Only a dump that was written out of a
-/// bigger one (`TriageOptions` with all bits) states its own size there; at crash time it is what a bigger one needs.
+/// Bytes of the file with its tagged blobs, by `DUMP_HEADER.RequiredDumpSpace`. Only a dump that was written at crash
+/// time states its own size there; one that was written out of a bigger dump the size of something else.
 fn whole_size(header: &TriageHeader, records: &Records) -> Option<u64> {
-    records.header.required_dump_space.filter(|_| header.triage_options == u32::MAX)
+    records.header.required_dump_space.filter(|_| header.triage_options == AT_CRASH_TIME)
 }
 
 impl Reader<'_> {
