@@ -12,11 +12,16 @@ use crate::views;
 /// What Windows people write: `hex_address(18446735277616529408)` is `0xfffff80000000000`, `hex_code(268435582)` is
 /// `0x1000007E`, `file_name('C:\\Windows\\System32\\Ntfs.sys')` is `ntfs.sys`.
 ///
+/// Signed numbers are what their bits say: `hex_code(-1073741819)` is `0xC0000005`.
+///
 /// What is no 64-bit number (the end of a module that claims to be larger than the address space) becomes NULL: one
 /// odd row must not fail a query over all dumps.
 const MACROS: &str = r"
-CREATE MACRO hex_address(x) AS printf('0x%016x', TRY_CAST(x AS UBIGINT));
-CREATE MACRO hex_code(x) AS printf('0x%X', TRY_CAST(x AS UBIGINT));
+CREATE MACRO hex_address(x) AS printf('0x%016x', coalesce(TRY_CAST(x AS UBIGINT),
+    TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
+CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
+    TRY_CAST(TRY_CAST(x AS INTEGER)::HUGEINT + 4294967296 AS UBIGINT),
+    TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
 CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
 ";
 

@@ -21,11 +21,11 @@ table! {
         dtb: Option<u64>,
         /// Address of its PEB (`_EPROCESS.Peb`); NULL for processes without user memory.
         peb: Option<u64>,
-        /// Whether following `PsActiveProcessHead` forward leads to it.
+        /// Whether following `PsActiveProcessHead` forward leads to it; NULL for one that is not met in a list that is damaged or not in the dump.
         in_active_list: Option<bool>,
-        /// Whether following `PsActiveProcessHead` in either direction leads to it.
+        /// Whether following `PsActiveProcessHead` in either direction leads to it; NULL as above.
         in_active_list_backward: Option<bool>,
-        /// Whether `KiProcessListHead` leads to it (`_KPROCESS.ProcessListEntry`).
+        /// Whether `KiProcessListHead` leads to it (`_KPROCESS.ProcessListEntry`); NULL as above.
         in_kernel_list: Option<bool>,
         /// Whether the list of a session leads to it (`_MM_SESSION_SPACE.ProcessList`); System and the first processes are in none.
         in_session_list: Option<bool>,

@@ -70,9 +70,9 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         peb: process.peb.map(|va| va.0),
         wow64,
         wow64_peb: wow64_peb.map(|va| va.0),
-        in_active_list: Some(seen.active_list),
-        in_active_list_backward: Some(active),
-        in_kernel_list: sources.kernel_list.then_some(seen.kernel_list),
+        in_active_list: is_in(seen.active_list, sources.active_list),
+        in_active_list_backward: is_in(active, sources.active_list_backward),
+        in_kernel_list: is_in(seen.kernel_list, sources.kernel_list),
         in_session_list: sources.session_list.then_some(seen.session_list),
         in_job_list: sources.job_list.then_some(seen.job_list),
         in_cid_table: sources.cid_table.then_some(seen.cid_table),
@@ -85,6 +85,11 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         source: seen.first().into(),
         ..state(layouts, view)
     }
+}
+
+/// Whether a list leads to it: of a list that is not whole nobody knows what is not in it.
+fn is_in(seen: bool, whole: bool) -> Option<bool> {
+    (seen || whole).then_some(seen)
 }
 
 fn integrity_level(system: &System, layouts: &Layouts, view: &View) -> Option<u32> {
