@@ -4,8 +4,9 @@
 //! `dumplake`, so its checksum tells whether an existing `lake.duckdb` still is what would be written now.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
-use crate::path::{glob_literal, quote};
+use crate::path::{self, glob_literal, quote};
 use crate::tables::{Column, Table};
 use crate::views;
 
@@ -25,12 +26,11 @@ CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
 CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
 ";
 
-/// The whole script for the lake at `root`, where `filled` tells which tables have a partition.
-pub fn script(root: &str, tables: &[Table], filled: impl Fn(&Table) -> bool) -> String {
+/// The whole script, where `source` gives what reads the partitions of a table, if it has any.
+pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> String {
     let mut sql = String::from(MACROS);
     for table in tables {
-        let source = filled(table).then(|| partitions(root, table.name));
-        table_view(&mut sql, table, source.as_deref());
+        table_view(&mut sql, table, source(table).as_deref());
     }
     for view in views::LIBRARY {
         let _ = writeln!(sql, "{}", view.sql);
@@ -59,12 +59,21 @@ pub fn checksum(text: &str) -> String {
     format!("{hash:016x}")
 }
 
-/// What reads all partitions of a table. `union_by_name` lets partitions of an older version lack a column.
-fn partitions(root: &str, table: &str) -> String {
-    let pattern = format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root));
+/// What reads all partitions of a table of the lake at `root`, those too that come later.
+pub fn partitions(root: &str, table: &str) -> String {
+    read_parquet(&quote(&format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root))))
+}
+
+/// What reads these files only.
+pub fn files(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| quote(&glob_literal(&path::text(path)))).collect();
+    read_parquet(&format!("[{}]", names.join(", ")))
+}
+
+/// `union_by_name` lets partitions of an older version lack a column.
+fn read_parquet(what: &str) -> String {
     format!(
-        "read_parquet({}, hive_partitioning = true, hive_types = {{'dump_id': VARCHAR}}, union_by_name = true)",
-        quote(&pattern)
+        "read_parquet({what}, hive_partitioning = true, hive_types = {{'dump_id': VARCHAR}}, union_by_name = true)"
     )
 }
 

@@ -95,7 +95,13 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
 
 /// Writes `lake.duckdb` anew where it has to be: a run that finds everything converted changes no file.
 fn refresh_views(lake: &Path) -> queries::Result<()> {
-    if queries::is_current(lake)? { Ok(()) } else { queries::rebuild(lake) }
+    let left_out = if queries::is_current(lake)? { Vec::new() } else { queries::rebuild(lake)? };
+    for file in left_out {
+        let shown = file.to_string_lossy();
+        let shown = queries::safe::terminal(&shown);
+        eprintln!("warning: {shown} cannot be read and is left out; see `dumplake lake repair`");
+    }
+    Ok(())
 }
 
 /// The tables that `--tables` names, all when it is absent. `dumps` and `faults` are always there:

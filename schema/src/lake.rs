@@ -120,7 +120,7 @@ impl Lake {
     }
 
     /// A value of the metadata of a dump.
-    fn stored(&self, dump_id: &str, key: &str) -> Option<String> {
+    pub(crate) fn stored(&self, dump_id: &str, key: &str) -> Option<String> {
         let pairs = self.metadata(dump_id)?;
         pairs.into_iter().find(|pair| pair.key == key)?.value
     }
