@@ -17,7 +17,7 @@ mod program;
 mod tests;
 
 use crate::{Image, Memory, Step, Why};
-use program::{Found, Frame};
+use program::Frame;
 
 /// Numbers of registers, as instructions encode them.
 const EBX: u8 = 3;
@@ -100,8 +100,18 @@ pub struct FrameData<'a> {
     pub saved: u32,
     /// The function starts here (a piece can also be what follows a push).
     pub start: bool,
+    /// A piece inside it begins and ends before the instruction: registers that this one does not name may have been
+    /// saved since (compilers write no piece for what follows the first return of a function).
+    pub split: bool,
     /// How to find the caller.
     pub kind: Kind<'a>,
+}
+
+impl FrameData<'_> {
+    /// A filter or a handler of an exception, which the system calls.
+    fn is_handler(&self) -> bool {
+        matches!(self.kind, Kind::Program(program) if program.contains(".raSearchStart"))
+    }
 }
 
 /// How to find the caller.
@@ -180,6 +190,10 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
         return Err(Why::SpNotRising);
     }
     caller.known &= PRESERVED;
+    if place.frame.is_some_and(FrameData::is_handler) {
+        // Handlers preserve nothing: what calls them does not expect it.
+        [EBX, ESI, EDI].into_iter().for_each(|register| caller.set(register, None));
+    }
     *registers = caller;
     Ok(step)
 }
@@ -216,7 +230,7 @@ fn caller(
     }
 }
 
-/// Runs a program; if what it finds cannot be a return address, with its search starting higher and higher.
+/// Runs a program; if what it finds cannot be a return address, again with its search starting higher and higher.
 fn searched(
     place: &Place,
     memory: &dyn Memory,
@@ -224,27 +238,20 @@ fn searched(
     frame: &FrameData,
     program: &str,
 ) -> Result<(Registers, Step), Why> {
-    let mut run = Frame { memory, now, frame, higher: 0 };
+    let mut run = Frame { memory, now, frame, above: now.pushed };
     let plain = run.run(program)?;
-    let found = |mut found: Found, step| {
-        found.caller.pushed = frame.params;
-        let silent =
-            code::pushed(place, frame, now.eip).filter(|register| found.assigned >> register & 1 == 0);
-        silent.for_each(|register| found.caller.set(register, None));
-        (found.caller, step)
-    };
     if !plain.searches || (place.returns)(plain.caller.eip) {
-        return Ok(found(plain, Step::Unwound));
+        return Ok((plain.caller(frame), Step::Unwound));
     }
-    for slot in 1..SEARCH {
-        run.higher = 4 * slot;
+    for slot in 0..SEARCH {
+        run.above = 4 * slot;
         match run.run(program) {
-            Ok(next) if (place.returns)(next.caller.eip) => return Ok(found(next, Step::Searched)),
+            Ok(next) if (place.returns)(next.caller.eip) => return Ok((next.caller(frame), Step::Searched)),
             Ok(_) => {}
             Err(_) => break, // the end of the stack
         }
     }
-    Ok(found(plain, Step::Unwound))
+    Ok((plain.caller(frame), Step::Unwound))
 }
 
 /// The frame that ebp points at: the caller's ebp, and its return address above.

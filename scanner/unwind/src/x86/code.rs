@@ -59,14 +59,6 @@ pub(super) fn saved_ebp(
     word(memory, caller.esp().checked_sub(4)?.checked_sub(depth)?).ok()
 }
 
-/// Registers that the function pushed when it started, as far as its code is understood: a program that says nothing about
-/// one of them does not know (what follows the first return of a function often has no piece of its own).
-pub(super) fn pushed(place: &Place, frame: &FrameData, eip: u32) -> impl Iterator<Item = u8> {
-    let range = place.image.filter(|_| frame.start).and_then(|image| Some((image, image.rva(eip.into())?)));
-    let saved = range.map(|(image, rva)| Pushes::before(image, frame.rva, rva).0.saved).unwrap_or_default();
-    [EBX, EBP, ESI, EDI].into_iter().filter(move |register| saved[usize::from(*register)].is_some())
-}
-
 /// What the instructions of a prologue pushed, as depths below the return address.
 struct Pushes {
     depth: u32,

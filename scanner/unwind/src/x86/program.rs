@@ -3,7 +3,9 @@
 //!
 //! `^` reads memory, `@` rounds down to a multiple, `=` assigns. `$20` to `$24` are registers by their CodeView numbers.
 //! `.raSearch` is where the return address is if nothing but local variables, saved registers and the parameters of the
-//! function that was called lie below it.
+//! function that was called lie below it. `.raSearchStart` is written for filters and handlers only: they run on the frame
+//! of their function (whose local variables their record repeats) but on a stack of their own, which the system called
+//! them with, so nothing but parameters lies below their return address.
 
 use super::{EBP, EBX, EDI, ESI, ESP, FrameData, Registers};
 use crate::{Memory, Why};
@@ -20,8 +22,8 @@ pub(super) struct Frame<'a> {
     pub(super) memory: &'a dyn Memory,
     pub(super) now: &'a Registers,
     pub(super) frame: &'a FrameData<'a>,
-    /// Bytes by which the search for the return address starts higher.
-    pub(super) higher: u32,
+    /// Bytes above saved registers and local variables where the return address is expected.
+    pub(super) above: u32,
 }
 
 /// What a program found.
@@ -31,6 +33,15 @@ pub(super) struct Found {
     pub(super) assigned: u8,
     /// It depends on where the search for the return address starts.
     pub(super) searches: bool,
+}
+
+impl Found {
+    /// The caller's registers. What the program did not assign is as it was, unless it may have been saved since.
+    pub(super) fn caller(mut self, frame: &FrameData) -> Registers {
+        let silent = [EBX, EBP, ESI, EDI].into_iter().filter(|r| frame.split && self.assigned >> r & 1 == 0);
+        silent.for_each(|register| self.caller.set(register, None));
+        Registers { pushed: frame.params, ..self.caller }
+    }
 }
 
 /// A value that waits, or a variable that waits for one.
@@ -124,7 +135,7 @@ impl<'p> Run<'p, '_> {
     /// The value of a variable. What was assigned counts for eip, esp and temporaries; registers of the caller are
     /// assigned last.
     fn variable(&mut self, name: &str) -> Result<u32, Why> {
-        let Frame { now, frame, higher, .. } = *self.frame;
+        let Frame { now, frame, above, .. } = *self.frame;
         if let Some((_, value)) = self.temporaries[..self.count].iter().find(|(known, _)| *known == name) {
             return Ok(*value);
         }
@@ -133,9 +144,13 @@ impl<'p> Run<'p, '_> {
         match name {
             "$eip" => Ok(self.eip.unwrap_or(now.eip)),
             "$esp" => Ok(self.esp.unwrap_or(now.esp())),
-            ".raSearch" | ".raSearchStart" => {
+            ".raSearch" => {
                 self.searches = true;
-                sum(&[now.esp(), now.pushed, frame.locals, frame.saved, higher])
+                sum(&[now.esp(), frame.locals, frame.saved, above])
+            }
+            ".raSearchStart" => {
+                self.searches = true;
+                sum(&[now.esp(), above])
             }
             ".cbLocals" => Ok(frame.locals),
             ".cbSavedRegs" => Ok(frame.saved),

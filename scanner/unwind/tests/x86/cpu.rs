@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub const JUNK: u32 = 0xdead_dead;
 /// Stack pointer at the first instruction of a function; the return address is there.
 pub const SP: u32 = 0x0030_0000;
+/// Set in a value that was loaded from memory which is not the stack.
+const LOADED: u32 = 0x8000_0000;
 pub const CALLER: u32 = 0x7765_4321;
 
 const ORDER: [Register; 8] = [
@@ -90,8 +92,11 @@ impl Cpu {
         part(i.memory_base()).wrapping_add(index).wrapping_add(i.memory_displacement32())
     }
 
+    /// What is at an address. Elsewhere than on the stack it is a mark of where it came from, for calls through it.
     fn load(&self, at: u32) -> u32 {
-        self.stack.get(&at).copied().unwrap_or(JUNK)
+        let elsewhere =
+            if at < SP - (1 << 20) || at > SP + (1 << 20) && at < LOADED { at | LOADED } else { JUNK };
+        self.stack.get(&at).copied().unwrap_or(elsewhere)
     }
 
     fn store(&mut self, at: u32, value: u32) {
@@ -135,6 +140,10 @@ impl Cpu {
             FlowControl::Return => return Flow::Return,
             FlowControl::IndirectCall => {
                 let plain = i.op0_kind() == OpKind::Memory && i.memory_base() == Register::None;
+                let loaded = self.operand(i, 0);
+                if i.op0_kind() == OpKind::Register && loaded & LOADED != 0 && loaded & !LOADED < 1 << 30 {
+                    return Flow::Call(Target::Pointer(loaded & !LOADED));
+                }
                 let pointer =
                     if plain { Target::Pointer(i.memory_displacement32()) } else { Target::Unknown };
                 return Flow::Call(pointer);

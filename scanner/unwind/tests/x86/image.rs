@@ -18,11 +18,18 @@ use unwind::{
 pub struct Record {
     pub rva: u32,
     pub size: u32,
+    /// A filter or handler: the system calls it, with the frame pointer of its function.
+    pub funclet: bool,
     program: Option<String>,
     data: FrameData<'static>,
 }
 
 impl Record {
+    fn holds(&self, rva: u32) -> bool {
+        rva.wrapping_sub(self.rva) < self.size
+    }
+
+    /// As a step wants it.
     pub fn data(&self) -> FrameData<'_> {
         let kind = self.program.as_deref().map_or(self.data.kind, Kind::Program);
         FrameData { kind, ..self.data }
@@ -36,6 +43,8 @@ pub struct Binary {
     records: Vec<Record>,
     /// Parameters of functions that are imported, by the address of the pointer to them.
     imports: BTreeMap<u32, u32>,
+    /// Pointers to imports that do not return.
+    endless: BTreeSet<u32>,
     /// Functions that make or undo the frame of the one that calls them.
     helpers: BTreeSet<u32>,
 }
@@ -69,8 +78,8 @@ impl Binary {
         }
         let mut pdb = pdb2::PDB::open(File::open(pdb).unwrap()).unwrap();
         let records = records(&mut pdb);
-        let (imports, helpers) = names(&mut pdb, base);
-        Some(Binary { base, laid: Laid(base.into(), laid), records, imports, helpers })
+        let Names { imports, helpers, endless } = names(&mut pdb, base);
+        Some(Binary { base, laid: Laid(base.into(), laid), records, imports, helpers, endless })
     }
 
     pub fn image(&self) -> Image<'_> {
@@ -88,9 +97,18 @@ impl Binary {
     }
 
     /// The innermost record at an RVA.
-    pub fn frame(&self, rva: u32) -> Option<&Record> {
+    pub fn frame(&self, rva: u32) -> Option<Record> {
         let after = self.records.partition_point(|record| record.rva <= rva);
-        self.records[..after].iter().rev().take(200).find(|record| rva - record.rva < record.size)
+        let before = self.records[..after].iter().rev().take(200);
+        let mut ended = before.clone().take_while(|record| !record.holds(rva));
+        let found = before.clone().find(|record| record.holds(rva))?;
+        let split = ended.any(|record| record.rva > found.rva && record.rva < found.rva + found.size);
+        Some(Record { data: FrameData { split, ..found.data }, ..found.clone() })
+    }
+
+    /// Filters and handlers.
+    pub fn funclets(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().filter(|record| record.funclet)
     }
 
     pub fn code(&self, rva: u32) -> Option<&[u8]> {
@@ -103,10 +121,16 @@ impl Binary {
         self.laid.1.get(..at).is_some_and(|before| call::x86(before).is_some())
     }
 
-    /// Bytes of parameters by the record of a function.
+    /// Bytes of parameters by the record of a function; if the linker folded several into one, nobody knows.
     pub fn params(&self, function: u32) -> Option<u32> {
         let rva = function.wrapping_sub(self.base);
-        self.frame(rva).filter(|record| record.rva == rva).map(|record| record.data.params)
+        let all: BTreeSet<u32> =
+            self.records.iter().filter(|r| r.rva == rva).map(|r| r.data.params).collect();
+        all.first().copied().filter(|_| all.len() == 1)
+    }
+
+    pub fn is_endless(&self, pointer: u32) -> bool {
+        self.endless.contains(&pointer)
     }
 
     pub fn is_helper(&self, function: u32) -> bool {
@@ -183,22 +207,32 @@ fn records(pdb: &mut pdb2::PDB<File>) -> Vec<Record> {
             prologue: frame.prolog_size.into(),
             saved: frame.saved_regs_size.into(),
             start: frame.is_function_start,
+            split: false,
             kind,
         };
-        found.push(Record { rva: rva.0, size: frame.code_size, program, data });
+        let funclet = frame.has_structured_eh && !frame.is_function_start;
+        found.push(Record { rva: rva.0, size: frame.code_size, funclet, program, data });
     }
     // The old records repeat some of the new ones, with less in them.
     found.sort_by_key(|record| (record.rva, u32::MAX - record.size, record.program.is_some()));
     found
 }
 
+#[derive(Default)]
+struct Names {
+    imports: BTreeMap<u32, u32>,
+    helpers: BTreeSet<u32>,
+    endless: BTreeSet<u32>,
+}
+
 /// `__imp__Name@8` is the pointer to a function that takes 8 bytes off the stack, `__imp__name` to one that takes none.
 /// And the functions that prologues and epilogues call.
-fn names(pdb: &mut pdb2::PDB<File>, base: u32) -> (BTreeMap<u32, u32>, BTreeSet<u32>) {
+fn names(pdb: &mut pdb2::PDB<File>, base: u32) -> Names {
+    const ENDLESS: [&str; 5] = ["_longjmpex", "longjmp", "exit", "_exit", "_CxxThrowException@8"];
     const HELPERS: [&str; 4] = ["_prolog", "_epilog", "__chkstk", "__alloca_probe"];
     let map = pdb.address_map().unwrap();
     let globals = pdb.global_symbols().unwrap();
-    let (mut imports, mut helpers) = (BTreeMap::new(), BTreeSet::new());
+    let mut names = Names::default();
     let mut symbols = globals.iter();
     while let Some(symbol) = symbols.next().unwrap() {
         let Ok(pdb2::SymbolData::Public(public)) = symbol.parse() else { continue };
@@ -206,12 +240,15 @@ fn names(pdb: &mut pdb2::PDB<File>, base: u32) -> (BTreeMap<u32, u32>, BTreeSet<
         let Some(rva) = public.offset.to_rva(&map) else { continue };
         if let Some(plain) = name.strip_prefix("__imp__") {
             let bytes = plain.rsplit_once('@').and_then(|(_, bytes)| bytes.parse().ok()).unwrap_or(0);
-            imports.insert(base + rva.0, bytes);
+            names.imports.insert(base + rva.0, bytes);
+            if ENDLESS.contains(&plain) {
+                names.endless.insert(base + rva.0);
+            }
         } else if HELPERS.iter().any(|helper| name.contains(helper)) {
-            helpers.insert(base + rva.0);
+            names.helpers.insert(base + rva.0);
         }
     }
-    (imports, helpers)
+    names
 }
 
 /// Files of a folder and its folders.

@@ -57,6 +57,7 @@ impl Explorer<'_> {
             let Some(code) = self.binary.code(rva) else { continue };
             let instruction = cpu::decode(code, cpu.eip);
             self.check(&cpu, true, outer);
+            let home = self.binary.frame(rva);
             let next = instruction.next_ip32();
             match cpu.execute(&instruction) {
                 Flow::Stop | Flow::Return => continue,
@@ -70,6 +71,7 @@ impl Explorer<'_> {
                         continue;
                     }
                 }
+                Flow::Call(Target::Pointer(at)) if self.binary.is_endless(at) => continue,
                 Flow::Call(target) => {
                     let pushed = cpu.pending;
                     let takes = self.takes(&target, next, pushed);
@@ -86,7 +88,10 @@ impl Explorer<'_> {
                 cpu.pending = 0;
             }
             cpu.eip = next;
-            todo.push(cpu);
+            // What follows a call that does not return may be a handler.
+            if !entered_funclet(home, self.binary.frame(next - self.binary.base)) {
+                todo.push(cpu);
+            }
         }
     }
 
@@ -136,7 +141,8 @@ impl Explorer<'_> {
         (0..8).for_each(|r| registers.set(r, Some(cpu.gpr[usize::from(r)])));
         let returns = |address: u32| address == CALLER || self.binary.returns(address);
         let image = self.binary.image();
-        let frame = self.binary.frame(place_of).map(Record::data);
+        let record = self.binary.frame(place_of);
+        let frame = record.as_ref().map(Record::data);
         let place = Place { image: Some(&image), frame: frame.as_ref(), returns: &returns };
         let result = step(&place, &Stack(&cpu.stack), &mut registers, first);
         self.outcome.checked += 1;
@@ -161,11 +167,18 @@ impl Explorer<'_> {
     }
 }
 
+fn entered_funclet(from: Option<Record>, to: Option<Record>) -> bool {
+    to.is_some_and(|to| to.funclet && from.is_none_or(|from| from.rva != to.rva))
+}
+
 fn run(path: &Path) -> Option<(usize, Outcome)> {
     let binary = Binary::open(path)?;
     let mut explorer = Explorer { binary: &binary, seen: BTreeSet::new(), outcome: Outcome::default() };
     let outer: Vec<Record> = binary.outer().cloned().collect();
     for record in &outer {
+        explorer.explore(Cpu::entered(binary.base + record.rva), record);
+    }
+    for record in binary.funclets() {
         explorer.explore(Cpu::entered(binary.base + record.rva), record);
     }
     Some((outer.len(), explorer.outcome))
