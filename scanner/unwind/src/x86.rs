@@ -100,6 +100,10 @@ pub struct FrameData<'a> {
     pub saved: u32,
     /// The function starts here (a piece can also be what follows a push).
     pub start: bool,
+    /// RVA after the outermost piece that this one lies in: the function, as far as known. It begins at `function`.
+    pub function_end: u32,
+    /// RVA of the outermost piece that this one lies in.
+    pub function: u32,
     /// A piece inside it begins and ends before the instruction: registers that this one does not name may have been
     /// saved since (compilers write no piece for what follows the first return of a function).
     pub split: bool,
@@ -205,7 +209,8 @@ fn caller(
     first: bool,
 ) -> Result<(Registers, Step), Why> {
     if first && let Some(caller) = code::caller(place, memory, now) {
-        return Ok((caller, Step::Unwound));
+        let pushed = place.frame.map_or(0, |frame| frame.params);
+        return Ok((Registers { pushed, ..caller }, Step::Unwound));
     }
     match place.frame {
         Some(frame) => match frame.kind {
@@ -239,19 +244,24 @@ fn searched(
     program: &str,
 ) -> Result<(Registers, Step), Why> {
     let mut run = Frame { memory, now, frame, above: now.pushed };
-    let plain = run.run(program)?;
-    if !plain.searches || (place.returns)(plain.caller.eip) {
-        return Ok((plain.caller(frame), Step::Unwound));
+    let plain = run.run(program);
+    let done = plain.as_ref().is_ok_and(|found| !found.searches || (place.returns)(found.caller.eip));
+    let broken = plain.as_ref().is_err_and(|why| !matches!(why, Why::NoMemory(_)));
+    if done || broken {
+        return plain.map(|found| (found.caller(frame), Step::Unwound));
+    }
+    if let Some(caller) = code::epilogue(place, memory, now) {
+        return Ok((Registers { pushed: frame.params, ..caller }, Step::Unwound));
     }
     for slot in 0..SEARCH {
         run.above = 4 * slot;
         match run.run(program) {
+            Ok(next) if !next.searches => break,
             Ok(next) if (place.returns)(next.caller.eip) => return Ok((next.caller(frame), Step::Searched)),
-            Ok(_) => {}
-            Err(_) => break, // the end of the stack
+            _ => {}
         }
     }
-    Ok((plain.caller(frame), Step::Unwound))
+    plain.map(|found| (found.caller(frame), Step::Unwound))
 }
 
 /// The frame that ebp points at: the caller's ebp, and its return address above.

@@ -19,6 +19,8 @@ enum Does {
     Pop(u8),
     /// `mov ebp, esp`
     Frame,
+    /// `and esp, n`
+    Align,
     /// `lea esp, [ebp + n]`, `mov esp, ebp`
     Unframe(u32),
     /// `add esp, n`
@@ -42,9 +44,20 @@ pub(super) fn caller(place: &Place, memory: &dyn Memory, now: &Registers) -> Opt
     if let Some(frame) = prologue
         && let Some(pushes) = Pushes::until(image, frame.rva, rva)
     {
-        return pushes.caller(memory, now);
+        let caller = pushes.caller(memory, now);
+        // Records of hand-written code may begin behind the first pushes.
+        if let Some(caller) = caller.filter(|caller| (place.returns)(caller.eip)) {
+            return Some(caller);
+        }
     }
     straight(place, image, rva, memory, now)
+}
+
+/// The caller's registers after a call in an epilogue (the check of the cookie comes after some registers were popped).
+pub(super) fn epilogue(place: &Place, memory: &dyn Memory, now: &Registers) -> Option<Registers> {
+    let image = place.image.filter(|_| now.pushed == 0)?;
+    let caller = straight(place, image, image.rva(now.eip.into())?, memory, now)?;
+    Some(caller).filter(|caller| (place.returns)(caller.eip))
 }
 
 /// Where the register ebp of the caller is, in a function that uses it for something else: pushed by the prologue.
@@ -60,30 +73,29 @@ pub(super) fn saved_ebp(
 }
 
 /// What the instructions of a prologue pushed, as depths below the return address.
+#[derive(Default)]
 struct Pushes {
     depth: u32,
     saved: [Option<u32>; 8],
+    /// Depth that ebp points at.
+    frame: Option<u32>,
+    /// Depth from which on the stack pointer was rounded down: above that, depths are counted from ebp, below from esp.
+    aligned: Option<u32>,
 }
 
 impl Pushes {
     /// From the first instruction of a function to the one at `end`; `None` if there is one that is not understood.
     fn until(image: &Image, start: u32, end: u32) -> Option<Pushes> {
-        let (pushes, at) = Pushes::before(image, start, end);
-        (at == end).then_some(pushes)
-    }
-
-    /// From the first instruction of a function on, at most to `end`; and where that ended.
-    fn before(image: &Image, start: u32, end: u32) -> (Pushes, u32) {
-        let mut pushes = Pushes { depth: 0, saved: [None; 8] };
-        let mut at = start;
+        let (mut pushes, mut at) = (Pushes::default(), start);
         for _ in 0..MOST {
-            let next = instruction(image, at).filter(|_| at < end);
-            let Some(next) = next.and_then(|(len, does)| pushes.add(does).and(at.checked_add(len))) else {
+            if at >= end {
                 break;
-            };
-            at = next;
+            }
+            let (len, does) = instruction(image, at)?;
+            pushes.add(does)?;
+            at = at.checked_add(len)?;
         }
-        (pushes, at)
+        (at == end).then_some(pushes)
     }
 
     fn add(&mut self, does: Does) -> Option<()> {
@@ -98,8 +110,10 @@ impl Pushes {
                 let depth = i64::from(self.depth) - i64::from(bytes.cast_signed());
                 self.depth = u32::try_from(depth).ok()?;
             }
-            Does::Frame if self.saved[usize::from(EBP)].is_some() => {}
+            Does::Frame if self.saved[usize::from(EBP)].is_some() => self.frame = Some(self.depth),
+            Does::Align if self.frame.is_some() && self.aligned.is_none() => self.aligned = Some(self.depth),
             Does::Write(0..=2) | Does::Nothing => {}
+            Does::Write(EBP) if self.frame.is_some() => return None,
             Does::Write(register) if self.saved[usize::from(register)].is_some() => {}
             _ => return None,
         }
@@ -107,11 +121,16 @@ impl Pushes {
     }
 
     fn caller(&self, memory: &dyn Memory, now: &Registers) -> Option<Registers> {
-        let returns = now.esp().checked_add(self.depth)?;
+        let top = now.esp().checked_add(self.depth)?;
+        let returns = match (self.frame, self.aligned) {
+            (Some(depth), Some(_)) => now.get(EBP)?.checked_add(depth)?,
+            _ => top,
+        };
         let mut caller = Registers { eip: word(memory, returns).ok()?, pushed: 0, ..*now };
         for register in [EBX, EBP, ESI, EDI] {
             if let Some(depth) = self.saved[usize::from(register)] {
-                caller.set(register, word(memory, returns.checked_sub(depth)?).ok());
+                let from = if self.aligned.is_some_and(|aligned| depth > aligned) { top } else { returns };
+                caller.set(register, word(memory, from.checked_sub(depth)?).ok());
             }
         }
         caller.set(ESP, Some(returns.checked_add(4)?));
@@ -151,7 +170,8 @@ fn straight(
             Does::Ret | Does::Import | Does::Jump(_) => {
                 r.eip = word(memory, r.esp()).ok()?;
                 r.set(ESP, Some(r.esp().checked_add(4)?));
-                return Some(r);
+                // A jump out of the function can also lead to a cold part of it.
+                return Some(r).filter(|r| does == Does::Ret || (place.returns)(r.eip));
             }
             _ => return None,
         }
@@ -170,9 +190,9 @@ fn checks_cookie(image: &Image, rva: u32) -> bool {
     image.u16(target) == Ok(0x0d3b)
 }
 
-/// Whether a jump leaves the piece of code: then it is a call that replaces the return.
+/// Whether a jump leaves the function: then it is a call that replaces the return.
 fn leaves(place: &Place, to: u32) -> bool {
-    place.frame.is_some_and(|f| to.wrapping_sub(f.rva) >= f.size)
+    place.frame.is_some_and(|f| !(f.function..f.function_end).contains(&to))
 }
 
 fn le(bytes: &[u8]) -> u32 {
@@ -204,6 +224,7 @@ fn decode(code: &[u8; 12]) -> Option<(u32, Does)> {
         (0x8d, 0xa5) => (6, Does::Unframe(le(&code[2..]))),
         (0x83, 0xc4) => (3, Does::Move(signed(code[2]))),
         (0x83, 0xec) => (3, Does::Move(signed(code[2]).wrapping_neg())),
+        (0x83, 0xe4) => (3, Does::Align),
         (0x81, 0xc4) => (6, Does::Move(le(&code[2..]))),
         (0x81, 0xec) => (6, Does::Move(le(&code[2..]).wrapping_neg())),
         (0x6a, _) => (2, Does::Push(None)),
@@ -217,6 +238,14 @@ fn decode(code: &[u8; 12]) -> Option<(u32, Does)> {
         (0xeb, _) => (2, Does::Jump(signed(second))),
         (0xff, 0x25) => (6, Does::Import),
         (0x90, _) => (1, Does::Nothing),
+        (0x0f, 0xae) if code[2] == 0xe8 => (3, Does::Nothing), // lfence
+        (0x0f, _) => extended(&code[1..])?,
+        (0x05 | 0x0d | 0x25 | 0x2d | 0x35, _) => (5, Does::Write(0)),
+        (0x04 | 0x0c | 0x24 | 0x2c | 0x34, _) => (2, Does::Write(0)),
+        (0x3d | 0xa9, _) => (5, Does::Nothing),
+        (0x3c | 0xa8, _) => (2, Does::Nothing),
+        (0x40..=0x4f, _) => (1, Does::Write(register(first & 7)?)),
+        (0x99, _) => (1, Does::Write(2)),
         (0x64, 0xa1) => (6, Does::Write(0)),
         (0x64, 0xa3) => (6, Does::Nothing),
         (0x64, _) => prefixed(&code[1..])?,
@@ -234,6 +263,19 @@ fn prefixed(code: &[u8]) -> Option<(u32, Does)> {
     Some((len + 1, does))
 }
 
+/// Behind the byte of two-byte opcodes: conditional moves, extensions of bytes and words, flags as bytes.
+fn extended(code: &[u8]) -> Option<(u32, Does)> {
+    let [opcode, modrm, ..] = *code else { return None };
+    let len = 2 + operand_len(code.get(1..)?);
+    let does = match opcode {
+        0x40..=0x4f | 0xb6 | 0xb7 | 0xbe | 0xbf | 0xaf => Does::Write(modrm >> 3 & 7),
+        0x90..=0x9f if modrm < 0xc0 => Does::Nothing,
+        0x90..=0x9f => Does::Write(modrm & 3),
+        _ => return None,
+    };
+    Some((len, does)).filter(|(_, does)| *does != Does::Write(ESP))
+}
+
 /// Instructions with a ModRM byte.
 fn with_operands(code: &[u8]) -> Option<(u32, Does)> {
     let [opcode, modrm, ..] = *code else { return None };
@@ -241,6 +283,7 @@ fn with_operands(code: &[u8]) -> Option<(u32, Does)> {
     let wrote = |register: u8| if register == ESP { None } else { Some(Does::Write(register)) };
     let target = |register: u8| if memory { Some(Does::Nothing) } else { wrote(register) };
     Some(match opcode {
+        0x8b if !memory && register == modrm & 7 => (len, Does::Nothing), // mov edi, edi
         0x8b | 0x33 | 0x03 | 0x2b | 0x0b | 0x23 => (len, wrote(register)?),
         0x8d if memory => (len, wrote(register)?),
         0x8a | 0x32 => (len, wrote(register & 3)?),
@@ -253,6 +296,14 @@ fn with_operands(code: &[u8]) -> Option<(u32, Does)> {
         0x83 => (len + 1, target(modrm & 7)?),
         0x81 if register == 7 => (len + 4, Does::Nothing),
         0x81 => (len + 4, target(modrm & 7)?),
+        0x6b => (len + 1, wrote(register)?),
+        0x69 => (len + 4, wrote(register)?),
+        0xc1 => (len + 1, target(modrm & 7)?),
+        0xd1 | 0xd3 => (len, target(modrm & 7)?),
+        0xf7 if register == 0 => (len + 4, Does::Nothing),
+        0xf7 if register < 4 => (len, target(modrm & 7)?),
+        0x13 | 0x1b => (len, wrote(register)?),
+        0x0a | 0x22 | 0x2a | 0x02 => (len, wrote(register & 3)?),
         0xf6 if register == 0 => (len + 1, Does::Nothing),
         0xff if register == 6 && memory => (len, Does::Push(None)),
         0xff if register < 2 => (len, target(modrm & 7)?),

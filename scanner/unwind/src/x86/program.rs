@@ -83,7 +83,7 @@ impl Frame<'_> {
             assigned: 0,
             searches: false,
         };
-        for (count, word) in program.split_ascii_whitespace().enumerate() {
+        for (count, word) in words(program).enumerate() {
             if count >= MOST_WORDS {
                 return Err(Why::BadUnwindData("a frame program without end"));
             }
@@ -184,6 +184,22 @@ impl<'p> Run<'p, '_> {
         self.count = self.count.max(index + 1);
         Ok(())
     }
+}
+
+/// The words of a program. Operators need no space around them (`=$eip` occurs).
+fn words(program: &str) -> impl Iterator<Item = &str> {
+    program.split_ascii_whitespace().flat_map(|word| {
+        let number = word.len() > 1 && word.starts_with('-');
+        let split = if number { word.len() } else { 0 };
+        let mut rest = word;
+        std::iter::from_fn(move || {
+            let operator = |c: char| "=^+-*/%@".contains(c);
+            let end = if split > 0 { split } else { rest.find(operator).unwrap_or(rest.len()).max(1) };
+            let (first, after) = rest.split_at_checked(end.min(rest.len()))?;
+            rest = after;
+            Some(first).filter(|first| !first.is_empty())
+        })
+    })
 }
 
 fn calculate(operator: &str, left: u32, right: u32) -> Result<u32, Why> {

@@ -34,6 +34,8 @@ pub struct Cpu {
     pub stack: BTreeMap<u32, u32>,
     /// Bytes pushed since the last call that are not saved registers.
     pub pending: u32,
+    /// False after a call of which nobody knows how many parameters it takes off the stack.
+    pub sure: bool,
 }
 
 /// Where an instruction leads.
@@ -65,7 +67,7 @@ impl Cpu {
             5 => SP + 0x400,
             _ => 0xc0de_0000 + r as u32,
         });
-        Cpu { eip, gpr, stack: BTreeMap::from([(SP, CALLER)]), pending: 0 }
+        Cpu { eip, gpr, stack: BTreeMap::from([(SP, CALLER)]), pending: 0, sure: true }
     }
 
     pub fn esp(&self) -> u32 {

@@ -90,7 +90,8 @@ impl Binary {
     pub fn outer(&self) -> impl Iterator<Item = &Record> {
         let mut end = 0;
         self.records.iter().filter(move |record| {
-            let outer = record.rva >= end;
+            // Records of hand-written code have no program, and do not always begin where it does.
+            let outer = record.rva >= end && record.program.is_some();
             end = end.max(record.rva + record.size);
             outer
         })
@@ -103,7 +104,9 @@ impl Binary {
         let mut ended = before.clone().take_while(|record| !record.holds(rva));
         let found = before.clone().find(|record| record.holds(rva))?;
         let split = ended.any(|record| record.rva > found.rva && record.rva < found.rva + found.size);
-        Some(Record { data: FrameData { split, ..found.data }, ..found.clone() })
+        let whole = before.filter(|record| record.holds(rva)).min_by_key(|record| record.rva)?;
+        let (function, function_end) = (whole.rva, whole.rva + whole.size);
+        Some(Record { data: FrameData { split, function, function_end, ..found.data }, ..found.clone() })
     }
 
     /// Filters and handlers.
@@ -151,12 +154,13 @@ impl Binary {
                     return Some(instruction.immediate16().into());
                 }
                 FlowControl::Return => return Some(0),
-                FlowControl::UnconditionalBranch if depth < 8 && eip == function => {
+                FlowControl::UnconditionalBranch if depth < 8 => {
                     return self.takes(instruction.near_branch32(), depth + 1);
                 }
                 FlowControl::IndirectBranch => {
                     return self.import_takes(instruction.memory_displacement32());
                 }
+                FlowControl::UnconditionalBranch => return None,
                 FlowControl::Interrupt | FlowControl::Exception => return None,
                 _ => eip = instruction.next_ip32(),
             }
@@ -208,9 +212,11 @@ fn records(pdb: &mut pdb2::PDB<File>) -> Vec<Record> {
             saved: frame.saved_regs_size.into(),
             start: frame.is_function_start,
             split: false,
+            function: 0,
+            function_end: 0,
             kind,
         };
-        let funclet = frame.has_structured_eh && !frame.is_function_start;
+        let funclet = frame.has_structured_eh && !frame.is_function_start && program.is_some();
         found.push(Record { rva: rva.0, size: frame.code_size, funclet, program, data });
     }
     // The old records repeat some of the new ones, with less in them.

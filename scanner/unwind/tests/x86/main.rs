@@ -32,14 +32,14 @@ impl Memory for Stack<'_> {
 struct Outcome {
     checked: u64,
     searched: u64,
-    chained: u64,
+    unsure: u64,
     wrong: BTreeMap<u32, String>,
 }
 
 /// An image while its functions are explored.
 struct Explorer<'a> {
     binary: &'a Binary,
-    seen: BTreeSet<u32>,
+    seen: BTreeSet<(u32, bool)>,
     outcome: Outcome,
 }
 
@@ -51,7 +51,8 @@ impl Explorer<'_> {
             let inside = rva.wrapping_sub(outer.rva) < outer.size;
             // After code that is not understood (or a switch of stacks) nothing can be said.
             let lost = cpu.esp().abs_diff(SP) > 1 << 16;
-            if !inside || lost || !self.seen.insert(rva) {
+            let seen = self.seen.contains(&(rva, true)) || !self.seen.insert((rva, cpu.sure));
+            if !inside || lost || seen {
                 continue;
             }
             let Some(code) = self.binary.code(rva) else { continue };
@@ -74,7 +75,8 @@ impl Explorer<'_> {
                 Flow::Call(Target::Pointer(at)) if self.binary.is_endless(at) => continue,
                 Flow::Call(target) => {
                     let pushed = cpu.pending;
-                    let takes = self.takes(&target, next, pushed);
+                    let (takes, sure) = self.takes(&target, next, pushed);
+                    cpu.sure &= sure;
                     let params = match target {
                         Target::Function(to) => self.binary.params(to),
                         _ => None,
@@ -117,14 +119,18 @@ impl Explorer<'_> {
     }
 
     /// Bytes of parameters that a callee takes off the stack.
-    fn takes(&self, target: &Target, next: u32, pending: u32) -> u32 {
+    fn takes(&self, target: &Target, next: u32, pending: u32) -> (u32, bool) {
         let known = match target {
             Target::Function(to) => self.binary.takes(*to, 0),
             Target::Pointer(at) => self.binary.import_takes(*at),
             Target::Unknown => None,
         };
         let known = known.or(matches!(target, Target::Function(_)).then_some(0));
-        known.unwrap_or_else(|| if self.binary.cleans_up(next) { 0 } else { pending })
+        let cleans_up = || self.binary.cleans_up(next);
+        known.map_or_else(
+            || if cleans_up() { (0, true) } else { (pending, pending == 0) },
+            |takes| (takes, true),
+        )
     }
 
     fn check_return(&mut self, cpu: &Cpu, next: u32, params: u32, outer: &Record) {
@@ -145,9 +151,12 @@ impl Explorer<'_> {
         let frame = record.as_ref().map(Record::data);
         let place = Place { image: Some(&image), frame: frame.as_ref(), returns: &returns };
         let result = step(&place, &Stack(&cpu.stack), &mut registers, first);
+        if !cpu.sure {
+            self.outcome.unsure += 1;
+            return;
+        }
         self.outcome.checked += 1;
         self.outcome.searched += u64::from(result == Ok(Step::Searched));
-        self.outcome.chained += u64::from(result == Ok(Step::FramePointer));
         let before = Cpu::entered(0).gpr;
         let bad = [3, 5, 6, 7]
             .into_iter()
@@ -184,22 +193,45 @@ fn run(path: &Path) -> Option<(usize, Outcome)> {
     Some((outer.len(), explorer.outcome))
 }
 
+/// Name, functions, least number of places that are checked.
+const FIXTURES: [(&str, usize, u64); 4] = [
+    ("nested_collided.exe", 52, 1261),
+    ("xcpt4.exe", 90, 6241),
+    ("xframe_eh_dll.dll", 53, 1329),
+    ("xframe_eh_exe.exe", 58, 1732),
+];
+
+/// All of Microsoft's SEH tests: no place is wrong. And what `DUMPLAKE_IMAGES` names; with the binaries of debugpy 1.8.22
+/// there (3 of them, 1223 functions) 52504 of 52734 places agreed on 2026-11-21. The rest: records that place a register
+/// pushed in the middle of a function wrongly (`$20 $T0 24 -` for the third push), prologues of frames on ebx and helpers
+/// that make frames for others (`__EH_prolog3`), instructions after calls that do not return, and calls through tables
+/// of whose parameters this test does not know enough.
 #[test]
 fn every_function_with_frame_data() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/symbols/msseh-fixtures/x86");
     let more = std::env::var_os("DUMPLAKE_IMAGES").unwrap_or_default();
     let folders: Vec<PathBuf> = [root].into_iter().chain(std::env::split_paths(&more)).collect();
     let paths: Vec<PathBuf> = folders.iter().flat_map(|folder| image::files(folder)).collect();
+    let mut found = 0;
     for path in &paths {
         let Some((functions, outcome)) = run(path) else { continue };
+        found += 1;
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (checked, wrong) = (outcome.checked, outcome.wrong.len());
+        let (unsure, searched) = (outcome.unsure, outcome.searched);
         println!(
-            "{}: {functions} functions, {} checked, {} searched, {} by frame pointer, {} wrong",
-            path.file_name().unwrap().display(),
-            outcome.checked,
-            outcome.searched,
-            outcome.chained,
-            outcome.wrong.len()
+            "{name}: {functions} functions, {checked} checked, {wrong} wrong, {searched} searched, {unsure} not"
         );
-        outcome.wrong.values().take(200).for_each(|line| println!("   {line}"));
+        outcome.wrong.values().for_each(|line| println!("   {line}"));
+        match FIXTURES.iter().find(|(fixture, ..)| *fixture == name) {
+            Some((_, expected, least)) => {
+                assert_eq!((functions, wrong), (*expected, 0), "{name}: {:?}", outcome.wrong);
+                assert!(checked >= *least, "{name}: {checked}");
+            }
+            None => assert!(wrong * 100 < checked as usize, "{name}"),
+        }
+    }
+    if found == 0 {
+        eprintln!("skipped: no x86 binaries with PDBs in ../shared/symbols/msseh-fixtures");
     }
 }
