@@ -19,6 +19,7 @@ mod discover;
 pub mod dpc;
 pub mod driver;
 pub mod eresource;
+pub mod exports;
 mod global;
 pub mod handle;
 pub mod interrupt;

@@ -46,7 +46,8 @@ pub enum Step {
     /// processor saved, and the instruction pointer is the *interrupted* instruction, not a return address, so the
     /// next step is a `first` one.
     MachineFrame {
-        /// Virtual address of the machine frame (its error code if it has one, otherwise its instruction pointer).
+        /// Virtual address of the instruction pointer in the machine frame, which comes after the error code if it has
+        /// one.
         at: u64,
     },
 }
