@@ -25,6 +25,8 @@ pub enum Method {
     Unwind,
     /// The function called had no unwind data: a leaf.
     Leaf,
+    /// Nothing described the function called (x86); its frame pointer was believed.
+    FramePointer,
     /// Registers that a trap, an interrupt or a system call saved.
     Trap,
     /// A word of the stack that is an address behind a call.
@@ -38,6 +40,7 @@ impl Method {
             Method::Context => "context",
             Method::Unwind => "unwind",
             Method::Leaf => "leaf",
+            Method::FramePointer => "frame pointer",
             Method::Trap => "trap",
             Method::Scan => "scan",
         }

@@ -128,6 +128,8 @@ fn how(step: Step) -> (Method, bool) {
         Step::Unwound => (Method::Unwind, false),
         Step::Exact => (Method::Unwind, true),
         Step::Leaf => (Method::Leaf, false),
+        Step::FramePointer => (Method::FramePointer, false),
+        Step::Searched => (Method::Scan, false),
         Step::MachineFrame { .. } => (Method::Trap, true),
     }
 }
