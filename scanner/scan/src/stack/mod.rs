@@ -27,8 +27,6 @@ pub enum Method {
     FramePointer,
     /// The function called had no unwind data: a leaf.
     Leaf,
-    /// Nothing described the function called (x86); its frame pointer was believed.
-    FramePointer,
     /// Registers that a trap, an interrupt or a system call saved.
     Trap,
     /// A word of the stack that is an address behind a call.
@@ -43,7 +41,6 @@ impl Method {
             Method::Unwind => "unwind",
             Method::FramePointer => "frame pointer",
             Method::Leaf => "leaf",
-            Method::FramePointer => "frame pointer",
             Method::Trap => "trap",
             Method::Scan => "scan",
         }

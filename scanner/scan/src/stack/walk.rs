@@ -133,13 +133,8 @@ fn how(step: Step) -> (Method, bool) {
         Step::Unwound => (Method::Unwind, false),
         Step::Exact => (Method::Unwind, true),
         Step::Leaf => (Method::Leaf, false),
-<<<<<<< HEAD
         Step::Searched => (Method::Scan, false),
         Step::FramePointer => (Method::FramePointer, false),
-=======
-        Step::FramePointer => (Method::FramePointer, false),
-        Step::Searched => (Method::Scan, false),
->>>>>>> main
         Step::MachineFrame { .. } => (Method::Trap, true),
     }
 }
