@@ -37,7 +37,7 @@ fn what_the_dump_states_counts_before_a_forced_file() {
     assert_eq!(choice.layouts.field("_T", "A").map(|field| field.offset), Some(0x18));
     assert!(choice.notes[0].contains("so it is read there"), "{:?}", choice.notes);
     assert_eq!(choice.layouts.field("_T", "B"), None, "it may have moved too");
-    let mut choice = chosen(found(true, Some("x64")), "x64", &wanted());
+    let mut choice = chosen(found(true, Some("x64")), OF_ANOTHER, "x64", &wanted());
     let known = [("A", 8), ("B", 0x18)].map(|(path, value)| Known { type_name: "_T", path, value });
     corrected(&mut choice, &known);
     assert_eq!(choice.layouts.field("_T", "A").map(|field| field.offset), Some(8), "confirmed");
