@@ -34,6 +34,7 @@ pub mod owner;
 mod pe;
 pub mod peb;
 pub mod pool;
+pub mod poolpage;
 pub mod process;
 pub mod processor;
 mod pte;
