@@ -152,7 +152,8 @@ fn plausible<const UNIT: usize>(page: &[u8; PAGE], flags: &mut [u8; SLOTS], segm
         let word = u32::from_le_bytes([slot[0], slot[1], slot[2], slot[3]]);
         let tag = u32::from_le_bytes([slot[4], slot[5], slot[6], slot[7]]);
         let size = word >> 16 & mask;
-        let fits = (size.wrapping_sub(1) < count - number) & (word & mask <= number | no_previous.wrapping_neg());
+        let fits =
+            (size.wrapping_sub(1) < count - number) & (word & mask <= number | no_previous.wrapping_neg());
         // Every byte has bit 5 or 6 and not bit 7, which only the last may have: a protected tag.
         let text = ((tag | tag << 1) & 0x4040_4040 == 0x4040_4040) & (tag & 0x0080_8080 == 0);
         let good = u8::from(fits & text);

@@ -57,8 +57,8 @@ table! {
         bytes_used: u32,
         /// Bytes in freed blocks, headers included.
         bytes_free: u32,
-        /// Whether the sizes of all blocks agree from the start of the page to its end.
-        chain_ok: bool,
+        /// Whether the sizes of all blocks agree from the start of the page to its end; NULL in a segment heap that is not known, whose pool headers say nothing of their neighbours.
+        chain_ok: Option<bool>,
         /// Number of headers that are wrong.
         breaks: u32,
         /// Offset in the page of the first header that is wrong; one that breaks the chain goes before others.

@@ -162,8 +162,7 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
     /// Whether a chain can be taken up at a slot.
     fn believable(&self, slot: usize) -> bool {
         let chains = self.chains;
-        self.flags[slot] != 0
-            && (chains.strict[slot] > 1 || chains.strict[slot] > 0 && chains.ends[slot])
+        self.flags[slot] != 0 && (chains.strict[slot] > 1 || chains.strict[slot] > 0 && chains.ends[slot])
     }
 
     /// Takes the blocks from a slot on; returns the slot of the header that does not agree, if there is one.
@@ -220,7 +219,8 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
         let header = self.part.sized::<UNIT>(stop);
         let sound = |header: Header| {
             let last = stop + usize::from(header.size) == slots::<UNIT>();
-            header.printable() && (last || chains.ends[stop] && chains.links[stop] > 0 || chains.strict[stop] > 1)
+            header.printable()
+                && (last || chains.ends[stop] && chains.links[stop] > 0 || chains.strict[stop] > 1)
         };
         if header.is_some_and(sound) {
             return Some(stop);
@@ -266,7 +266,9 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
         let index = majority(self.blocks.iter().map(|block| block.header.index));
         let odd = self.blocks.iter().filter(|block| Some(block.header.index) != index).count();
         let uniform = odd * 4 <= self.blocks.len();
-        for (number, block) in self.blocks.iter().enumerate().filter(|(_, block)| block.before && block.behind) {
+        for (number, block) in
+            self.blocks.iter().enumerate().filter(|(_, block)| block.before && block.behind)
+        {
             let wrong = if uniform && Some(block.header.index) != index {
                 Wrong::PoolIndex
             } else if !block.header.printable() && era.allocated(&block.header) {

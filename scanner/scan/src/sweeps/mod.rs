@@ -142,7 +142,7 @@ impl Found {
 
 /// Every sweep that fills a wanted table.
 pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
-    let sweeps: Vec<Box<dyn Sweep + 'a>> = 
+    let sweeps: Vec<Box<dyn Sweep + 'a>> =
         vec![Box::new(pages::Pages::new(context)), Box::new(pool::Pool::new(context))];
     let wanted = |sweep: &Box<dyn Sweep + 'a>| {
         sweep.tables().iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))

@@ -158,7 +158,7 @@ impl Pool<'_> {
             blocks: blocks.len() as u32,
             bytes_used: bytes(true),
             bytes_free: bytes(false),
-            chain_ok: hard.is_none(),
+            chain_ok: Some(hard.is_none()),
             breaks: breaks.len() as u32,
             broken_at: first.map(|found| found.at.into()),
             wrong: first.map(|found| found.wrong.name()),

@@ -69,12 +69,15 @@ fn check_block(facts: &Facts, page: &PoolPage, block: &PoolBlock, row: &Row, nam
     let state = if block.allocated { "allocated" } else { "freed" };
     assert_eq!(number(row, "key"), Some(block.tag.key().into()), "{name}");
     assert_eq!((row["state"].as_str(), row["kind"].as_str()), (state, kind(page)), "{name} {row:?}");
-    assert_eq!((row["allocator"].as_str(), row["confidence"].as_str()), ("classic", "high"), "{name} {row:?}");
+    assert_eq!(
+        (row["allocator"].as_str(), row["confidence"].as_str()),
+        ("classic", "high"),
+        "{name} {row:?}"
+    );
     assert_eq!((number(row, "size"), &*row["chain_ok"]), (Some(block.size as u64), "true"), "{name}");
     assert_eq!(row["protected"], block.tag.protected.to_string(), "{name}");
     // The cookie of Windows 8 and later needs the address, and on x86 nobody states how it is used.
-    let hidden = facts.build.number >= 9200
-        && (!facts.arch.is_64() || matches!(page.at, PoolPlace::Pa(_)));
+    let hidden = facts.build.number >= 9200 && (!facts.arch.is_64() || matches!(page.at, PoolPlace::Pa(_)));
     let billed = block.billed.filter(|_| !hidden).map(|process| &facts.processes[process]);
     assert_eq!(number(row, "process_billed"), billed.map(|process| process.eprocess), "{name} {row:?}");
     assert_eq!(number(row, "process_id"), billed.map(|process| process.pid.into()), "{name}");
@@ -94,7 +97,11 @@ fn sums_of_pages() {
         for page in machine.facts.pools.pages.iter().filter(|page| page.damage.is_none()) {
             let row = rows[&base(page)];
             let bytes = |used: bool| -> u64 {
-                page.blocks.iter().filter(|block| block.allocated == used).map(|block| block.size as u64).sum()
+                page.blocks
+                    .iter()
+                    .filter(|block| block.allocated == used)
+                    .map(|block| block.size as u64)
+                    .sum()
             };
             assert_eq!(number(row, "blocks"), Some(page.blocks.len() as u64), "{name}");
             assert_eq!(number(row, "bytes_used"), Some(bytes(true)), "{name}");
