@@ -5,6 +5,7 @@ mod crashing;
 mod minidump_dump;
 mod overview;
 mod rizin;
+mod stacks;
 mod stackwalk;
 mod windbg;
 

@@ -46,6 +46,12 @@ library! {
     memory_usage
     running_threads
     ready_threads
+    stack_frames
+    thread_stacks
+    unique_stacks
+    top_functions
+    crash_buckets
+    page_usage
 }
 
 impl View {

@@ -25,6 +25,20 @@ impl System<'_> {
         left
     }
 
+    /// Text that the dump has room for: a million rows can all name one text of 64 KiB. `None`, and a row in `faults`,
+    /// once the texts of one `name` together are longer than the dump some times over.
+    pub fn text(&self, name: &str, text: Option<String>) -> Option<String> {
+        let text = text?;
+        let length = text.len() as u64;
+        if self.left(name, 1) < length {
+            let expected = "no more text than a dump of this size has room for";
+            self.problem("too_many", name, "", None, expected, "more");
+            return None;
+        }
+        self.spend(name, length);
+        Some(text)
+    }
+
     /// Notes that `count` things were looked at.
     pub(crate) fn spend(&self, name: &str, count: u64) {
         if let Ok(mut spent) = self.spent.lock() {

@@ -5,7 +5,7 @@
 //! (64-bit, 32-bit) kernels.
 
 use crate::{System, View, layout};
-use memory::Va;
+use memory::{PAGE_SIZE, Va};
 use symbols::Field;
 
 layout! {
@@ -207,9 +207,11 @@ impl System<'_> {
     /// A component name: at most 64 characters, ended by NUL.
     fn component(&self, va: Va) -> Option<String> {
         let view: View = self.view(va, 0);
-        let byte = |offset| view.u8(Some(Field { offset, size: 1, bits: None }));
-        let text: Option<String> =
-            (0..64).map(byte).take_while(|byte| *byte != Some(0)).map(|b| b.map(char::from)).collect();
+        let text = |size| view.ascii(Some(Field { offset: 0, size, bits: None }));
+        // The page behind it may not be there.
+        let in_page = (PAGE_SIZE - va.0 % PAGE_SIZE) as u32;
+        let whole = |text: &String| text.len() < in_page as usize;
+        let text = text(64).or_else(|| text(in_page.min(64)).filter(whole));
         text.filter(|text| !text.is_empty())
     }
 }

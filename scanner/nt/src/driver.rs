@@ -158,7 +158,8 @@ impl System<'_> {
             .iter()
             .filter(|listed| listed.header.type_name.as_deref() == Some("Driver"));
         let name = |listed: &crate::object::Listed| {
-            format!("{}\\{}", listed.directory, listed.header.name.as_deref().unwrap_or(""))
+            let directory = listed.directory.trim_end_matches('\\'); // the root's name is a backslash itself
+            format!("{directory}\\{}", listed.header.name.as_deref().unwrap_or(""))
         };
         let drivers = drivers.filter(|listed| seen.insert(listed.header.body));
         drivers.map(|listed| (listed.header.body, name(listed))).collect()

@@ -70,7 +70,7 @@ const VARIABLES: [(&str, usize); 47] = [
 ];
 
 /// Fields of two bytes that state a layout: offset in the block, structure, member (empty: size).
-const KNOWN: [(usize, &str, &str); 16] = [
+const KNOWN: [(usize, &str, &str); 21] = [
     (0x2b0, "_KPRCB", ""),
     (0x2b4, "_KPRCB", "CurrentThread"),
     (0x2be, "_KPRCB", "Number"),
@@ -87,6 +87,12 @@ const KNOWN: [(usize, &str, &str); 16] = [
     (0x2a0, "_ETHREAD", "Tcb.ApcState.Process"),
     (0x2a2, "_ETHREAD", "Tcb.State"),
     (0x35c, "_ETHREAD", "Tcb.WaitReason"),
+    // The thread's first member on its own.
+    (0x29c, "_KTHREAD", "KernelStack"),
+    (0x29e, "_KTHREAD", "InitialStack"),
+    (0x2a0, "_KTHREAD", "ApcState.Process"),
+    (0x2a2, "_KTHREAD", "State"),
+    (0x35c, "_KTHREAD", "WaitReason"),
 ];
 
 /// Largest `Header.Size` that is believed; the newest known is 0x3a0.

@@ -19,6 +19,7 @@ mod discover;
 pub mod dpc;
 pub mod driver;
 pub mod eresource;
+pub mod exports;
 mod global;
 pub mod handle;
 pub mod interrupt;
@@ -33,6 +34,7 @@ mod objectcallback;
 pub mod owner;
 mod pe;
 pub mod peb;
+pub mod pfn;
 pub mod pool;
 pub mod poolpage;
 pub mod process;
@@ -133,7 +135,7 @@ pub fn wanted() -> symbols::Wanted {
 }
 
 /// Pool accounting, locks, waits, I/O requests and ALPC.
-fn resources() -> [&'static [symbols::WantedType]; 20] {
+fn resources() -> [&'static [symbols::WantedType]; 21] {
     [
         irp::IrpLayout::WANTED,
         irp::IoStackLocation::WANTED,
@@ -153,6 +155,7 @@ fn resources() -> [&'static [symbols::WantedType]; 20] {
         wait::KguardedMutex::WANTED,
         eresource::Eresource::WANTED,
         eresource::OwnerEntry::WANTED,
+        pfn::Mmpfn::WANTED,
         pool::BigPages::WANTED,
         pool::TrackerTable::WANTED,
     ]

@@ -134,7 +134,10 @@ impl<'a> Half<'a> {
             source,
             debug,
             lock_count,
-            state: lock_count.zip(recursion).map(|(count, recursion)| state(system.build, count, recursion)),
+            state: lock_count
+                .zip(recursion)
+                .filter(|_| system.build != 0) // the count's meaning changed with Windows Vista
+                .map(|(count, recursion)| state(system.build, count, recursion)),
             recursion,
             owner: view.u32(layout.owner).filter(|&owner| owner != 0),
             // The upper byte holds flags, such as that there is no debug information on purpose.

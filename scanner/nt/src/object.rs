@@ -4,7 +4,10 @@
 //! `ObHeaderCookie` and a byte of the header's address. Optional headers lie in front of the header: XP states their
 //! distances, later kernels a mask, whose lowest bit is the nearest.
 
-use crate::{System, layout, list::MOST_ENTRIES};
+use crate::{
+    System, layout,
+    list::{ENTRY, MOST_ENTRIES},
+};
 use memory::Va;
 use std::collections::{BTreeMap, HashSet};
 use symbols::Field;
@@ -78,6 +81,8 @@ const CREATOR_INFO: u64 = 1;
 const NAME_INFO: u64 = 2;
 /// The type table has an index of one byte.
 const MOST_TYPES: u64 = 256;
+/// A name with the directories above it, in bytes: Windows has none of more than 32767 characters.
+const LONGEST: usize = 3 * 0x7fff;
 /// Directories nest no deeper.
 const DEPTH: usize = 32;
 
@@ -164,7 +169,7 @@ impl System<'_> {
                 return Some(format!("\\{text}"));
             }
             let Some(found) = self.object(directory) else { break };
-            let Some(name) = found.name else { break };
+            let Some(name) = found.name.filter(|name| name.len() + text.len() < LONGEST) else { break };
             text = format!("{name}\\{text}");
             above = found.directory;
         }
@@ -207,11 +212,14 @@ impl Objects {
             name_info: ObjectHeaderNameInfo::of(system),
             creator_size: ObjectHeaderCreatorInfo::of(system).size,
             cookie: cookie.unwrap_or(0),
-            encoded: system.build >= 10240,
+            // Where nothing states the build, the variable does: only kernels that encode have it.
+            encoded: system.build >= 10240 || system.build == 0 && cookie.is_some(),
             types: BTreeMap::new(),
         };
         if objects.encoded && cookie.is_none() {
             objects.solve_cookie(system);
+        } else if system.build == 0 && !objects.encoded {
+            objects.header.type_index = None; // nobody can tell whether it is encoded
         }
         objects.types = types(system);
         if objects.types.is_empty() {
@@ -280,14 +288,19 @@ impl Objects {
         let distance = match view.uint(self.header.info_mask) {
             Some(mask) if mask & NAME_INFO == 0 => return None,
             Some(mask) => {
-                let nearer = if mask & CREATOR_INFO == 0 { 0 } else { self.creator_size };
-                u64::from(nearer) + u64::from(self.name_info.size)
+                let nearer = if mask & CREATOR_INFO == 0 { Some(0) } else { known(self.creator_size) };
+                u64::from(nearer?) + u64::from(known(self.name_info.size)?)
             }
             None => view.uint(self.header.name_info_offset).filter(|&distance| distance != 0)?,
         };
         let info = system.view(Va(header.0.checked_sub(distance)?), self.name_info.size);
         Some((info.unicode(self.name_info.name), info.pointer(self.name_info.directory)))
     }
+}
+
+/// The size of a structure; 0 stands for one that no source knows.
+fn known(size: u32) -> Option<u32> {
+    Some(size).filter(|&size| size != 0)
 }
 
 /// `ObTypeIndexTable`; the first two entries are none, a NULL ends it.
@@ -375,8 +388,13 @@ impl System<'_> {
             let Some(header) = self.object(body) else { continue };
             let below = header.type_name.as_deref() == Some("Directory") && depth < DEPTH;
             let name = header.name.clone().unwrap_or_default();
-            found.push(Listed { directory: path.clone(), header });
-            if below && seen.insert(body) {
+            // Directories and names can stand in a million entries each.
+            let Some(directory) = self.text("_OBJECT_DIRECTORY", Some(format!("{path}{name}"))) else {
+                return;
+            };
+            let directory = directory[..path.len()].to_string();
+            found.push(Listed { directory, header });
+            if below && path.len() + name.len() < LONGEST && seen.insert(body) {
                 let path = if path == "\\" { format!("\\{name}") } else { format!("{path}\\{name}") };
                 self.directory(path, body, depth + 1, seen, found);
             }
@@ -393,6 +411,10 @@ impl System<'_> {
             let field = Field { offset: buckets.offset + number * width, size: width, bits: None };
             let mut next = self.view(directory, 0).pointer(Some(field));
             while let Some(at) = next {
+                if self.left("_OBJECT_DIRECTORY_ENTRY", ENTRY) == 0 {
+                    return bodies;
+                }
+                self.spend("_OBJECT_DIRECTORY_ENTRY", 1);
                 if !self.is_kernel(at) || !seen.insert(at) || bodies.len() >= MOST_ENTRIES {
                     self.problem(
                         "broken_list",

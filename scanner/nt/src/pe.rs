@@ -26,7 +26,12 @@ pub struct ImageFacts {
     pub directories: Vec<(u32, u32)>,
     /// Names, relative addresses and sizes of the sections.
     pub sections: Vec<(String, u32, u32)>,
+    /// Relative addresses and sizes of the sections that may be executed (`IMAGE_SCN_MEM_EXECUTE`).
+    pub executable: Vec<(u32, u32)>,
 }
+
+/// `IMAGE_SCN_MEM_EXECUTE`.
+const MEM_EXECUTE: u32 = 0x2000_0000;
 
 /// An image has at most so many debug entries and sections that are looked at.
 const MOST_DEBUG_ENTRIES: u32 = 32;
@@ -66,14 +71,19 @@ pub fn image_facts(space: Space<'_>, base: Va) -> Option<ImageFacts> {
     facts.directories = (0..u64::from(count))
         .map_while(|n| Some((field(directories + n * 8)?, field(directories + n * 8 + 4)?)))
         .collect();
-    facts.sections = sections(space, pe).unwrap_or_default();
+    for (name, rva, size, flags) in sections(space, pe).unwrap_or_default() {
+        if flags & MEM_EXECUTE != 0 {
+            facts.executable.push((rva, size));
+        }
+        facts.sections.push((name, rva, size));
+    }
     if let Some((name, id)) = codeview(space, base, &facts) {
         (facts.pdb_name, facts.pdb) = (Some(name), Some(id));
     }
     Some(facts)
 }
 
-fn sections(space: Space<'_>, pe: Va) -> Option<Vec<(String, u32, u32)>> {
+fn sections(space: Space<'_>, pe: Va) -> Option<Vec<(String, u32, u32, u32)>> {
     let count = space.u16(pe.checked_add(6)?).ok()?.min(MOST_SECTIONS);
     let optional = space.u16(pe.checked_add(0x14)?).ok()?;
     let table = pe.checked_add(0x18 + u64::from(optional))?;
@@ -81,7 +91,7 @@ fn sections(space: Space<'_>, pe: Va) -> Option<Vec<(String, u32, u32)>> {
         let header = space.bytes(table.checked_add(u64::from(n) * 0x28)?, 0x28).ok()?;
         let name = header[..8].iter().take_while(|&&b| b != 0).map(|&b| char::from(b)).collect();
         let number = |at: usize| header[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or(0);
-        Some((name, number(12), number(8)))
+        Some((name, number(12), number(8), number(36)))
     };
     Some((0..count).map_while(section).collect())
 }

@@ -211,7 +211,9 @@ impl<'a> Half<'a> {
                 let Some(entry) = at.0.checked_sub(link.offset.into()).map(Va) else { continue };
                 let place = *places.entry(entry).or_insert(all.len());
                 if place == all.len() {
-                    all.push(self.module(entry));
+                    let module = self.module(entry);
+                    let text = |text| system.text("user_modules.path", text);
+                    all.push(Loaded { name: text(module.name), path: text(module.path), ..module });
                 }
                 all[place].lists[number] = true;
                 if number == 0 {
@@ -304,7 +306,16 @@ impl<'a> Half<'a> {
 impl System<'_> {
     /// Command line and all that of a process: of its native half, else of its 32-bit one.
     pub fn process_parameters(&self, halves: &Halves, process: &Process) -> Option<Parameters> {
-        halves.of_process(self, process).iter().find_map(Half::parameters)
+        let stated = halves.of_process(self, process).iter().find_map(Half::parameters)?;
+        let text = |text| self.text("_RTL_USER_PROCESS_PARAMETERS", text);
+        Some(Parameters {
+            command_line: text(stated.command_line),
+            image_path: text(stated.image_path),
+            current_directory: text(stated.current_directory),
+            window_title: text(stated.window_title),
+            desktop: text(stated.desktop),
+            environment: stated.environment,
+        })
     }
 }
 

@@ -162,7 +162,7 @@ impl System<'_> {
     /// Entries of `PoolTrackTable`. The debugger block names the table only; up to Windows 7 the number of its
     /// entries lies in front of it (volatility's public `pooltracker`).
     fn track_count(&self) -> Option<u32> {
-        if self.global("PoolTrackTableSize").is_some() || self.build > 7601 {
+        if self.global("PoolTrackTableSize").is_some() || !(1..=7601).contains(&self.build) {
             return self.count("PoolTrackTableSize");
         }
         let table = self.global("PoolTrackTable")?;

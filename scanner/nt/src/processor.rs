@@ -53,6 +53,7 @@ layout! {
         system_calls ? "KeSystemCalls",
         page_faults ? "MmPageFaultCount",
         debugger_irql ? "DebuggerSavedIRQL",
+        context ? "ProcessorState.ContextFrame",
         cr0 ? "ProcessorState.SpecialRegisters.Cr0",
         cr2 ? "ProcessorState.SpecialRegisters.Cr2",
         cr3 ? "ProcessorState.SpecialRegisters.Cr3",

@@ -11,7 +11,7 @@ use crate::{
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, OnceLock},
 };
 use symbols::{Choice, Field, Layouts, Provider, Wish};
@@ -58,9 +58,16 @@ pub struct System<'a> {
 
 #[derive(Default)]
 struct Problems {
-    kept: Vec<Problem>,
-    dropped: u64,
+    /// By what orders them, so that those that are kept do not depend on which thread came first.
+    kept: BTreeMap<Order, Problem>,
+    /// How often a problem was noted.
+    noted: u64,
+    /// True once one was left out.
+    left_out: bool,
 }
+
+/// Structure, field, address, kind, found, expected.
+type Order = (String, String, Option<u64>, String, String, String);
 
 impl<'a> System<'a> {
     /// Finds Windows in a dump of kernel memory. `None` for user minidumps and for files without memory; a dump
@@ -204,10 +211,20 @@ impl<'a> System<'a> {
         let (expected, found) = (expected.into(), found.into());
         let problem = Problem { structure, field, offset: None, address, kind, expected, found };
         let Ok(mut problems) = self.problems.lock() else { return };
-        if problems.kept.len() >= MOST_PROBLEMS {
-            problems.dropped += 1;
-        } else if !problems.kept.contains(&problem) || problems.kept.len() > 200 {
-            problems.kept.push(problem);
+        problems.noted += 1;
+        let p = &problem;
+        let order = (
+            p.structure.clone(),
+            p.field.clone(),
+            p.address,
+            p.kind.clone(),
+            p.found.clone(),
+            p.expected.clone(),
+        );
+        problems.kept.insert(order, problem);
+        if problems.kept.len() > MOST_PROBLEMS {
+            problems.kept.pop_last();
+            problems.left_out = true;
         }
     }
 
@@ -230,13 +247,9 @@ impl<'a> System<'a> {
     /// Every problem so far, in an order that does not depend on threads.
     pub fn problems(&self) -> Vec<Problem> {
         let Ok(problems) = self.problems.lock() else { return Vec::new() };
-        let mut all = problems.kept.clone();
-        let key =
-            |p: &Problem| (p.structure.clone(), p.field.clone(), p.address, p.kind.clone(), p.found.clone());
-        all.sort_by_key(key);
-        all.dedup();
-        if problems.dropped > 0 {
-            let found = format!("{} more problems", problems.dropped);
+        let mut all: Vec<Problem> = problems.kept.values().cloned().collect();
+        if problems.left_out {
+            let found = format!("more; problems were noted {} times", problems.noted);
             let expected = format!("at most {MOST_PROBLEMS}");
             all.push(Problem { offset: None, ..Problem::new("too_many", "faults", "", 0, expected, found) });
         }

@@ -108,6 +108,11 @@ impl System<'_> {
 
     /// How `_KTIMER.Dpc` is hidden; `None` if it cannot be told.
     pub fn timer_code(&self) -> Option<TimerCode> {
+        if self.architecture != Architecture::X86 && self.build == 0 {
+            let expected = "a build, which tells whether it is encoded";
+            self.problem("unknown_build", "_KTIMER", "Dpc", None, expected, "none");
+            return None;
+        }
         if self.architecture == Architecture::X86 || self.build < 7600 {
             return Some(TimerCode::Plain);
         }

@@ -207,6 +207,7 @@ impl Vads {
         let area = system.view(at, self.area.size);
         let file = area.fast_ref(self.area.file).filter(|&va| system.is_kernel(va));
         let name = file.and_then(|va| system.view(va, self.file.size).unicode(self.file.name));
+        let name = system.text("vads.file", name);
         let is_image = vad.is_image.or(area.flag(self.area.image));
         Vad { control_area: Some(at), file_object: file, file: name, is_image, ..vad }
     }

@@ -6,12 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+mod code;
 mod hash;
 mod names;
 mod out;
 mod pieces;
 mod reverse;
 mod run;
+mod stack;
 mod sweeps;
 mod walks;
 

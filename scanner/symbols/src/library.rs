@@ -1,11 +1,14 @@
 //! The usual provider: a symbol path that the user names, then the layout pack.
 
 use crate::{
-    Choice, Layouts, PdbId, Provider, Wanted, Wish,
-    pack::{ImageVersion, Known, Pack, disagreements},
+    Choice, Layouts, Names, PdbId, Provider, Wanted, Wish,
+    pack::{ImageVersion, Known, Pack, disagreements, reach},
     store::{FileKind, Found, Options, SymbolPath},
 };
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex},
+};
 
 /// A symbol path that the user names, then the layout pack.
 #[derive(Default)]
@@ -46,6 +49,7 @@ impl Provider for Library<'_> {
         if choice.exact {
             choice.notes.extend(doubts(&choice.layouts, &wish.known, &choice.source));
         }
+        choice.build = choice.build.or(image.map(|image| image.version[2]));
         choice.version = image.map(|image| image.version).map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
         choice.notes.splice(0..0, notes);
         choice
@@ -110,14 +114,15 @@ fn chosen(found: Found, architecture: &str, wanted: &Wanted) -> Choice {
         layouts.symbols.clear();
     }
     let (source, exact) = (format!("{kind} {id}{forced}"), !found.forced);
-    Choice { layouts, source, exact, notes: found.problems, ..Choice::default() }
+    let names = (!found.forced).then(|| Arc::new(Names::new(&found.profile.symbols)));
+    Choice { layouts, source, exact, names, notes: found.problems, ..Choice::default() }
 }
 
 fn from_pack(pack: &Pack, wish: &Wish, image: Option<&ImageVersion>) -> Option<Choice> {
     let exact = |(layouts, kernel): (Layouts, &crate::pack::Kernel)| {
         let id = kernel.id.map(|id| id.to_string()).unwrap_or_default();
         let source = format!("pack exact {id} ({})", named(kernel));
-        Choice { layouts, source, exact: true, ..Choice::default() }
+        Choice { layouts, source, exact: true, build: Some(kernel.build), ..Choice::default() }
     };
     if let Some(found) = wish.id.and_then(|id| pack.exact(id)) {
         return Some(exact(found));
@@ -137,7 +142,8 @@ fn from_pack(pack: &Pack, wish: &Wish, image: Option<&ImageVersion>) -> Option<C
     };
     let source = format!("pack nearest revision {}", named(found.kernel));
     let notes = found.disagreements.iter().map(|known| read_there(known, &source)).collect();
-    Some(Choice { layouts: without(found.layouts, &found.disagreements), source, notes, ..Choice::default() })
+    let layouts = without(found.layouts, &found.disagreements, &wish.known);
+    Some(Choice { layouts, source, notes, ..Choice::default() })
 }
 
 fn named(kernel: &crate::pack::Kernel) -> String {
@@ -156,11 +162,26 @@ fn disagreement(known: &Known, source: &str) -> String {
 /// The same for layouts of another revision, which [`without`] corrects.
 fn read_there(known: &Known, source: &str) -> String {
     let said = disagreement(known, source);
-    if known.path.is_empty() { said } else { format!("{said}, so it is read there") }
+    if known.path.is_empty() {
+        said
+    } else {
+        format!(
+            "{said}, so it is read there, and what lies behind the last member that the dump confirms is left out"
+        )
+    }
 }
 
-/// A member that the dump states to be elsewhere is read where the dump says.
-fn without(mut layouts: Layouts, wrong: &[Known]) -> Layouts {
+/// A member that the dump states to be elsewhere is read where the dump says. Members behind the last one that the
+/// dump confirms may have moved as well, and nobody knows where to: they are left out.
+fn without(mut layouts: Layouts, wrong: &[Known], known: &[Known]) -> Layouts {
+    let moved: BTreeSet<&str> =
+        wrong.iter().filter(|fact| !fact.path.is_empty()).map(|fact| fact.type_name).collect();
+    for name in moved {
+        let Some(layout) = layouts.types.get_mut(name) else { continue };
+        let reach = reach(name, layout, known);
+        let stated = |path: &str| known.iter().any(|fact| (fact.type_name, fact.path) == (name, path));
+        layout.fields.retain(|path, field| field.offset <= reach || stated(path));
+    }
     for known in wrong {
         let Some(layout) = layouts.types.get_mut(known.type_name) else { continue };
         match known.path {
@@ -179,7 +200,7 @@ fn without(mut layouts: Layouts, wrong: &[Known]) -> Layouts {
 fn corrected(choice: &mut Choice, known: &[Known]) {
     let wrong = disagreements(&choice.layouts, known);
     choice.notes.extend(wrong.iter().map(|known| read_there(known, &choice.source)));
-    choice.layouts = without(std::mem::take(&mut choice.layouts), &wrong);
+    choice.layouts = without(std::mem::take(&mut choice.layouts), &wrong, known);
 }
 
 /// What the dump states and the layouts have otherwise, as sentences: symbols that should be exact may not be.

@@ -202,7 +202,7 @@ impl Pack {
 }
 
 /// The last offset of a structure up to which everything that the dump states is where the layout has it.
-fn reach(name: &str, layout: &crate::Layout, known: &[Known]) -> u32 {
+pub(crate) fn reach(name: &str, layout: &crate::Layout, known: &[Known]) -> u32 {
     let stated = known.iter().filter(|fact| fact.type_name == name && !fact.path.is_empty());
     let stated: Vec<(u32, u32)> =
         stated.filter_map(|fact| Some((layout.fields.get(fact.path)?.offset, fact.value))).collect();

@@ -1,6 +1,7 @@
 //! Who finds layouts for a kernel: asked once for each dump.
 
-use crate::{Layouts, PdbId, Wanted, pack::Known};
+use crate::{Layouts, Names, PdbId, Wanted, pack::Known};
+use std::sync::Arc;
 
 /// What is known of the image whose layouts are wanted. Everything may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,8 +31,12 @@ pub struct Choice {
     pub source: String,
     /// True if types and addresses are those of this very image.
     pub exact: bool,
+    /// Build of the image, where its PDB, or its link time and size tell.
+    pub build: Option<u32>,
     /// File version `a.b.c.d` of the image, where its link time and size tell.
     pub version: Option<String>,
+    /// Names of functions, where a PDB or ISF file of this very image was found.
+    pub names: Option<Arc<Names>>,
     /// What went wrong on the way, one sentence each; they become rows of `faults`.
     pub notes: Vec<String>,
 }
@@ -63,6 +68,7 @@ impl Provider for OneProfile {
     fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice {
         let exact = self.profile.id.is_some() && self.profile.id == wish.id;
         let layouts = Layouts::of(&self.profile, wanted);
-        Choice { layouts, source: self.source.clone(), exact, ..Choice::default() }
+        let names = Some(Arc::new(Names::new(&self.profile.symbols)));
+        Choice { layouts, source: self.source.clone(), exact, names, ..Choice::default() }
     }
 }

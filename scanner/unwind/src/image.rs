@@ -130,4 +130,11 @@ impl<'a> Image<'a> {
         self.read(rva, &mut bytes)?;
         Ok(u32::from_le_bytes(bytes))
     }
+
+    /// A little-endian quadword at an RVA.
+    pub fn u64(&self, rva: u32) -> Result<u64, Why> {
+        let mut bytes = [0; 8];
+        self.read(rva, &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
 }

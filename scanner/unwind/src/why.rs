@@ -17,6 +17,8 @@ pub enum Why {
     SpNotAligned,
     /// The value of a register that the unwind data builds upon is not known.
     UnknownRegister,
+    /// The unwind data says something that this program cannot follow; the text names it.
+    NotSupported(&'static str),
     /// This is no image of the architecture that was asked for; the text says why.
     NotAnImage(&'static str),
 }
@@ -31,6 +33,7 @@ impl Why {
             Why::SpNotRising => "sp not rising",
             Why::SpNotAligned => "sp not aligned",
             Why::UnknownRegister => "unknown register",
+            Why::NotSupported(_) => "not supported",
             Why::NotAnImage(_) => "not an image",
         }
     }
@@ -40,7 +43,9 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Why::NoMemory(va) => write!(f, "no memory at {va:#x}"),
-            Why::BadUnwindData(text) | Why::NotAnImage(text) => write!(f, "{}: {text}", self.name()),
+            Why::BadUnwindData(text) | Why::NotSupported(text) | Why::NotAnImage(text) => {
+                write!(f, "{}: {text}", self.name())
+            }
             _ => f.write_str(self.name()),
         }
     }

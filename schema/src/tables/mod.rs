@@ -3,6 +3,7 @@
 mod alpc_messages;
 mod calls;
 mod contexts;
+mod crashes;
 mod discovery;
 mod drivers;
 mod dumps;
@@ -21,6 +22,7 @@ mod pool_blocks;
 mod processes;
 mod processors;
 mod spaces;
+mod stacks;
 mod streams;
 mod tagged_blobs;
 mod threads;
@@ -30,6 +32,7 @@ mod waits;
 pub use alpc_messages::{AlpcMessageRow, AlpcMessages};
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
 pub use contexts::{ContextRow, Contexts};
+pub use crashes::{CrashRow, Crashes};
 pub use discovery::{Discovery, DiscoveryRow};
 pub use drivers::{DeviceRow, Devices, DriverDispatch, DriverDispatchRow, DriverRow, Drivers};
 pub use dumps::{DumpRow, Dumps};
@@ -48,6 +51,7 @@ pub use pool_blocks::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
 pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
+pub use stacks::{FrameRow, Frames, StackRow, Stacks};
 pub use streams::{StreamRow, Streams};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
@@ -64,6 +68,7 @@ pub fn all() -> &'static [&'static TableSpec] {
         vec![
             Dumps::spec(),
             Faults::spec(),
+            Crashes::spec(),
             Discovery::spec(),
             MemoryRuns::spec(),
             MemoryRegions::spec(),
@@ -78,6 +83,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             Exceptions::spec(),
             Processes::spec(),
             Threads::spec(),
+            Stacks::spec(),
+            Frames::spec(),
             Processors::spec(),
             Interrupts::spec(),
             Syscalls::spec(),

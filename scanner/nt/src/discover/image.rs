@@ -22,8 +22,10 @@ const EXPORTS: [&str; 5] = ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntk
 
 /// How far below a variable of the kernel its image can begin.
 const IMAGE_SPAN: u64 = 32 << 20;
-/// Pages that are looked at: 32 GiB of address space, all of it mapped.
+/// Pages that are looked at through one root: 32 GiB of address space, all of it mapped.
 const MOST_PAGES: u64 = 8 << 20;
+/// Pages that are looked at through all roots together: a dump can hold hundreds that look like one.
+pub const MOST_OF_ALL: u64 = 4 * MOST_PAGES;
 
 /// The architecture that a paging mode belongs to.
 pub fn architecture(mode: PagingMode) -> Architecture {
@@ -41,17 +43,28 @@ pub fn below(space: Space<'_>, near: Va) -> Option<Va> {
     pages.into_iter().find(|&base| image_facts(space, base).is_some())
 }
 
-/// Looks through the pages of the kernel's half where Windows puts its kernel.
-pub fn search(memory: Image<'_>, space: Space<'_>, mode: PagingMode) -> Option<Found> {
+/// Looks through the pages of the kernel's half where Windows puts its kernel; takes what it looks at from `pages`.
+pub fn search(memory: Image<'_>, space: Space<'_>, mode: PagingMode, pages: &mut u64) -> Option<Found> {
+    let mut left = MOST_PAGES.min(*pages);
+    let before = left;
+    let found = search_in(memory, space, mode, &mut left);
+    *pages = pages.saturating_sub(before - left);
+    found
+}
+
+fn search_in(memory: Image<'_>, space: Space<'_>, mode: PagingMode, left: &mut u64) -> Option<Found> {
     let (first, last) = match mode {
         PagingMode::X86 | PagingMode::X86Pae => (0x8000_0000, 0xffff_ffff),
         _ => (0xffff_f800_0000_0000, 0xffff_f87f_ffff_ffff),
     };
-    let mut left = MOST_PAGES;
     for page in space.pages_from(Va(first)).take_while(|page| page.va.0 <= last) {
         let start = page.entry?.pa;
         let pages = page.size / PAGE_SIZE;
-        left = left.checked_sub(pages)?;
+        let Some(rest) = left.checked_sub(pages) else {
+            *left = 0;
+            return None;
+        };
+        *left = rest;
         for at in (0..pages).map(|n| n * PAGE_SIZE) {
             // Two bytes by their physical address: most pages are no beginning of an image.
             let mark = start.checked_add(at).and_then(|pa| memory.bytes(pa, 2).ok());
@@ -99,4 +112,25 @@ fn export_name(space: Space<'_>, base: Va, facts: &ImageFacts) -> Option<String>
     let bytes = space.bytes(base.checked_add(name.into())?, 16).ok()?;
     let end = bytes.iter().position(|&byte| byte == 0)?;
     Some(bytes[..end].iter().map(|&byte| char::from(byte)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memory::{Pa, Pfn, PhysRun, PhysRuns};
+
+    /// Pages of 1 GiB everywhere in the kernel's half, and no kernel in them.
+    #[test]
+    fn pages_are_counted_over_all_roots() {
+        let table = |entry: u64| std::iter::repeat_n(entry.to_le_bytes(), 512).flatten();
+        let file: Vec<u8> = table(0x2063).chain(table(0xe3)).collect();
+        let (runs, _) = PhysRuns::new(vec![PhysRun { first: Pfn(1), count: 2, offset: 0 }]);
+        let memory = Image::new(&file, &runs);
+        let space = Space::paged(memory, Pa(0x1000), PagingMode::X64);
+        let mut pages = 3 << 18;
+        for _ in 0..2 {
+            assert_eq!(search(memory, space, PagingMode::X64, &mut pages), None);
+            assert_eq!(pages, 0);
+        }
+    }
 }

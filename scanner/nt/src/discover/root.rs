@@ -2,7 +2,7 @@
 
 use super::{
     AddressSpace, Candidate, Depth,
-    image::architecture,
+    image::{MOST_OF_ALL, architecture},
     scan, stub,
     trial::{self, Hints, Trial, Verdict},
 };
@@ -22,13 +22,16 @@ struct Search<'a> {
     memory: Image<'a>,
     tried: HashSet<(Pa, PagingMode)>,
     candidates: Vec<Candidate>,
+    /// Pages that may still be looked at for a kernel, through whatever root.
+    pages: u64,
     /// The best so far: its position and what it has shown.
     best: Option<(usize, Trial)>,
 }
 
 /// Finds the address space. Without a root it is empty, and the candidates say why.
 pub(super) fn address_space<'a>(dump: &'a Dump, memory: Image<'a>, depth: Depth) -> AddressSpace<'a> {
-    let mut search = Search { dump, memory, tried: HashSet::new(), candidates: Vec::new(), best: None };
+    let (tried, candidates, pages) = (HashSet::new(), Vec::new(), MOST_OF_ALL);
+    let mut search = Search { dump, memory, tried, candidates, pages, best: None };
     search.stated();
     if !search.is_found() {
         search.low_stub();
@@ -98,7 +101,7 @@ impl<'a> Search<'a> {
         if root.0 == 0 || !self.tried.insert((root, mode)) {
             return Verdict::No;
         }
-        let trial = trial::test(self.dump, self.memory, root, mode, hints);
+        let trial = trial::test(self.dump, self.memory, root, mode, hints, &mut self.pages);
         let verdict = trial.verdict;
         self.candidates.push(candidate(source, root, mode, &trial));
         if self.best.as_ref().is_none_or(|(_, best)| best.verdict < verdict) && verdict != Verdict::No {
@@ -193,7 +196,8 @@ pub(crate) fn better_root<'a>(system: &System<'a>) -> Option<(Candidate, Space<'
     if Some(root) == system.root {
         return None;
     }
-    let trial = trial::test(system.dump, memory, root, mode, Hints::default());
+    let mut pages = MOST_OF_ALL;
+    let trial = trial::test(system.dump, memory, root, mode, Hints::default(), &mut pages);
     let same = trial.kernel.as_ref().map(|found| found.base) == system.kernel.as_ref().map(|k| k.base);
     if trial.verdict != Verdict::Kernel || !same {
         return None;

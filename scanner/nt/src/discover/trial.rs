@@ -38,8 +38,15 @@ pub struct Hints {
     pub inside: Option<Va>,
 }
 
-/// Tests one root.
-pub fn test(dump: &Dump, memory: Image<'_>, root: Pa, mode: PagingMode, hints: Hints) -> Trial {
+/// Tests one root; `pages` is how many pages may be looked at for a kernel.
+pub fn test(
+    dump: &Dump,
+    memory: Image<'_>,
+    root: Pa,
+    mode: PagingMode,
+    hints: Hints,
+    pages: &mut u64,
+) -> Trial {
     if !looks_like_root(memory, root, mode) {
         let absent = memory.page(root.pfn()).is_err();
         let outcome = if absent { "not in the dump" } else { "no root of page tables" };
@@ -49,7 +56,8 @@ pub fn test(dump: &Dump, memory: Image<'_>, root: Pa, mode: PagingMode, hints: H
     let narrow = matches!(mode, PagingMode::X86 | PagingMode::X86Pae);
     let stated = Stated::of(dump, narrow);
     let block = stated.block.and_then(|va| Kdbg::read(space, va, narrow));
-    let (kernel, mut words) = kernel(memory, space, mode, &stated, block.as_ref(), hints);
+    let place = Place { memory, space, mode };
+    let (kernel, mut words) = kernel(&place, &stated, block.as_ref(), hints, pages);
     let list = stated.processes.map(|head| is_ring(space, head));
     if list == Some(true) {
         words.push("the process list is readable".into());
@@ -65,6 +73,13 @@ pub fn test(dump: &Dump, memory: Image<'_>, root: Pa, mode: PagingMode, hints: H
         build: number.or_else(|| found.then(|| build::of_shared_data(space, mode)).flatten()),
         outcome: words.join("; "),
     }
+}
+
+/// Memory as a root shows it.
+struct Place<'a> {
+    memory: Image<'a>,
+    space: Space<'a>,
+    mode: PagingMode,
 }
 
 /// Addresses that the header states.
@@ -89,12 +104,11 @@ impl Stated {
 
 /// The kernel image: where the debugger block says, below what is known to lie in it, or anywhere.
 fn kernel(
-    memory: Image<'_>,
-    space: Space<'_>,
-    mode: PagingMode,
+    &Place { memory, space, mode }: &Place<'_>,
     stated: &Stated,
     block: Option<&Kdbg>,
     hints: Hints,
+    pages: &mut u64,
 ) -> (Option<image::Found>, Vec<String>) {
     let mut words = Vec::new();
     if let Some(base) = block.and_then(Kdbg::kernel_base) {
@@ -114,7 +128,7 @@ fn kernel(
     let near = |near: Option<Va>, source| Some(image::Found { base: below(near?)?, source });
     let found = near(hints.inside, "image below the entry of the low stub")
         .or_else(|| near(stated.modules, "image below PsLoadedModuleList"))
-        .or_else(|| image::search(memory, space, mode));
+        .or_else(|| image::search(memory, space, mode, pages));
     words.extend(found.as_ref().map(|found| format!("the kernel's image is at {}", found.base)));
     (found, words)
 }

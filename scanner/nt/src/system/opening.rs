@@ -87,6 +87,9 @@ impl System<'_> {
     fn find_layouts(&mut self, provider: &dyn Provider) {
         self.choice = provider.choose(&self.wish(), &wanted());
         self.layouts = std::mem::take(&mut self.choice.layouts);
+        if self.build == 0 {
+            self.build = self.choice.build.unwrap_or(0);
+        }
         for note in self.choice.notes.clone() {
             self.problem("symbols", "symbols", "", None, "symbols of this kernel", &note);
         }

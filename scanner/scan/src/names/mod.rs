@@ -7,12 +7,14 @@
 mod bugcheck;
 mod irp;
 mod ntstatus;
+mod parameters;
 mod security;
 mod waiting;
 
 pub use bugcheck::{bugcheck_name, is_live_dump};
 pub(crate) use irp::{irp_major, irp_minor};
 pub use ntstatus::{exception_name, ntstatus_name};
+pub(crate) use parameters::{Role, access_name, bugcheck_parameters};
 pub(crate) use security::{privilege_name, sid_name};
 pub(crate) use waiting::{dispatcher_kind, thread_state, wait_reason, wait_type};
 

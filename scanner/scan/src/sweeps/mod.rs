@@ -7,9 +7,10 @@
 mod pages;
 mod pool;
 
-use crate::{Job, reverse::ReverseMap};
+use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
 use memory::{PAGE_SIZE, Pa, Va};
 use schema::{Batch, Table, TableSpec};
+use std::sync::OnceLock;
 
 /// What a sweep may ask while it looks at pages.
 #[derive(Clone, Copy)]
@@ -131,9 +132,12 @@ impl Harvest {
     }
 }
 
-/// Findings of all sweeps that are no rows yet, in the order of memory.
+/// Findings of all sweeps that are no rows yet, in the order of memory, and what several walks share.
 #[derive(Default)]
-pub struct Found {}
+pub struct Found {
+    /// The stacks of all threads, once a walk has asked for them.
+    pub(crate) stacks: OnceLock<Vec<ThreadStack>>,
+}
 
 impl Found {
     /// Adds those of the next chunk.

@@ -68,7 +68,7 @@ fn row(system: &System, names: &mut Names, handle: &Open, header: Option<Header>
     HandleRow {
         handle: handle.value,
         type_name: header.type_name.clone(),
-        object_name: name,
+        object_name: system.text("handles.object_name", name),
         attributes: handle.attributes,
         granted_access: handle.access,
         handle_count: header.handle_count.and_then(|count| u32::try_from(count).ok()),

@@ -29,12 +29,14 @@ impl<'a> Names<'a> {
     fn driver(&mut self, device: Option<Va>) -> (Option<u64>, Option<String>) {
         let Some(device) = device else { return (None, None) };
         let known = self.drivers.entry(device).or_insert_with(|| self.system.driver_of(device));
-        known.clone().map_or((None, None), |(va, name)| (Some(va.0), name))
+        let (driver, name) = known.clone().map_or((None, None), |(va, name)| (Some(va.0), name));
+        (driver, self.system.text("irps.driver_name", name))
     }
 
     fn file(&mut self, file: Option<Va>) -> Option<String> {
         let file = file?;
-        self.files.entry(file).or_insert_with(|| self.system.checked_file_name(file)).clone()
+        let name = self.files.entry(file).or_insert_with(|| self.system.checked_file_name(file)).clone();
+        self.system.text("irps.file_name", name)
     }
 }
 

@@ -4,6 +4,7 @@ mod alpc_messages;
 mod apcs;
 mod callbacks;
 mod contexts;
+mod crashes;
 mod critical_sections;
 mod discovery;
 mod dpcs;
@@ -22,6 +23,7 @@ mod objects;
 mod pool;
 mod processes;
 mod processors;
+mod stacks;
 mod streams;
 mod syscalls;
 mod tagged_blobs;
@@ -54,8 +56,11 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::CriticalSections::spec(), critical_sections::walk),
         (tables::Contexts::spec(), contexts::walk),
         (tables::Exceptions::spec(), exceptions::walk),
+        (tables::Crashes::spec(), crashes::walk),
         (tables::Processes::spec(), processes::walk),
         (tables::Threads::spec(), threads::walk),
+        (tables::Stacks::spec(), stacks::stacks),
+        (tables::Frames::spec(), stacks::frames),
         (tables::Processors::spec(), processors::walk),
         (tables::Interrupts::spec(), interrupts::walk),
         (tables::Syscalls::spec(), syscalls::walk),

@@ -53,7 +53,7 @@ fn loaded(system: &System, layout: &KldrDataTableEntry, entry: Va) -> Option<Mod
         system.problem("unreadable", name, "DllBase", Some(entry), "the address of a module", "none");
         return None;
     };
-    let path = view.unicode(layout.full_name);
+    let path = system.text("modules.path", view.unicode(layout.full_name));
     let headers = system.module_headers(base);
     let version = headers.as_ref().and_then(|(space, facts)| image_version(*space, base, facts));
     let facts = headers.map(|(_, facts)| facts);

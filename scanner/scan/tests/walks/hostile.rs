@@ -91,7 +91,9 @@ fn both_directions() {
 #[test]
 fn one_list_walked_again_and_again_comes_to_an_end() {
     let mut machine = Machine::new(Arch::X64, Build::WIN10_19041);
-    (0..60).for_each(|number| drop(machine.process("p.exe", 100 + number * 4)));
+    for number in 0..60 {
+        machine.process("p.exe", 100 + number * 4);
+    }
     with_system(&machine, Format::Full, &offline(), |system| {
         let head = system.global("PsActiveProcessHead").unwrap();
         let first = system.list(system.space, head, "PsActiveProcessHead").entries.len();
@@ -105,4 +107,33 @@ fn one_list_walked_again_and_again_comes_to_an_end() {
         let other = system.global("PsLoadedModuleList").unwrap();
         assert!(system.list(system.space, other, "PsLoadedModuleList").closed, "other lists are still there");
     });
+}
+
+/// A million rows could name one text of 64 KiB.
+#[test]
+fn texts_are_no_longer_than_the_dump_has_room_for() {
+    let machine = Machine::new(Arch::X64, Build::WIN10_19041);
+    with_system(&machine, Format::Full, &offline(), |system| {
+        let text = "x".repeat(0xffff);
+        let most = (1 << 20) + 4 * system.dump.bytes_present() as usize;
+        let given = (0..).take_while(|_| system.text("names", Some(text.clone())).is_some()).count();
+        assert!(given * text.len() <= most && given * text.len() > most / 2, "{given} of {most}");
+        assert!(system.problems().iter().any(|p| p.kind == "too_many" && p.structure == "names"));
+        assert_eq!(system.text("others", Some("y".into())).as_deref(), Some("y"));
+    });
+}
+
+/// Threads note problems in any order; those that are kept are the same.
+#[test]
+fn more_problems_than_are_kept() {
+    let machine = Machine::new(Arch::X64, Build::WIN10_19041);
+    let noted = |numbers: Vec<u32>| {
+        with_system(&machine, Format::Full, &offline(), |system| {
+            numbers.iter().for_each(|n| system.problem("k", "s", &format!("{n:05}"), None, "e", "f"));
+            system.problems()
+        })
+    };
+    let (up, down) = (noted((0..12_000).collect()), noted((0..12_000).rev().collect()));
+    assert_eq!(up.len(), 10_001);
+    assert_eq!(up, down);
 }

@@ -32,8 +32,8 @@ pub(super) struct Codes<'i> {
 }
 
 impl<'i> Codes<'i> {
-    pub fn new(info: &'i Info) -> Codes<'i> {
-        Codes { version: info.version, slots: info.slots() }
+    pub fn new(info: &Info<'i>) -> Codes<'i> {
+        Codes { version: info.version, slots: info.slots }
     }
 
     /// The next code.
@@ -126,10 +126,10 @@ fn frame(info: &Info, registers: &Registers, offset: u64) -> Result<Option<u64>,
 
 /// Takes rip and rsp from the machine frame on top of the stack: rip, cs, eflags, rsp, ss, 8 bytes each.
 fn machine_frame(memory: &dyn Memory, caller: &mut Registers, error_code: bool) -> Result<u64, Why> {
-    let at = caller.sp();
-    let rip = if error_code { at.checked_add(8).ok_or(Why::SpNotRising)? } else { at };
+    let top = caller.sp();
+    let rip = if error_code { top.checked_add(8).ok_or(Why::SpNotRising)? } else { top };
     caller.rip = slot(memory, rip)?;
     let rsp = slot(memory, rip.checked_add(24).ok_or(Why::SpNotRising)?)?;
     caller.set(RSP, rsp);
-    Ok(at)
+    Ok(rip)
 }

@@ -2,6 +2,7 @@
 
 mod epilogues;
 mod hostile;
+mod trap;
 
 use super::*;
 use crate::MACHINE_AMD64;
@@ -193,7 +194,7 @@ fn machine_frames() {
     let mut world = World::new(&info(4, &[[4, 0x32], [0, 0x1a]], 0));
     world.stack[8] = 0x1000; // a stack far below, as user stacks are
     let (step, registers) = world.step(0x1050).unwrap();
-    assert_eq!(step, Step::MachineFrame { at: STACK + 0x20 });
+    assert_eq!(step, Step::MachineFrame { at: STACK + 0x28 });
     assert_eq!((registers.rip, registers.sp(), registers.get(RBX)), (0x105, 0x1000, Some(3)));
     let mut world = World::new(&info(4, &[[4, 0x32], [0, 0x0a]], 0));
     world.stack[7] = 0x1000;

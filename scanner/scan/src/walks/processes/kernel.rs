@@ -80,7 +80,7 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         hidden: if active { Some(false) } else { sources.active_list_backward.then_some(!ended) },
         integrity_level: integrity_level(system, layouts, view),
         session_id: system.session_id(&layouts.account, &layouts.session, view),
-        image_path: system.image_path(&layouts.account, view),
+        image_path: system.text("processes.image_path", system.image_path(&layouts.account, view)),
         source: seen.first().into(),
         ..state(layouts, view)
     }

@@ -70,6 +70,7 @@ impl Layouts<'_, '_> {
         let owner = |va: Option<Va>| va.and_then(|va| system.owner_text(va));
         let ended = flags.is_some_and(|flags| flags & TERMINATED != 0);
         let name = view.pointer(layout.name).and_then(|name| system.unicode(name));
+        let name = system.text("threads.name", name);
         ThreadRow {
             process_id: system.processes().get(thread.process).and_then(|process| process.pid),
             name,
@@ -132,7 +133,8 @@ impl Layouts<'_, '_> {
         let (state, reason) = (view.u8(layout.state), view.u8(layout.wait_reason));
         let wait_ticks = view.u32(layout.wait_time);
         let waited = || Some(f64::from(self.now?.wrapping_sub(wait_ticks?)) * self.tick_seconds?);
-        let old_affinity = layout.old_affinity.filter(|_| system.build < 6000);
+        // Since Windows 7 a structure has its name, and since 20348 a pointer to one.
+        let old_affinity = layout.old_affinity.filter(|_| (1..7600).contains(&system.build));
         ThreadRow {
             state,
             state_name: state.and_then(thread_state),

@@ -1,0 +1,12 @@
+-- Question: Which stacks do many threads share, in one dump or in all of the lake?
+-- Tables: stacks, frames, threads, processes
+-- How to read it: replaces `!uniqstack`. One row for every different stack, the most frequent first; threads counts the
+--   threads that have it, dumps the dumps in which they are, processes names some of their processes.
+CREATE VIEW unique_stacks AS
+SELECT count(*) AS threads, count(DISTINCT dump_id) AS dumps,
+       list_sort(list_distinct(list(process)))[1:5] AS processes, any_value(top_function) AS top_function,
+       any_value(frames) AS frames, any_value(stack) AS stack, hash
+FROM thread_stacks
+WHERE hash IS NOT NULL
+GROUP BY hash
+ORDER BY threads DESC, hash;

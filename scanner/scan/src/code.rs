@@ -1,0 +1,179 @@
+//! Code by address: which module, is it executable, does a call end there, what is it called.
+//!
+//! Made once for the kernel and once for the space of a process. Images are read from the dump itself; each page of
+//! them once.
+
+use memory::{Architecture, Space, Va};
+use nt::{ImageFacts, System, exports::Exports, image_facts, symbols::Names};
+use std::sync::{Arc, OnceLock};
+use unwind::{Cached, Image, Memory, call};
+
+/// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`.
+const EXCEPTION: usize = 3;
+
+/// A loaded image.
+pub struct Module<'a> {
+    /// File name.
+    pub name: String,
+    /// First address.
+    pub base: u64,
+    /// Bytes of address space.
+    pub size: u64,
+    space: Space<'a>,
+    memory: Cached<'a>,
+    /// What its headers say; `None` if they are not in the dump.
+    facts: Option<ImageFacts>,
+    exports: OnceLock<Exports>,
+    names: Option<Arc<Names>>,
+}
+
+/// What an address of code is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Symbol {
+    /// The module.
+    pub module: Option<String>,
+    /// The function: of the kernel's symbols where they are known, else an export.
+    pub name: Option<String>,
+    /// Bytes from the function's first one; from the module's first one where no function is known.
+    pub offset: Option<u64>,
+    /// Where the function begins, in bytes from the module's first one: by its name, else by unwind data.
+    pub start: Option<u64>,
+}
+
+/// All code of a space.
+pub struct Code<'a> {
+    architecture: Architecture,
+    modules: Vec<Module<'a>>,
+}
+
+impl<'a> Code<'a> {
+    /// The kernel's modules.
+    pub fn of_kernel(system: &'a System<'_>) -> Code<'a> {
+        let owners = system.owners().iter().map(|owner| (owner.name.clone(), owner.base.0, owner.size));
+        let mut code = Code::new(&system.space, system.architecture, owners);
+        let base = system.kernel.as_ref().map(|kernel| kernel.base.0);
+        if let Some(kernel) = code.modules.iter_mut().find(|module| Some(module.base) == base) {
+            kernel.names = system.choice.names.clone();
+        }
+        code
+    }
+
+    /// Images of a space: name, first address, size.
+    pub fn new(
+        space: &'a Space<'_>,
+        architecture: Architecture,
+        images: impl Iterator<Item = (String, u64, u64)>,
+    ) -> Code<'a> {
+        let mut modules: Vec<Module<'a>> = images.map(|image| Module::new(space, image)).collect();
+        modules.sort_by_key(|module| module.base);
+        modules.dedup_by_key(|module| module.base);
+        Code { architecture, modules }
+    }
+
+    /// The module that holds an address.
+    pub fn module(&self, va: u64) -> Option<&Module<'a>> {
+        let behind = self.modules.partition_point(|module| module.base <= va);
+        self.modules[..behind].last().filter(|module| va - module.base < module.size)
+    }
+
+    /// Whether an address is one of executable code of a module; `None` if the module's headers are not there.
+    pub fn is_executable(&self, va: u64) -> Option<bool> {
+        let Some(module) = self.module(va) else { return Some(false) };
+        let rva = va - module.base;
+        let inside = |&(start, size): &(u32, u32)| {
+            (u64::from(start)..u64::from(start) + u64::from(size)).contains(&rva)
+        };
+        module.facts.as_ref().map(|facts| facts.executable.iter().any(inside))
+    }
+
+    /// The call that ends at an address; `Err` if the bytes before it are not in the dump.
+    pub fn call_before(&self, va: u64) -> Result<Option<call::Call>, ()> {
+        let Some(module) = self.module(va) else { return Ok(None) };
+        let mut bytes = [0; call::BEFORE];
+        let inside = (va - module.base).min(call::BEFORE as u64) as usize;
+        let bytes = &mut bytes[..inside];
+        if !module.memory.read(va - inside as u64, bytes) {
+            return Err(());
+        }
+        Ok(match self.architecture {
+            Architecture::X64 => call::x64(bytes),
+            Architecture::X86 => call::x86(bytes),
+            Architecture::Arm64 => call::arm64(bytes),
+        })
+    }
+
+    /// Whether an address can be a return address: executable code, right behind a call.
+    pub fn may_return_to(&self, va: u64) -> bool {
+        self.is_executable(va) != Some(false) && matches!(self.call_before(va), Ok(Some(_)))
+    }
+
+    /// Of an address whose code is not in the dump: false if symbols say that it is no place inside a function. The
+    /// first byte of a function is no return address, and names like `??_C@_` are those of string constants.
+    pub fn may_be_inside(&self, va: u64) -> bool {
+        let symbol = self.symbol(va);
+        symbol.name.is_none_or(|name| symbol.offset != Some(0) && !name.starts_with("??_C@_"))
+    }
+
+    /// What an address is called. Of a return address ask for the byte before it: a call may be a function's last.
+    pub fn symbol(&self, va: u64) -> Symbol {
+        let Some(module) = self.module(va) else { return Symbol::default() };
+        let rva = va - module.base;
+        let export = u32::try_from(rva).ok().and_then(|rva| module.function(rva));
+        let (name, offset) = export.map_or((None, rva), |(name, offset)| (Some(name), offset));
+        let by_unwind_data = || {
+            let start = module.function_start(u32::try_from(rva).ok()?)?;
+            Some(start.wrapping_sub(module.base))
+        };
+        let start = if name.is_some() { Some(rva - offset) } else { by_unwind_data() };
+        Symbol { module: Some(module.name.clone()), name, offset: Some(offset), start }
+    }
+}
+
+impl<'a> Module<'a> {
+    fn new(space: &'a Space<'_>, (name, base, size): (String, u64, u64)) -> Module<'a> {
+        let facts = image_facts(*space, Va(base));
+        let memory = Cached::new(space, base, size);
+        Module { name, base, size, space: *space, memory, facts, exports: OnceLock::new(), names: None }
+    }
+
+    /// The image as unwinding wants it; `None` if its headers are not in the dump.
+    pub fn image(&self) -> Option<Image<'_>> {
+        let facts = self.facts.as_ref()?;
+        let &(table, table_size) = facts.directories.get(EXCEPTION).unwrap_or(&(0, 0));
+        let size = u32::try_from(self.size).unwrap_or(u32::MAX);
+        Some(Image::from_facts(self.base, size, facts.machine, table, table_size, &self.memory))
+    }
+
+    fn exports(&self) -> &Exports {
+        self.exports.get_or_init(|| match &self.facts {
+            Some(facts) => Exports::read(self.space, Va(self.base), facts),
+            None => Exports::default(),
+        })
+    }
+
+    /// The nearest symbol below; where there are no symbols the nearest export, unless unwind data says that another function begins in between.
+    fn function(&self, rva: u32) -> Option<(String, u64)> {
+        if let Some(names) = self.names.as_ref().filter(|names| !names.is_empty()) {
+            let (name, offset) = names.nearest(rva)?;
+            return Some((name.to_string(), offset.into()));
+        }
+        let (name, offset) = self.exports().nearest(rva)?;
+        let same = match self.function_start(rva) {
+            Some(start) => u64::from(rva - offset) >= start - self.base,
+            None => self.function_end(rva - offset).is_none_or(|end| rva < end),
+        };
+        same.then(|| (name.to_string(), offset.into()))
+    }
+
+    /// Relative address behind the function that holds a relative address, where unwind data tells.
+    fn function_end(&self, rva: u32) -> Option<u32> {
+        let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
+        unwind::x64::find(&image, rva).ok().flatten().map(|function| function.end)
+    }
+
+    /// First address of the function that holds a relative address, where unwind data tells.
+    pub fn function_start(&self, rva: u32) -> Option<u64> {
+        let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
+        unwind::x64::function_start(&image, self.base + u64::from(rva)).ok().flatten()
+    }
+}

@@ -1,0 +1,134 @@
+//! The stacks of all threads.
+
+use super::{Bounds, Confidence, End, Frame, Method, Registers, Stack, Starts, walk};
+use crate::code::{Code, Symbol};
+use memory::Space;
+use nt::{System, peb::Halves, process::Process, thread::Thread};
+use rayon::prelude::*;
+use std::{ops::Range, sync::OnceLock};
+
+/// Bytes of stack above the stack pointer that are believed to be its own where its bounds are not known.
+const UNKNOWN: u64 = 0x1_0000;
+
+/// A thread's stack with names.
+pub struct ThreadStack {
+    /// Its place in `System::threads`.
+    pub thread: usize,
+    /// How the walk started, if it did.
+    pub start: Option<Method>,
+    /// Addresses of the kernel stack.
+    pub range: Option<Range<u64>>,
+    /// The frames.
+    pub stack: Stack,
+    /// What each frame is called.
+    pub symbols: Vec<Symbol>,
+}
+
+/// Walks the stacks of all threads, side by side; the order is that of the threads.
+pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
+    let code = Code::of_kernel(system);
+    let starts = Starts::new(system, &code);
+    let users: Vec<UserSpace<'_>> =
+        system.processes().iter().map(|process| UserSpace::new(system, process)).collect();
+    let images: Vec<OnceLock<Code<'_>>> = users.iter().map(|_| OnceLock::new()).collect();
+    let walk_one = |(index, thread): (usize, &Thread)| {
+        let user = users.get(thread.process).zip(images.get(thread.process));
+        let user_code = user
+            .and_then(|(user, code)| Some((user.space.as_ref()?, code.get_or_init(|| user.code(system)))));
+        one(system, &code, &starts, index, thread, user_code)
+    };
+    system.threads().par_iter().enumerate().map(walk_one).collect()
+}
+
+/// The user half of a process.
+struct UserSpace<'a> {
+    space: Option<Space<'a>>,
+    process: &'a Process,
+}
+
+impl<'a> UserSpace<'a> {
+    fn new(system: &'a System<'_>, process: &'a Process) -> UserSpace<'a> {
+        let space = process.dtb.filter(|_| process.peb.is_some()).and_then(|dtb| system.process_space(dtb));
+        UserSpace { space, process }
+    }
+
+    /// The images that its loader lists.
+    fn code(&'a self, system: &'a System<'_>) -> Code<'a> {
+        let halves = Halves::of(system);
+        let native = halves.of_process(system, self.process).into_iter().next();
+        let loaded = native.and_then(|half| half.loaded(system)).unwrap_or_default();
+        let images =
+            loaded.into_iter().filter_map(|image| Some((image.name?, image.base, u64::from(image.size?))));
+        static NOTHING: OnceLock<Space<'static>> = OnceLock::new();
+        let space: &'a Space<'_> = match &self.space {
+            Some(space) => space,
+            None => NOTHING.get_or_init(Space::nothing),
+        };
+        Code::new(space, system.architecture, images)
+    }
+}
+
+fn one(
+    system: &System<'_>,
+    code: &Code<'_>,
+    starts: &Starts<'_>,
+    index: usize,
+    thread: &Thread,
+    user: Option<(&Space<'_>, &Code<'_>)>,
+) -> ThreadStack {
+    let start = starts.of(thread);
+    let (registers, method) = match start.registers {
+        Ok(start) => start,
+        Err(why) => {
+            let stack = Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None };
+            return ThreadStack {
+                thread: index,
+                start: None,
+                range: start.range,
+                stack,
+                symbols: Vec::new(),
+            };
+        }
+    };
+    let own = start.range.clone().filter(|range| range.contains(&registers.sp()));
+    let range = own.unwrap_or(registers.sp()..registers.sp().saturating_add(UNKNOWN));
+    let is_user = |va| !system.is_kernel(memory::Va(va));
+    let width = u64::from(system.pointer_size());
+    let bounds = Bounds { memory: &system.space, range: Some(range), width, is_user: &is_user, user: false };
+    let (mut stack, reached) = walk(code, &bounds, registers, method);
+    trust(&mut stack);
+    let mut symbols: Vec<Symbol> = stack.frames.iter().map(|frame| named(code, frame)).collect();
+    if let Some((registers, (space, code))) = reached.zip(user) {
+        let part = in_user_mode(space, code, width, registers);
+        symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
+        stack.frames.extend(part.frames);
+        (stack.end, stack.gave_way) = (part.end, stack.gave_way.or(part.gave_way));
+    }
+    ThreadStack { thread: index, start: Some(method), range: start.range, stack, symbols }
+}
+
+/// The part of a stack in user mode, from the registers that the system call or trap saved.
+fn in_user_mode(space: &Space<'_>, code: &Code<'_>, width: u64, registers: Registers) -> Stack {
+    let range = Some(registers.sp()..registers.sp().saturating_add(UNKNOWN));
+    let bounds = Bounds { memory: space, range, width, is_user: &|_| true, user: true };
+    let (mut stack, _) = walk(code, &bounds, registers, Method::Trap);
+    trust(&mut stack);
+    stack
+}
+
+/// A walk that began with a guess and went by unwind data to a natural end has shown that the guess was right.
+fn trust(stack: &mut Stack) {
+    let natural = matches!(stack.end, End::ThreadStart | End::UserMode);
+    if natural && stack.gave_way.is_none() {
+        stack.frames.iter_mut().for_each(|frame| frame.confidence = Confidence::High);
+    }
+}
+
+/// What a frame is called: of a return address, by the call before it.
+fn named(code: &Code<'_>, frame: &Frame) -> Symbol {
+    if frame.exact {
+        return code.symbol(frame.ip);
+    }
+    let symbol = code.symbol(frame.ip.wrapping_sub(1));
+    Symbol { offset: symbol.offset.map(|offset| offset + 1), ..symbol }
+}

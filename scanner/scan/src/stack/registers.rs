@@ -1,0 +1,120 @@
+//! Registers of any architecture, as a walk needs them.
+
+use crate::code::{Code, Module};
+use memory::Context;
+use unwind::{Memory, Step, Why, arm64, x64, x86};
+
+/// What a walk carries from frame to frame.
+#[derive(Debug, Clone, Copy)]
+pub enum Registers {
+    /// x64.
+    X64(x64::Registers),
+    /// ARM64.
+    Arm64(arm64::Registers),
+    /// x86.
+    X86(x86::Registers),
+}
+
+impl Registers {
+    /// Only where it is and where its stack is: after looking for a return address.
+    pub fn bare(&self, ip: u64, sp: u64) -> Registers {
+        match self {
+            Registers::X64(_) => Registers::X64(x64::Registers::new(ip, sp)),
+            Registers::Arm64(_) => Registers::Arm64(bare_arm64(ip, sp)),
+            Registers::X86(_) => Registers::X86(bare_x86(ip, sp)),
+        }
+    }
+
+    /// Those of an architecture at a place.
+    pub fn at(architecture: memory::Architecture, ip: u64, sp: u64) -> Registers {
+        match architecture {
+            memory::Architecture::X64 => Registers::X64(x64::Registers::new(ip, sp)),
+            memory::Architecture::Arm64 => Registers::Arm64(bare_arm64(ip, sp)),
+            memory::Architecture::X86 => Registers::X86(bare_x86(ip, sp)),
+        }
+    }
+
+    /// Those of a register set that the dump states.
+    pub fn of(context: &Context) -> Registers {
+        match &context.registers {
+            memory::Registers::X64(c) => {
+                let mut registers = x64::Registers::new(c.rip, c.rsp);
+                if context.has_integer() {
+                    let values = [
+                        c.rax, c.rcx, c.rdx, c.rbx, c.rsp, c.rbp, c.rsi, c.rdi, c.r8, c.r9, c.r10, c.r11,
+                        c.r12, c.r13, c.r14, c.r15,
+                    ];
+                    values.iter().enumerate().for_each(|(index, value)| registers.set(index, *value));
+                }
+                Registers::X64(registers)
+            }
+            memory::Registers::Arm64(c) => Registers::Arm64((&**c).into()),
+            memory::Registers::X86(c) => {
+                let mut registers = x86::Registers::new(c.eip, c.esp, c.ebp);
+                if context.has_integer() {
+                    for (number, value) in
+                        [(0, c.eax), (1, c.ecx), (2, c.edx), (3, c.ebx), (6, c.esi), (7, c.edi)]
+                    {
+                        registers.set(number, Some(value));
+                    }
+                }
+                Registers::X86(registers)
+            }
+        }
+    }
+
+    /// Instruction pointer.
+    pub fn ip(&self) -> u64 {
+        match self {
+            Registers::X64(registers) => registers.rip,
+            Registers::Arm64(registers) => arm64::strip(registers.pc),
+            Registers::X86(registers) => registers.eip.into(),
+        }
+    }
+
+    /// Stack pointer.
+    pub fn sp(&self) -> u64 {
+        match self {
+            Registers::X64(registers) => registers.sp(),
+            Registers::Arm64(registers) => registers.sp,
+            Registers::X86(registers) => registers.esp().into(),
+        }
+    }
+
+    /// Turns them into those of the caller.
+    pub fn step(&mut self, code: &Code<'_>, stack: &dyn Memory, first: bool) -> Result<Step, Why> {
+        let ip = self.ip();
+        let lookup = if first { ip } else { ip.wrapping_sub(1) };
+        let image = code.module(lookup).and_then(Module::image);
+        if let Registers::X86(registers) = self {
+            let returns = |va: u32| code.may_return_to(va.into());
+            let place = x86::Place { image: image.as_ref(), frame: None, returns: &returns };
+            return x86::step(&place, stack, registers, first);
+        }
+        match (self, image) {
+            (Registers::X64(registers), Some(image)) if image.machine == unwind::MACHINE_AMD64 => {
+                x64::step(&image, stack, registers, first)
+            }
+            (Registers::Arm64(registers), Some(image)) => {
+                registers.pc = arm64::strip(registers.pc);
+                arm64::step(&image, stack, registers, first)
+            }
+            (Registers::X64(_) | Registers::Arm64(_), None) if code.module(lookup).is_some() => {
+                Err(Why::NotAnImage("its headers are not in the dump"))
+            }
+            _ => Err(Why::NoUnwindData),
+        }
+    }
+}
+
+/// Nothing is known but where it is and where its stack is.
+fn bare_arm64(pc: u64, sp: u64) -> arm64::Registers {
+    arm64::Registers { pc, sp, x: [0; 31], known: 0 }
+}
+
+/// The same.
+fn bare_x86(eip: u64, esp: u64) -> x86::Registers {
+    let mut registers = x86::Registers::new(eip as u32, esp as u32, 0);
+    registers.set(5, None); // ebp
+    registers
+}

@@ -1,0 +1,150 @@
+//! Where the walk of a thread starts.
+//!
+//! A running thread's registers are those of a processor: the register set of the header, or of the processor's
+//! block. They are told by the stack pointer, which lies in the thread's stack. A thread that does not run has its
+//! stack pointer in `_KTHREAD.KernelStack`, as `SwapContext` left it; that function's own frame is small, and the first
+//! word in it that is an address behind a call leads back to `KiSwapContext`. No offset of that frame is taken from
+//! anywhere: none is public, and it differs between builds.
+
+use super::{Method, Registers};
+use crate::code::Code;
+use memory::{Context, Va};
+use nt::{
+    System,
+    processor::Kprcb,
+    thread::{Thread, ThreadState},
+};
+use std::ops::Range;
+use unwind::x64;
+
+/// `_KTHREAD.State`: running.
+const RUNNING: u8 = 2;
+/// `_KTHREAD.State`: its stack is out, or on the way in.
+const TRANSITION: u8 = 6;
+/// Why a thread in that state has no frames.
+pub const SWAPPED_OUT: &str = "its stack is swapped out";
+/// Words above the saved stack pointer in which the return address of `SwapContext` lies.
+const SWAP_FRAME: u64 = 24;
+
+/// What is known of a thread's stack before it is walked.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Registers to start from, and how they were found; else why there are none.
+    pub registers: Result<(Registers, Method), &'static str>,
+    /// Addresses of the kernel stack.
+    pub range: Option<Range<u64>>,
+}
+
+/// Finds starts.
+pub struct Starts<'a> {
+    system: &'a System<'a>,
+    code: &'a Code<'a>,
+    layout: ThreadState,
+    size: u32,
+    contexts: Vec<Context>,
+}
+
+impl<'a> Starts<'a> {
+    /// Collects the register sets of all processors.
+    pub fn new(system: &'a System<'a>, code: &'a Code<'a>) -> Starts<'a> {
+        let records = &system.dump.records.contexts;
+        let mut contexts: Vec<Context> = records.iter().filter(|c| c.has_control()).cloned().collect();
+        contexts.extend(of_processors(system));
+        let size = system.size_of("_ETHREAD");
+        Starts { system, code, layout: ThreadState::of(system), size, contexts }
+    }
+
+    /// Where the walk of a thread starts.
+    pub fn of(&self, thread: &Thread) -> Start {
+        let view = self.system.view(thread.va, self.size);
+        let layout = &self.layout;
+        let base = view.pointer(layout.stack_base).map(|va| va.0);
+        let limit = view.pointer(layout.stack_limit).map(|va| va.0);
+        let range = limit.zip(base).filter(|(limit, base)| limit < base).map(|(limit, base)| limit..base);
+        let state = view.u8(layout.state);
+        let registers = match (self.context(&range), state) {
+            (Some(registers), Some(RUNNING) | None) => Ok((registers, Method::Context)),
+            (None, Some(RUNNING)) => self
+                .crashed(thread)
+                .map(|registers| (registers, Method::Context))
+                .ok_or("it runs, and no register set in the dump has its stack"),
+            (_, Some(TRANSITION)) => Err(SWAPPED_OUT),
+            (context, _) => {
+                let saved = view.pointer(layout.kernel_stack).filter(|va| va.0 != 0);
+                let waiting =
+                    saved.ok_or("_KTHREAD.KernelStack is not known").and_then(|sp| self.waiting(sp, &range));
+                // A thread that just became ready or is being switched can still be on a processor.
+                context.map_or(waiting, |registers| Ok((registers, Method::Context)))
+            }
+        };
+        Start { registers, range }
+    }
+
+    /// The register set whose stack pointer lies in a stack.
+    fn context(&self, range: &Option<Range<u64>>) -> Option<Registers> {
+        let range = range.as_ref()?;
+        let found = self.contexts.iter().find(|context| range.contains(&context.sp()));
+        found.map(Registers::of)
+    }
+
+    /// The register set of the header belongs to the thread of which a small dump has a copy, also when it crashed on
+    /// another stack than its own: in an interrupt or a deferred call.
+    fn crashed(&self, thread: &Thread) -> Option<Registers> {
+        let stated = self.system.dump.records.header.triage.as_ref()?.thread_address?;
+        let context = self.contexts.iter().find(|context| context.source == "header")?;
+        (self.system.narrow(stated) == thread.va).then(|| Registers::of(context))
+    }
+
+    /// By the unwind data of `SwapContext`, where the kernel's symbols name it and its code is in the dump.
+    fn switched_out(&self, sp: u64) -> Option<x64::Registers> {
+        let kernel = self.code.module(self.system.kernel.as_ref()?.base.0)?.image()?;
+        let global = |name| self.system.global(name).map(|va| va.0);
+        let switch = x64::trap::Switch {
+            swap_context: global("SwapContext"),
+            ki_swap_context: global("KiSwapContext"),
+        };
+        let found = x64::trap::switched_out(&kernel, &self.system.space, sp, switch);
+        found.ok().map(|(registers, _)| registers)
+    }
+
+    /// The return address of `SwapContext`.
+    fn waiting(&self, sp: Va, range: &Option<Range<u64>>) -> Result<(Registers, Method), &'static str> {
+        if range.as_ref().is_some_and(|range| !range.contains(&sp.0)) {
+            return Err("_KTHREAD.KernelStack is outside of the stack");
+        }
+        if let Some(registers) = self.switched_out(sp.0) {
+            return Ok((Registers::X64(registers), Method::Context));
+        }
+        let width = u64::from(self.system.pointer_size());
+        for slot in (0..SWAP_FRAME).filter_map(|word| sp.checked_add(word * width)) {
+            let Ok(value) = self.system.space.pointer(slot) else {
+                return Err("its stack is not in the dump");
+            };
+            let is_code = self.code.is_executable(value.0) != Some(false);
+            if is_code && matches!(self.code.call_before(value.0), Ok(Some(_))) {
+                let mut registers = Registers::at(self.system.architecture, value.0, slot.0 + width);
+                // ARM64 code saves frame pointer and return address as a pair.
+                let below = slot.0.checked_sub(width).and_then(|at| self.system.space.pointer(Va(at)).ok());
+                if let (Registers::Arm64(registers), Some(frame)) = (&mut registers, below) {
+                    registers.set(29, Some(frame.0));
+                }
+                return Ok((registers, Method::Scan));
+            }
+        }
+        Err("no return address at the saved stack pointer")
+    }
+}
+
+/// Register sets in `_KPRCB.ProcessorState.ContextFrame`.
+fn of_processors(system: &System<'_>) -> Vec<Context> {
+    let layout = Kprcb::of(system);
+    let read = |processor: &nt::processor::Processor| {
+        let at = system.kprcb(&layout, processor).at(layout.context)?;
+        let size = memory::Context::size(system.architecture);
+        let bytes = system.space.bytes(at, size as usize).ok()?;
+        let bytes = memory::Bytes::whole(&bytes, "_KPRCB.ProcessorState.ContextFrame");
+        let context = Context::parse(system.architecture, bytes, "processor").ok()?;
+        Some(Context { processor: Some(processor.number), ..context })
+    };
+    system.processors().iter().filter_map(read).filter(Context::has_control).collect()
+}

@@ -1,0 +1,145 @@
+//! The walk: unwind while that works, look for a return address when it does not.
+
+use super::{Confidence, End, Frame, Method, Registers, Stack};
+use crate::code::Code;
+use std::ops::Range;
+use unwind::{Memory, Step, Why};
+
+/// Why unwinding gives way although the step worked: an overwritten return address, or code that no list has.
+const NO_MODULE: &str = "the return address is in no module";
+/// More frames than this no stack holds: a megabyte of words.
+const MOST_FRAMES: usize = 0x2_0000;
+/// Bytes of stack that are looked through for a return address after unwinding failed.
+const SEARCH: u64 = 0x1_0000;
+
+/// The memory and the bounds of a stack.
+pub struct Bounds<'a> {
+    /// Memory of the stack.
+    pub memory: &'a dyn Memory,
+    /// Its addresses, where they are known.
+    pub range: Option<Range<u64>>,
+    /// Bytes of a pointer.
+    pub width: u64,
+    /// Whether an address is one of user mode, where the walk of a kernel stack ends.
+    pub is_user: &'a dyn Fn(u64) -> bool,
+    /// The stack itself is one of user mode.
+    pub user: bool,
+}
+
+/// Walks a stack from these registers on. The value beside the stack: the registers in user mode, if it got there.
+pub fn walk(
+    code: &Code<'_>,
+    bounds: &Bounds<'_>,
+    start: Registers,
+    method: Method,
+) -> (Stack, Option<Registers>) {
+    let mut walk = Walk { code, bounds, frames: Vec::new(), gave_way: None };
+    let (end, user) = walk.run(start, method);
+    (Stack { frames: walk.frames, end, gave_way: walk.gave_way }, user)
+}
+
+struct Walk<'a> {
+    code: &'a Code<'a>,
+    bounds: &'a Bounds<'a>,
+    frames: Vec<Frame>,
+    gave_way: Option<Why>,
+}
+
+impl Walk<'_> {
+    fn run(&mut self, mut registers: Registers, method: Method) -> (End, Option<Registers>) {
+        let mut word = [0; 8];
+        let (mut method, mut confidence, mut exact) = (method, Confidence::High, method != Method::Scan);
+        if method == Method::Scan {
+            confidence = Confidence::Medium;
+        }
+        if !self.bounds.memory.read(registers.sp(), &mut word[..self.bounds.width as usize]) {
+            self.push(&registers, method, confidence, exact);
+            return (End::NoStack, None);
+        }
+        loop {
+            if self.frames.len() >= MOST_FRAMES {
+                return (End::TooMany, None);
+            }
+            self.push(&registers, method, confidence, exact);
+            match registers.step(self.code, self.bounds.memory, exact) {
+                Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
+                // A return address that merely points there was overwritten.
+                Ok(Step::MachineFrame { .. })
+                    if !self.bounds.user && (self.bounds.is_user)(registers.ip()) =>
+                {
+                    return (End::UserMode, Some(registers));
+                }
+                Ok(step) if self.code.module(registers.ip()).is_some() => {
+                    (method, exact) = how(step);
+                    if matches!(method, Method::Scan) {
+                        confidence = confidence.min(Confidence::Medium);
+                    }
+                }
+                Ok(_) => match self.resume(&registers, Why::BadUnwindData(NO_MODULE)) {
+                    Ok(found) => (registers, method, confidence, exact) = found,
+                    Err(end) => return (end, None),
+                },
+                Err(why) => match self.resume(&registers, why) {
+                    Ok(found) => (registers, method, confidence, exact) = found,
+                    Err(end) => return (end, None),
+                },
+            }
+        }
+    }
+
+    fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
+        let (ip, sp, user) = (registers.ip(), registers.sp(), self.bounds.user);
+        self.frames.push(Frame { ip, sp, method, confidence, user, exact });
+    }
+
+    /// Goes on at the next word of the stack that can be a return address.
+    fn resume(
+        &mut self,
+        registers: &Registers,
+        why: Why,
+    ) -> Result<(Registers, Method, Confidence, bool), End> {
+        self.gave_way.get_or_insert(why);
+        let width = self.bounds.width;
+        let mut at =
+            self.frames.last().map_or(registers.sp(), |frame| frame.sp.max(registers.sp())) / width * width;
+        let end =
+            self.bounds.range.as_ref().map_or(u64::MAX, |range| range.end).min(at.saturating_add(SEARCH));
+        while at < end {
+            let mut word = [0; 8];
+            if !self.bounds.memory.read(at, &mut word[..width as usize]) {
+                return Err(End::Lost(why));
+            }
+            let value = u64::from_le_bytes(word);
+            at += width;
+            if let Some(confidence) = self.judge(value) {
+                return Ok((registers.bare(value, at), Method::Scan, confidence, false));
+            }
+        }
+        match self.bounds.range.as_ref().is_some_and(|range| end >= range.end) {
+            true => Err(End::StackBase),
+            false => Err(End::Lost(why)),
+        }
+    }
+
+    /// Whether a word can be a return address, and how sure that is.
+    fn judge(&self, value: u64) -> Option<Confidence> {
+        self.code.module(value)?;
+        match (self.code.is_executable(value), self.code.call_before(value)) {
+            (Some(false), _) | (_, Ok(None)) => None,
+            (Some(true) | None, Ok(Some(_))) => Some(Confidence::Medium),
+            (Some(true) | None, Err(())) => self.code.may_be_inside(value).then_some(Confidence::Low),
+        }
+    }
+}
+
+/// How the next frame was found, and whether its instruction pointer is the next instruction.
+fn how(step: Step) -> (Method, bool) {
+    match step {
+        Step::Unwound => (Method::Unwind, false),
+        Step::Exact => (Method::Unwind, true),
+        Step::Leaf => (Method::Leaf, false),
+        Step::Searched => (Method::Scan, false),
+        Step::FramePointer => (Method::FramePointer, false),
+        Step::MachineFrame { .. } => (Method::Trap, true),
+    }
+}

@@ -1,0 +1,133 @@
+//! `crashes`: what stopped the system or the process, where, and whose code that was.
+
+mod blame;
+mod fault;
+
+use super::{process_id, stacks};
+use crate::{
+    Job,
+    code::Code,
+    names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
+    out::Out,
+    stack::ThreadStack,
+};
+use fault::Fault;
+use nt::{System, process::Process, thread::Thread};
+use schema::{
+    Sink,
+    tables::{CrashRow, Crashes},
+};
+
+pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<Crashes>::new(sink);
+    let row = match job.system {
+        Some(system) => of_system(job, system),
+        None => of_process(job),
+    };
+    if let Some(row) = row {
+        out.push(row)?;
+    }
+    out.finish()
+}
+
+/// A kernel dump with a bug check.
+fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
+    let bugcheck = job.dump.records.header.bugcheck.filter(|bugcheck| bugcheck.code != 0)?;
+    if is_live_dump(bugcheck.code) {
+        return None;
+    }
+    let code = Code::of_kernel(system);
+    let meanings = bugcheck_parameters(bugcheck.code);
+    let fault = Fault::of_bugcheck(system, &bugcheck, meanings);
+    let stacks = stacks::all(job, system);
+    let crashed = crashed_thread(system, stacks);
+    let stack =
+        crashed.and_then(|(index, _)| stacks.get(index)).filter(|stack| !stack.stack.frames.is_empty());
+    let thread = crashed.map(|(_, thread)| thread);
+    let process =
+        thread.and_then(|thread| system.processes().get(thread.process)).or_else(|| stated_process(system));
+    let fault_text = fault.ip.map(|ip| stacks::text(&code.symbol(ip), ip));
+    let blame = blame::of_system(system, &code, fault.ip, stack);
+    let place = blame.place.clone().or(fault_text.clone());
+    let name = bugcheck_name(bugcheck.code);
+    let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
+    Some(CrashRow {
+        bugcheck_code: Some(bugcheck.code),
+        bugcheck_name: name.map(Into::into),
+        parameter1,
+        parameter2,
+        parameter3,
+        parameter4,
+        parameter_meanings: meanings.and_then(described),
+        process_id: process.and_then(|process| process.pid),
+        process_name: process.and_then(|process| process.name.clone()),
+        thread_id: thread.and_then(|thread| thread.tid),
+        ethread: thread.map(|thread| thread.va.0),
+        fault_module: fault.ip.and_then(|ip| code.symbol(ip).module),
+        fault_text,
+        culprit: blame.module,
+        culprit_rule: Some(blame.rule.into()),
+        bucket: bucket(&format!("{:#x}", bugcheck.code & !0x1000_0000), place),
+        stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
+        ..fault.row()
+    })
+}
+
+/// A user minidump with an exception.
+fn of_process(job: &Job) -> Option<CrashRow> {
+    let records = &job.dump.records;
+    let exception = records.exceptions.first()?;
+    let fault = Fault::of_exception(exception);
+    let module = fault.ip.and_then(|ip| records.modules.iter().find(|m| ip.wrapping_sub(m.base) < m.size));
+    let name = module.and_then(|module| Some(super::modules::base_name(module.path.as_deref()?)));
+    let place = fault.ip.map(|ip| match (&name, module) {
+        (Some(name), Some(module)) => format!("{name}+{:#x}", ip - module.base),
+        _ => format!("{ip:#x}"),
+    });
+    let code = exception_name(exception.code).map_or_else(|| format!("{:#x}", exception.code), Into::into);
+    Some(CrashRow {
+        process_id: process_id(job),
+        thread_id: exception.thread_id,
+        fault_module: name.clone(),
+        fault_text: place.clone(),
+        culprit_rule: name.as_ref().map(|_| "fault".into()),
+        culprit: name,
+        bucket: bucket(&code, place),
+        ..fault.row()
+    })
+}
+
+/// What crashes alike have in common.
+fn bucket(code: &str, place: Option<String>) -> String {
+    format!("{code}_{}", place.as_deref().unwrap_or("unknown"))
+}
+
+/// `1 = meaning, 2 = meaning`.
+fn described(parameters: [(Role, &'static str); 4]) -> Option<String> {
+    let known = parameters.iter().enumerate().filter(|(_, (_, meaning))| !meaning.is_empty());
+    let texts: Vec<String> =
+        known.map(|(index, (_, meaning))| format!("{} = {meaning}", index + 1)).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
+/// The thread that crashed: the copy of a small dump, else the one whose stack holds the header's stack pointer.
+fn crashed_thread<'s>(system: &'s System<'_>, stacks: &[ThreadStack]) -> Option<(usize, &'s Thread)> {
+    let records = &system.dump.records;
+    let stated = records.header.triage.as_ref().and_then(|triage| triage.thread_address);
+    let threads = || system.threads().iter().enumerate();
+    if let Some(found) =
+        stated.and_then(|va| threads().find(|(_, thread)| thread.va.0 == system.narrow(va).0))
+    {
+        return Some(found);
+    }
+    let sp = records.contexts.iter().find(|c| c.source == "header" && c.has_control())?.sp();
+    threads().find(|(index, _)| {
+        stacks.get(*index).and_then(|stack| stack.range.as_ref()).is_some_and(|range| range.contains(&sp))
+    })
+}
+
+/// The process of which a small dump has a copy.
+fn stated_process<'s>(system: &'s System<'_>) -> Option<&'s Process> {
+    let va = system.dump.records.header.triage.as_ref()?.process_address?;
+    system.processes().iter().find(|process| process.va.0 == system.narrow(va).0)
+}

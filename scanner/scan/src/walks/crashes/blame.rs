@@ -1,0 +1,94 @@
+//! Whose code it probably was: a judgement, with the rule that made it.
+
+use super::super::stacks::text;
+use crate::{
+    code::Code,
+    stack::{Confidence, ThreadStack},
+};
+use nt::System;
+
+/// Modules that call what drivers give them: a crash inside or below them is mostly the caller's or the callee's.
+/// Names as Windows ships them.
+const FRAMEWORKS: [&str; 24] = [
+    "hal.dll",
+    "halmacpi.dll",
+    "kdcom.dll",
+    "wdf01000.sys",
+    "wdfldr.sys",
+    "fltmgr.sys",
+    "ndis.sys",
+    "netio.sys",
+    "storport.sys",
+    "scsiport.sys",
+    "ataport.sys",
+    "classpnp.sys",
+    "usbport.sys",
+    "ucx01000.sys",
+    "hidclass.sys",
+    "ks.sys",
+    "portcls.sys",
+    "dxgkrnl.sys",
+    "dxgmms1.sys",
+    "dxgmms2.sys",
+    "watchdog.sys",
+    "videoprt.sys",
+    "verifierext.sys",
+    "ci.dll",
+];
+
+/// A judgement.
+#[derive(Default)]
+pub struct Blame {
+    /// The module.
+    pub module: Option<String>,
+    /// The rule.
+    pub rule: &'static str,
+    /// `module!function+offset` that speaks for it.
+    pub place: Option<String>,
+}
+
+/// Judges the crash of a system.
+pub fn of_system(
+    system: &System<'_>,
+    code: &Code<'_>,
+    ip: Option<u64>,
+    stack: Option<&ThreadStack>,
+) -> Blame {
+    let triage = system.dump.records.header.triage.as_ref();
+    let fault = ip.map(|ip| (code.symbol(ip), ip));
+    let module = fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
+    let place = fault.as_ref().map(|(symbol, ip)| text(symbol, *ip));
+    if let Some(named) = triage.and_then(|triage| triage.broken_driver.clone()) {
+        return Blame { module: Some(named), rule: "named by the system", place };
+    }
+    let kernel =
+        system.owners().iter().find(|owner| Some(owner.base) == system.kernel.as_ref().map(|k| k.base));
+    let kernel = kernel.map(|owner| owner.name.clone());
+    let involved = |name: &String| Some(name) != kernel.as_ref() && !is_framework(name);
+    if let Some(module) = module.clone().filter(involved) {
+        return Blame { module: Some(module), rule: "fault", place };
+    }
+    if let Some(blame) = stack.and_then(|stack| on_stack(stack, involved)) {
+        return blame;
+    }
+    match module {
+        Some(module) => Blame { module: Some(module), rule: "kernel", place },
+        None => Blame { module: kernel, rule: "kernel", place: None },
+    }
+}
+
+fn is_framework(name: &str) -> bool {
+    FRAMEWORKS.iter().any(|framework| framework.eq_ignore_ascii_case(name))
+        || name.to_ascii_lowercase().starts_with("win32k")
+}
+
+/// The innermost frame of a module that is involved.
+fn on_stack(stack: &ThreadStack, involved: impl Fn(&String) -> bool) -> Option<Blame> {
+    let mut frames = stack.stack.frames.iter().zip(&stack.symbols).filter(|(frame, _)| !frame.user);
+    let (frame, symbol) = frames.find(|(_, symbol)| symbol.module.as_ref().is_some_and(&involved))?;
+    let rule = match frame.confidence {
+        Confidence::Low => "stack, unverified",
+        Confidence::Medium | Confidence::High => "stack",
+    };
+    Some(Blame { module: symbol.module.clone(), rule, place: Some(text(symbol, frame.ip)) })
+}

@@ -1,0 +1,122 @@
+//! The instruction at fault, as parameters, a context record or an exception record state it.
+
+use crate::names::{Role, access_name, exception_name};
+use memory::{
+    Architecture, Bytes, Context, Va,
+    records::{Bugcheck, Exception},
+};
+use nt::System;
+use schema::tables::CrashRow;
+
+/// `STATUS_ACCESS_VIOLATION`: the first two parameters are access and address.
+const ACCESS_VIOLATION: u32 = 0xc000_0005;
+
+/// What is stated of the fault.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fault {
+    code: Option<u32>,
+    /// The instruction.
+    pub ip: Option<u64>,
+    source: Option<&'static str>,
+    address: Option<u64>,
+    access: Option<&'static str>,
+    irql: Option<u32>,
+    trap: Option<u64>,
+    context: Option<u64>,
+    record: Option<u64>,
+}
+
+impl Fault {
+    /// Of a bug check: its parameters, and the records that they lead to.
+    pub fn of_bugcheck(system: &System<'_>, bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> Fault {
+        let mut fault = Fault::default();
+        let Some(roles) = roles else { return fault };
+        for ((role, _), value) in roles.iter().zip(bugcheck.parameters) {
+            fault.take(*role, value);
+        }
+        fault.read_record(system);
+        fault.read_context(system);
+        // Of 0x1E the other two parameters are those of the exception.
+        if let (0x1e, Some(ACCESS_VIOLATION), [_, _, Some(access), address]) =
+            (bugcheck.code & 0xffff, fault.code, bugcheck.parameters)
+        {
+            (fault.access, fault.address) = (access_name(access), address);
+        }
+        fault
+    }
+
+    /// Of a user minidump's exception.
+    pub fn of_exception(exception: &Exception) -> Fault {
+        let mut fault = Fault {
+            code: Some(exception.code),
+            ip: exception.address,
+            source: exception.address.map(|_| "exception"),
+            ..Fault::default()
+        };
+        if let (ACCESS_VIOLATION, [access, address, ..]) = (exception.code, exception.parameters.as_slice()) {
+            (fault.access, fault.address) = (access_name(*access), Some(*address));
+        }
+        fault
+    }
+
+    fn take(&mut self, role: Role, value: Option<u64>) {
+        let Some(value) = value else { return };
+        match role {
+            Role::Code => self.code = Some(value as u32),
+            Role::Ip if value != 0 => (self.ip, self.source) = (Some(value), Some("parameter")),
+            Role::Address => self.address = Some(value),
+            Role::Access => self.access = access_name(value),
+            Role::Irql => self.irql = u32::try_from(value).ok().filter(|irql| *irql < 256),
+            Role::Trap => self.trap = Some(value).filter(|va| *va != 0),
+            Role::Context => self.context = Some(value).filter(|va| *va != 0),
+            Role::Record => self.record = Some(value).filter(|va| *va != 0),
+            Role::Ip | Role::Other => {}
+        }
+    }
+
+    /// `EXCEPTION_RECORD`: code, flags, next record, address, number of parameters, parameters.
+    fn read_record(&mut self, system: &System<'_>) {
+        let width = u64::from(system.pointer_size());
+        let Some(at) = self.record.map(|va| system.narrow(va)) else { return };
+        let word = |offset: u64| system.space.pointer(Va(at.0.wrapping_add(offset))).ok().map(|va| va.0);
+        let Ok(code) = system.space.u32(at) else { return };
+        self.code = Some(code);
+        if let (None, Some(ip)) = (self.ip, word(8 + width)) {
+            (self.ip, self.source) = (Some(ip), Some("exception"));
+        }
+        let parameters = 8 + 2 * width + width;
+        if code == ACCESS_VIOLATION && self.address.is_none() {
+            self.access = word(parameters).and_then(access_name);
+            self.address = word(parameters + width);
+        }
+    }
+
+    /// The registers at the fault: their instruction pointer is the one that counts.
+    fn read_context(&mut self, system: &System<'_>) {
+        let Some(at) = self.context.map(|va| system.narrow(va)) else { return };
+        let architecture: Architecture = system.architecture;
+        let size = Context::size(architecture) as usize;
+        let Ok(bytes) = system.space.bytes(at, size) else { return };
+        let context = Context::parse(architecture, Bytes::whole(&bytes, "CONTEXT"), "context record");
+        if let Some(context) = context.ok().filter(Context::has_control) {
+            (self.ip, self.source) = (Some(context.ip()), Some("context record"));
+        }
+    }
+
+    /// Its columns.
+    pub fn row(&self) -> CrashRow {
+        CrashRow {
+            irql: self.irql,
+            exception_code: self.code,
+            exception_name: self.code.and_then(exception_name).map(Into::into),
+            fault_ip: self.ip,
+            fault_source: self.source.map(Into::into),
+            fault_address: self.address,
+            fault_access: self.access.map(Into::into),
+            trap_frame: self.trap,
+            context_record: self.context,
+            exception_record: self.record,
+            ..CrashRow::default()
+        }
+    }
+}

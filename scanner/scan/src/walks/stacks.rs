@@ -1,0 +1,176 @@
+//! `stacks` and `frames`: the stack of every thread.
+
+use crate::{
+    Job,
+    code::Symbol,
+    out::Out,
+    stack::{self, End, ThreadStack, recursion},
+};
+use nt::System;
+use schema::{
+    Sink,
+    tables::{FrameRow, Frames, StackRow, Stacks},
+};
+
+/// Exports of the kernel that a thread goes through when it waits, is switched, or crashes: they say nothing of what
+/// it does. Names as in the WDK's documents and in the export table of `ntoskrnl.exe`.
+const PLUMBING: [&str; 12] = [
+    "KeWaitForSingleObject",
+    "KeWaitForMultipleObjects",
+    "KeWaitForMutexObject",
+    "KeDelayExecutionThread",
+    "KeRemoveQueue",
+    "KeRemoveQueueEx",
+    "KeRemoveQueueDpc",
+    "KeBugCheck",
+    "KeBugCheckEx",
+    "KeSynchronizeExecution",
+    "KeYieldProcessor",
+    "KeExpandKernelStackAndCallout",
+];
+
+pub fn stacks(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<Stacks>::new(sink);
+    if let Some(system) = job.system {
+        for stack in all(job, system).iter().filter(|stack| is_listed(system, stack)) {
+            out.push(stack_row(system, stack))?;
+        }
+    }
+    out.finish()
+}
+
+pub fn frames(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<Frames>::new(sink);
+    if let Some(system) = job.system {
+        for stack in all(job, system).iter().filter(|stack| is_listed(system, stack)) {
+            for row in frame_rows(system, stack) {
+                out.push(row)?;
+            }
+        }
+    }
+    out.finish()
+}
+
+/// The stacks of all threads, walked once.
+pub fn all<'a>(job: &'a Job, system: &System<'_>) -> &'a [ThreadStack] {
+    job.found.map_or(&[], |found| found.stacks.get_or_init(|| stack::all(system)))
+}
+
+/// What `threads` has no row for has none here: an address that may have been a thread.
+fn is_listed(system: &System<'_>, stack: &ThreadStack) -> bool {
+    system.threads().get(stack.thread).is_some_and(|thread| thread.tid.is_some())
+}
+
+/// Thread id and process id.
+fn ids(system: &System<'_>, stack: &ThreadStack) -> (u64, Option<u32>, Option<u32>) {
+    let Some(thread) = system.threads().get(stack.thread) else { return (0, None, None) };
+    let process = system.processes().get(thread.process);
+    (thread.va.0, thread.tid, process.and_then(|process| process.pid))
+}
+
+fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
+    let (ethread, thread_id, process_id) = ids(system, found);
+    let frames = &found.stack.frames;
+    // A function that nothing tells the beginning of is like no other.
+    let functions: Vec<_> =
+        found.symbols.iter().zip(frames).map(|(s, f)| (&s.module, s.start.unwrap_or(f.ip))).collect();
+    let repeats = recursion(&functions);
+    let top = frames.first();
+    // Where a stack should be and is not; why others were not walked, `detail` says.
+    if let End::NoStart(why @ stack::SWAPPED_OUT) = found.stack.end {
+        let at = Some(memory::Va(ethread));
+        system.problem("no_stack", "_KTHREAD", "KernelStack", at, "a stack to walk", why);
+    }
+    StackRow {
+        ethread,
+        thread_id,
+        process_id,
+        start: found.start.map(|method| method.name().into()),
+        frames: frames.len() as u32,
+        user_frames: frames.iter().filter(|frame| frame.user).count() as u32,
+        end_reason: found.stack.end.name().into(),
+        detail: found.stack.end.detail(),
+        truncated: found.stack.end.truncated(),
+        gave_way: found.stack.gave_way.map(|why| why.to_string()),
+        top: top.zip(found.symbols.first()).map(|(frame, symbol)| text(symbol, frame.ip)),
+        top_module: found.symbols.first().and_then(|symbol| symbol.module.clone()),
+        top_function: telling(found),
+        hash: hash(&found.symbols),
+        stack_base: found.range.as_ref().map(|range| range.end),
+        stack_limit: found.range.as_ref().map(|range| range.start),
+        stack_used: top.zip(found.range.as_ref()).and_then(|(frame, range)| range.end.checked_sub(frame.sp)),
+        recursion_period: repeats.map(|(period, _)| period),
+        recursion_count: repeats.map(|(_, count)| count),
+    }
+}
+
+/// The innermost frame outside of the kernel's plumbing.
+fn telling(found: &ThreadStack) -> Option<String> {
+    let named = found.stack.frames.iter().zip(&found.symbols);
+    let plumbing = |symbol: &Symbol| {
+        symbol.name.as_deref().is_none_or(|name| {
+            PLUMBING.contains(&name) || name.starts_with("Ki") || name.starts_with("SwapContext")
+        })
+    };
+    let outside = |symbol: &Symbol| symbol.module.as_deref().is_some_and(|module| stem(module) != "nt");
+    let mut frames = named.filter(|(_, symbol)| symbol.module.is_some());
+    let (frame, symbol) = frames.find(|(_, symbol)| outside(symbol) || !plumbing(symbol))?;
+    Some(text(symbol, frame.ip))
+}
+
+fn frame_rows<'a>(system: &System<'_>, found: &'a ThreadStack) -> impl Iterator<Item = FrameRow> + 'a {
+    let (ethread, thread_id, process_id) = ids(system, found);
+    let frames = &found.stack.frames;
+    frames.iter().zip(&found.symbols).enumerate().map(move |(index, (frame, symbol))| FrameRow {
+        ethread,
+        thread_id,
+        process_id,
+        index: index as u32,
+        ip: frame.ip,
+        sp: frame.sp,
+        return_address: frames.get(index + 1).filter(|next| !next.exact).map(|next| next.ip),
+        module: symbol.module.clone(),
+        symbol: symbol.name.clone(),
+        offset: symbol.offset,
+        text: text(symbol, frame.ip),
+        method: frame.method.name().into(),
+        confidence: frame.confidence.name().into(),
+        mode: if frame.user { "user" } else { "kernel" }.into(),
+    })
+}
+
+/// `module!function+offset`, as debuggers write it.
+pub fn text(symbol: &Symbol, ip: u64) -> String {
+    match (&symbol.module, &symbol.name, symbol.offset) {
+        (Some(module), Some(name), Some(offset)) => format!("{}!{name}+{offset:#x}", stem(module)),
+        (Some(module), None, Some(offset)) => format!("{}+{offset:#x}", stem(module)),
+        _ => format!("{ip:#x}"),
+    }
+}
+
+/// A module's name without its extension; debuggers call every kernel `nt`.
+fn stem(module: &str) -> &str {
+    const KERNELS: [&str; 5] =
+        ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "ntkrla57.exe"];
+    match KERNELS.iter().any(|kernel| module.eq_ignore_ascii_case(kernel)) {
+        true => "nt",
+        false => module.rsplit_once('.').map_or(module, |(stem, _)| stem),
+    }
+}
+
+/// Over modules and functions; where a function has no name, its beginning in the module stands for it, or the offset.
+pub fn hash(symbols: &[Symbol]) -> Option<String> {
+    if symbols.is_empty() {
+        return None;
+    }
+    let mut hasher = blake3::Hasher::new();
+    for symbol in symbols {
+        let module = symbol.module.as_deref().unwrap_or("?");
+        let function = match (&symbol.name, symbol.offset) {
+            (Some(name), _) => name.clone(),
+            (None, offset) => format!("{:#x}", symbol.start.or(offset).unwrap_or(0)),
+        };
+        hasher.update(format!("{module}!{function}\n").as_bytes());
+    }
+    Some(hasher.finalize().to_hex()[..16].to_string())
+}

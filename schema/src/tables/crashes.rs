@@ -1,0 +1,63 @@
+//! `crashes`: why the system or the process stopped.
+
+use crate::table;
+
+table! {
+    /// One row for every dump of a crash: what stopped the system (a bug check) or the process (an exception), where, and whose code it was. Dumps of a running system have none.
+    pub crashes: Crashes of CrashRow {
+        /// Bug-check code of a kernel dump.
+        bugcheck_code: Option<u32>,
+        /// Its documented name.
+        bugcheck_name: Option<String>,
+        /// First parameter.
+        parameter1: Option<u64>,
+        /// Second parameter.
+        parameter2: Option<u64>,
+        /// Third parameter.
+        parameter3: Option<u64>,
+        /// Fourth parameter.
+        parameter4: Option<u64>,
+        /// What the parameters are, after Microsoft's page of the code: `1 = meaning, ...`; NULL for codes whose page names none.
+        parameter_meanings: Option<String>,
+        /// Process that ran.
+        process_id: Option<u32>,
+        /// Its name.
+        process_name: Option<String>,
+        /// Thread that crashed.
+        thread_id: Option<u32>,
+        /// Address of its `_ETHREAD`.
+        ethread: Option<u64>,
+        /// Interrupt request level, where a parameter states it.
+        irql: Option<u32>,
+        /// Exception code: of a user minidump, or of the parameter that states one.
+        exception_code: Option<u32>,
+        /// Its name.
+        exception_name: Option<String>,
+        /// The instruction at fault, where a parameter, a context record or the exception states it; NULL where only the stack could tell.
+        fault_ip: Option<u64>,
+        /// Module that holds it.
+        fault_module: Option<String>,
+        /// `module!function+offset` of it.
+        fault_text: Option<String>,
+        /// Which statement gave it: `parameter`, `context record`, `exception`.
+        fault_source: Option<String>,
+        /// Memory that the instruction used.
+        fault_address: Option<u64>,
+        /// How: `read`, `write`, `execute`.
+        fault_access: Option<String>,
+        /// Address of a trap frame that a parameter states.
+        trap_frame: Option<u64>,
+        /// Address of a context record that a parameter states.
+        context_record: Option<u64>,
+        /// Address of an exception record that a parameter states.
+        exception_record: Option<u64>,
+        /// Module that is probably at fault; a judgement, which `culprit_rule` explains.
+        culprit: Option<String>,
+        /// How `culprit` was chosen: `named by the system` (the dump's own statement), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (nothing but the kernel is involved).
+        culprit_rule: Option<String>,
+        /// What crashes alike have in common: code, module and function (or offset).
+        bucket: String,
+        /// `stacks.hash` of the thread that crashed.
+        stack_hash: Option<String>,
+    }
+}

@@ -1,0 +1,81 @@
+//! `stacks` and `frames`: what each thread was doing.
+
+use crate::table;
+
+table! {
+    /// One row for every thread of a kernel dump: how its stack was walked, and how the walk ended.
+    pub stacks: Stacks of StackRow {
+        /// Address of the thread's `_ETHREAD`.
+        ethread: u64,
+        /// Thread id.
+        thread_id: Option<u32>,
+        /// Process id.
+        process_id: Option<u32>,
+        /// Where the walk started: `context` (registers of a processor), `scan` (the saved stack pointer of a thread that does not run, and the first return address there); NULL: it did not.
+        start: Option<String>,
+        /// Number of frames.
+        frames: u32,
+        /// Those of them in user mode.
+        user_frames: u32,
+        /// Why there are no more: `thread start`, `user mode` (the kernel part is whole, the user part is not in the dump), `stack base`, `lost`, `no stack`, `too many frames`, `no start`.
+        end_reason: String,
+        /// What explains it.
+        detail: Option<String>,
+        /// Frames may be missing.
+        truncated: bool,
+        /// Why unwinding gave way to looking for return addresses, the first time; NULL: it never did.
+        gave_way: Option<String>,
+        /// The innermost frame, `module!function+offset`.
+        top: Option<String>,
+        /// The innermost frame's module.
+        top_module: Option<String>,
+        /// The frames that say what it does: the innermost one that is no part of waiting, switching or crashing in the kernel itself.
+        top_function: Option<String>,
+        /// First 16 hexadecimal digits of a hash over modules and functions of all frames, without offsets: equal stacks have equal hashes, in this dump and in others of the same images.
+        hash: Option<String>,
+        /// Top of the kernel stack (`_KTHREAD.StackBase`).
+        stack_base: Option<u64>,
+        /// Lowest address of the kernel stack (`_KTHREAD.StackLimit`).
+        stack_limit: Option<u64>,
+        /// Bytes of the kernel stack in use: from the innermost frame's stack pointer to the top.
+        stack_used: Option<u64>,
+        /// Frames of a cycle that repeats, for recursion: 1 for a function that calls itself; NULL: nothing repeats five times.
+        recursion_period: Option<u32>,
+        /// How often the cycle repeats.
+        recursion_count: Option<u32>,
+    }
+}
+
+table! {
+    /// One row for every frame of every thread's stack, innermost first.
+    pub frames: Frames of FrameRow {
+        /// Address of the thread's `_ETHREAD`.
+        ethread: u64,
+        /// Thread id.
+        thread_id: Option<u32>,
+        /// Process id.
+        process_id: Option<u32>,
+        /// Place in the stack, from 0, the innermost.
+        index: u32,
+        /// Instruction pointer: in the innermost frame and in one that was trapped the next instruction, else a return address.
+        ip: u64,
+        /// Stack pointer at that instruction.
+        sp: u64,
+        /// Address to which this frame's function returns; NULL if the next frame was trapped, or is not known.
+        return_address: Option<u64>,
+        /// Module that holds `ip`.
+        module: Option<String>,
+        /// Function: an export of the module, or a name of the kernel's symbols; NULL where neither tells.
+        symbol: Option<String>,
+        /// Bytes from the function's beginning to `ip`; from the module's beginning where no function is known.
+        offset: Option<u64>,
+        /// All of it: `module!function+offset`, or `module+offset`, or the address.
+        text: String,
+        /// How the frame was found: `context` (registers in the dump), `unwind` (unwind data of the function called), `frame pointer` (nothing describes the function called, and its frame pointer leads to a return address), `leaf` (the function called has none, and needs none), `trap` (registers that a trap, an interrupt or a system call saved), `scan` (the next word of the stack that is an address behind a call).
+        method: String,
+        /// `high`: registers, or unwinding from them, or unwinding that ended at the thread's start; `medium`: there is a guess below it; `low`: a word that points to code, where the dump does not hold the code that would tell more.
+        confidence: String,
+        /// `kernel` or `user`.
+        mode: String,
+    }
+}

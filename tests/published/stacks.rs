@@ -1,0 +1,133 @@
+//! The crash and the stack of every triage dump.
+//!
+//! What is expected stands in the dumps' own parameters: the instruction at fault is a parameter or the record that a
+//! parameter leads to, and which module holds it is a matter of the driver list. The names of the frames of the three
+//! dumps whose kernel has an exact ISF file are Microsoft's, by that file.
+
+use super::real;
+use crate::{ask::dumplake_in, support::scratch};
+use std::path::Path;
+
+/// Part of the path; `fault_text`, or what the innermost frame is if no parameter states a fault; `culprit`; its rule.
+const CRASHES: [(&str, &str, &str, &str); 12] = [
+    // 0x7E: the context record of parameter 4 has the address of parameter 2.
+    ("triage_x64.dmp", "amdppm+0x334c", "amdppm.sys", "fault"),
+    ("rts-training-bsods/7e_0.dmp", "nvlddmkm+0x33e3a8", "nvlddmkm.sys", "fault"),
+    // 0x116: parameter 2 is an address in the display driver.
+    ("rts-training-bsods/116_0.dmp", "nvlddmkm+0x1700a40", "nvlddmkm.sys", "fault"),
+    // 0x3B: the context record of parameter 3.
+    ("rts-training-bsods/3b_0.dmp", "win32kfull+0x10f183", "win32kfull.sys", "kernel"),
+    // 0x1E: parameter 2; a framework's, so the stack is asked.
+    ("rts-training-bsods/1e.dmp", "dxgmms2+0x2e68", "nvlddmkm.sys", "stack, unverified"),
+    ("102622-30093-01.dmp", "nt+0x40c222", "amdkmdag.sys", "stack, unverified"),
+    // 0x50: parameter 3.
+    ("rts-training-bsods/50_0.dmp", "nt+0x290b9f", "ntoskrnl.exe", "kernel"),
+    // 0x9F, 0x1A, 0x7A, 0xBE, 0x13A state no instruction: the innermost frame is `KeBugCheckEx`.
+    ("rts-training-bsods/9f.dmp", "nt+0x3fe8f0", "rtwlane.sys", "stack, unverified"),
+    ("rts-training-bsods/1a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
+    ("rts-training-bsods/7a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
+    ("rts-training-bsods/be_0.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
+    ("rts-training-bsods/13a.dmp", "nt+0x4b87e0", "WdFilter.sys", "stack, unverified"),
+];
+
+#[test]
+fn where_it_crashed_and_whose_code_it_was() {
+    let Some(real) = real("crashes of triage dumps") else { return };
+    let query = "SELECT d.path, coalesce(c.fault_text, s.top) AS place, c.culprit, c.culprit_rule FROM crashes c \
+                 JOIN dumps d USING (dump_id) LEFT JOIN stacks s ON s.dump_id = c.dump_id AND s.ethread = c.ethread";
+    let rows = real.ask().rows(query);
+    for (path, place, culprit, rule) in CRASHES {
+        let row = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with(path));
+        let row = row.unwrap_or_else(|| panic!("{path}: no crash"));
+        assert_eq!(row["place"], place, "{path}");
+        assert_eq!(
+            (row["culprit"].as_str(), row["culprit_rule"].as_str()),
+            (Some(culprit), Some(rule)),
+            "{path}"
+        );
+    }
+}
+
+/// Frames that must be there in this order, others between them or not: how Windows gets from the start of a system
+/// thread to where it crashed.
+const CHAINS: [(&str, &[&str]); 3] = [
+    (
+        "triage_x64.dmp", // a driver of a processor is started
+        &[
+            "amdppm+",
+            "IofCallDriver",
+            "PnpAsynchronousCall",
+            "PnpSendIrp",
+            "PnpStartDevice",
+            "PnpStartDeviceNode",
+            "PipProcessStartPhase1",
+            "PipProcessDevNodeTree",
+            "PiProcessStartSystemDevices",
+            "PnpDeviceActionWorker",
+            "ExpWorkerThread",
+            "PspSystemThreadStartup",
+            "KiStartSystemThread",
+        ],
+    ),
+    (
+        "100623-4953-01.dmp", // a page of a section that goes away has a bad state
+        &[
+            "KeBugCheckEx",
+            "MiDeleteSubsectionPages",
+            "MiDeleteSegmentPages",
+            "MiSegmentDelete",
+            "MiDestroySection",
+            "PspSystemThreadStartup",
+            "KiStartSystemThread",
+        ],
+    ),
+    (
+        "100623-6156-01.dmp", // the cache's lazy writer closes a file; Ntfs faults on the way
+        &[
+            "KeBugCheckEx",
+            "MmAccessFault",
+            "KiPageFault",
+            "FLTMGR+",
+            "IofCallDriver",
+            "IopDeleteFile",
+            "ObpRemoveObjectRoutine",
+            "ObfDereferenceObjectWithTag",
+            "CcDeleteSharedCacheMap",
+            "CcWriteBehindInternal",
+            "CcWriteBehind",
+            "CcCachemapUninitWorkerThread",
+            "ExpWorkerThread",
+            "PspSystemThreadStartup",
+            "KiStartSystemThread",
+        ],
+    ),
+];
+
+#[test]
+fn frames_of_dumps_with_exact_symbols_have_their_names() {
+    let Some(real) = crate::support::real_dumps("named frames of triage dumps") else { return };
+    let isf = Path::new(&real).parent().unwrap().join("symbols/jpcert-isf");
+    if !isf.exists() {
+        return eprintln!("skipped: named frames of triage dumps: no symbols beside the dumps");
+    }
+    let folder = scratch("named frames");
+    let real = real.to_str().unwrap().to_string();
+    let ojusha = format!("{real}/ojusha-minidumps");
+    let rizin = format!("{real}/rizin-triage/triage_x64.dmp");
+    let converted =
+        dumplake_in(&folder, &["convert", &rizin, &ojusha, "-o", "lake", "--symbols", isf.to_str().unwrap()]);
+    assert_eq!(converted.code, 0, "{}", converted.err);
+    for (path, chain) in CHAINS {
+        let sql = format!(
+            "SELECT f.text FROM frames f JOIN dumps d USING (dump_id) WHERE d.path LIKE '%{path}' ORDER BY f.\"index\""
+        );
+        let found = dumplake_in(&folder, &["sql", "lake", &sql, "--format", "csv"]).out;
+        let mut lines = found.lines();
+        for name in chain {
+            assert!(
+                lines.any(|line| line.contains(name)),
+                "{path}: no {name} below the one before it in\n{found}"
+            );
+        }
+    }
+}
