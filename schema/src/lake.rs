@@ -22,7 +22,7 @@ use std::{
 pub struct Lake {
     pub(crate) root: PathBuf,
     /// Folders that opening it had to make, the deepest first.
-    made: Vec<PathBuf>,
+    pub(crate) made: Vec<PathBuf>,
 }
 
 /// What decides whether a dump has to be converted again. Stored in every file's metadata.

@@ -28,7 +28,7 @@ mod tests;
 
 /// Rows of one table, as a sink takes them.
 pub use arrow::array::RecordBatch as Batch;
-pub use cell::{Cell, CellType, Time};
+pub use cell::{Cell, CellType, InlineText, Time};
 pub use check::{Damage, unreadable_files};
 pub use error::{Error, Result};
 pub use lake::{Identity, Lake};

@@ -18,6 +18,7 @@ mod modules;
 mod objects;
 mod pages;
 mod pool;
+mod pool_blocks;
 mod processes;
 mod processors;
 mod spaces;
@@ -46,6 +47,7 @@ pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
 pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pages::{PageRow, Pages};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
+pub use pool_blocks::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
 pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
@@ -108,6 +110,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             IrpStack::spec(),
             BigPool::spec(),
             PoolTags::spec(),
+            PoolAllocations::spec(),
+            PoolPages::spec(),
             TaggedBlobs::spec(),
             Streams::spec(),
         ]

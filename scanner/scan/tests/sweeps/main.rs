@@ -7,4 +7,5 @@ extern crate dumplake_scan as scan;
 mod support;
 
 mod pages;
+mod pool;
 mod threads;
