@@ -6,5 +6,6 @@ extern crate dumplake_scan as scan;
 #[allow(dead_code, reason = "shared with the tests of walks")]
 mod support;
 
+mod objects;
 mod pages;
 mod threads;
