@@ -155,6 +155,8 @@ pub struct Shapes<'s, 'a> {
     port: AlpcPort,
     module: KldrDataTableEntry,
     named: [Option<Named>; KINDS.len()],
+    /// `ObpInfoMaskToOffset`: bytes of the optional headers by their mask.
+    fronts: Option<Box<[u8; 256]>>,
 }
 
 /// 1995 and 2100 as FILETIME: no Windows NT object is older, and later ones are no times.
@@ -181,6 +183,7 @@ impl<'s, 'a> Shapes<'s, 'a> {
             port: AlpcPort::of(system),
             module: KldrDataTableEntry::of(system),
             named,
+            fronts: header::fronts(system),
         }
     }
 
@@ -243,7 +246,8 @@ impl<'s, 'a> Shapes<'s, 'a> {
 
     /// The same, or NULL.
     pub(crate) fn pointer_or_null(&self, body: &Body<'_>, field: Option<Field>) -> Option<()> {
-        let value = body.view.uint(field)?;
+        let field = Field { size: self.width, ..field? }; // of a list entry, its first pointer
+        let value = body.view.uint(Some(field))?;
         (value == 0 || self.kernel_pointer(value)).then_some(())
     }
 
@@ -278,7 +282,8 @@ impl<'s, 'a> Shapes<'s, 'a> {
         let offset = field?.offset;
         let lengths = body.view.u32(Some(Field { offset, size: 4, bits: None }))?;
         let (length, most) = (lengths & 0xffff, lengths >> 16);
-        let buffer = body.view.uint(Some(Field { offset: offset + self.width, size: self.width, bits: None }))?;
+        let buffer =
+            body.view.uint(Some(Field { offset: offset + self.width, size: self.width, bits: None }))?;
         let fits = length <= most && length % 2 == 0;
         // A text that was never set has three zeros.
         let empty = length == 0 && (buffer == 0 || self.kernel_half(buffer));

@@ -22,6 +22,15 @@ impl Named {
     }
 }
 
+pub(super) fn fronts(system: &System<'_>) -> Option<Box<[u8; 256]>> {
+    let mut table = Box::new([0; 256]);
+    system.space.read(system.global("ObpInfoMaskToOffset")?, &mut table[..]).ok()?;
+    Some(table)
+}
+
+/// A header is followed by at most so many bytes that align what is behind it.
+const MOST_PADDING: usize = 0x10;
+
 /// Counts of references and handles: since Windows 8 those that handles hold in advance count too, 32768 for each; of a
 /// dead object they may be a little below 0.
 const COUNTS: std::ops::Range<i64> = -0x1_0000..0x1_0000_0000;
@@ -39,13 +48,27 @@ impl Shapes<'_, '_> {
         let count = part(bytes, self.header.pointer_count)?;
         let handles = part(bytes, self.header.handle_count)?;
         if let Some(pointed) = part(bytes, self.header.type_pointer) {
-            return Some(self.system.narrow(pointed as u64) == named.va && COUNTS.contains(&count) && COUNTS.contains(&handles));
+            return Some(
+                self.system.narrow(pointed as u64) == named.va
+                    && COUNTS.contains(&count)
+                    && COUNTS.contains(&handles),
+            );
         }
         let stored = part(bytes, self.header.type_index)? as u8;
         let (address, known) = va.map_or((low, 0x0f), |va| (va.0, 0xff));
         let expected = self.system.objects().stored_index(named.index, address);
         let known = if self.system.objects().is_encoded() { known } else { 0xff };
         Some((stored ^ expected) & known == 0 && COUNTS.contains(&count) && self.is_handle_count(handles))
+    }
+
+    /// Whether the optional headers that an `_OBJECT_HEADER` names fill the bytes in front of it; true where their sizes
+    /// are not known.
+    pub fn has_front(&self, header: &[u8], front: usize) -> bool {
+        let (Some(fronts), Some(mask)) = (&self.fronts, part(header, self.header.info_mask)) else {
+            return true;
+        };
+        let named = usize::from(fronts[usize::from(mask as u8)]);
+        front.checked_sub(named).is_some_and(|padding| padding <= MOST_PADDING)
     }
 
     /// `HandleCount`, which for a dead object holds a link to the next one to free.

@@ -132,7 +132,9 @@ impl Shapes<'_, '_> {
         let linked = self.ring(body, layout.links)?;
         let image = self.system.space.u16(base) == Ok(0x5a4d);
         match (linked, image) {
-            (super::Ring::Back, true) => verdict(Level::High, "its list entry leads back, its image is there"),
+            (super::Ring::Back, true) => {
+                verdict(Level::High, "its list entry leads back, its image is there")
+            }
             (_, true) => verdict(Level::Medium, "its image is there"),
             (super::Ring::Back, false) => verdict(Level::Medium, "its list entry leads back"),
             _ => verdict(Level::Low, "its members can be those of a loader entry"),

@@ -38,7 +38,9 @@ impl Shapes<'_, '_> {
         let (back, apart, stated) = together([waits, threads]);
         let (level, why) = match (back, dated, rooted) {
             _ if apart => (Level::Low, "its list heads lead to another object: a copy"),
-            (true, true, true) => (Level::High, "its list heads lead back, its times and page-table root can be"),
+            (true, true, true) => {
+                (Level::High, "its list heads lead back, its times and page-table root can be")
+            }
             (true, ..) => (Level::Medium, "its list heads lead back"),
             (false, true, true) => (Level::Medium, "its times and page-table root can be"),
             _ => (Level::Low, "its pointers can be those of a process"),
@@ -71,7 +73,9 @@ impl Shapes<'_, '_> {
         let (back, apart, stated) = together([waits, links]);
         let (level, why) = match (back, owned, stack) {
             _ if apart => (Level::Low, "its list heads lead to another object: a copy"),
-            (true, true, true) => (Level::High, "its list heads lead back, its owner is a process, it has a stack"),
+            (true, true, true) => {
+                (Level::High, "its list heads lead back, its owner is a process, it has a stack")
+            }
             (true, true, false) => (Level::High, "its list heads lead back, its owner is a process"),
             (true, ..) => (Level::Medium, "its list heads lead back"),
             (false, true, true) => (Level::Medium, "its owner is a process, it has a stack"),

@@ -162,7 +162,8 @@ impl Found {
 
 /// Every sweep that fills a wanted table.
 pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
-    let sweeps: Vec<Box<dyn Sweep + 'a>> = vec![Box::new(pages::Pages::new(context)), Box::new(objects::Objects::new(context))];
+    let sweeps: Vec<Box<dyn Sweep + 'a>> =
+        vec![Box::new(pages::Pages::new(context)), Box::new(objects::Objects::new(context))];
     let wanted = |sweep: &Box<dyn Sweep + 'a>| {
         let fills = [sweep.tables(), sweep.feeds()].concat();
         fills.iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))

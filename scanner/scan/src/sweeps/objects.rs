@@ -21,6 +21,10 @@ const MOST_FRONT: usize = 0xa0;
 /// `_POOL_HEADER` has 16 bytes on 64-bit systems and 8 on 32-bit ones, as have the units of block sizes.
 const UNITS: [usize; 2] = [8, 16];
 
+/// An object whose headers agree, though its members are not those of a finished one.
+const HEADERS: Verdict =
+    Verdict { level: Level::Medium, why: "its pool tag and its object header agree", stated: None };
+
 /// An object that memory holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundObject {
@@ -81,7 +85,13 @@ impl Sweep for Objects<'_> {
     }
 
     fn feeds(&self) -> Vec<&'static TableSpec> {
-        vec![tables::Processes::spec(), tables::Threads::spec(), tables::FoundObjects::spec()]
+        vec![
+            tables::Processes::spec(),
+            tables::Threads::spec(),
+            tables::Drivers::spec(),
+            tables::Modules::spec(),
+            tables::FoundObjects::spec(),
+        ]
     }
 
     fn part(&self) -> Box<dyn Part + '_> {
@@ -138,10 +148,10 @@ impl Looking<'_> {
         let shapes = &self.sweep.shapes;
         let unit = UNITS[usize::from(shapes.pointer_size() == 8)];
         let Some(block) = Block::at(page.bytes, at, unit) else { return };
-        let Some(header) = shapes.header_size().map(|size| size as usize) else { return };
         if kind == Kind::Module {
             return self.tagged_body(page, at + unit, kind, block.freed, None);
         }
+        let Some(header) = shapes.header_size().map(|size| size as usize) else { return };
         let least = unit + header + (shapes.size(kind) as usize).min(0x200);
         if block.size != 0 && block.size < least {
             return;
@@ -151,7 +161,8 @@ impl Looking<'_> {
             if body >= page.bytes.len() {
                 return;
             }
-            let named = self.header(page, body, kind);
+            let fits = page.bytes.get(body - header..).is_some_and(|header| shapes.has_front(header, front));
+            let named = self.header(page, body, kind).map(|named| named && fits);
             if named == Some(true) || slots::is_kind(page.bytes, body, kind) {
                 let before = self.found.len();
                 self.tagged_body(page, body, kind, block.freed, named);
@@ -163,11 +174,18 @@ impl Looking<'_> {
     }
 
     fn tagged_body(&mut self, page: &Page<'_>, at: usize, kind: Kind, freed: bool, named: Option<bool>) {
-        let Some(verdict) = self.sweep.shapes.judge(kind, &self.body(page, at)) else { return };
-        // Of a live object the header must be right too; a free block may have lost it.
-        let lost = named == Some(false) && !freed;
-        let level = if lost { verdict.level.min(Level::Medium) } else { verdict.level };
-        self.add(page, at, kind, (true, slots::is_kind(page.bytes, at, kind), freed), Verdict { level, ..verdict });
+        let judged = self.sweep.shapes.judge(kind, &self.body(page, at));
+        let shape = judged.is_some() && slots::is_kind(page.bytes, at, kind);
+        let verdict = match (judged, named) {
+            // A free block may have lost the object header; of one in use it must be right too.
+            (Some(verdict), Some(false)) if !freed => {
+                Verdict { level: verdict.level.min(Level::Medium), ..verdict }
+            }
+            (Some(verdict), _) => verdict,
+            (None, Some(true)) if !freed => HEADERS,
+            _ => return,
+        };
+        self.add(page, at, kind, (true, shape, freed), verdict);
     }
 
     /// Whether the object header in front of a body is that of a kind.
@@ -206,7 +224,8 @@ impl Looking<'_> {
         verdict: Verdict,
     ) {
         if let Some(known) = self.known(page, at, kind) {
-            (known.pool, known.shape, known.freed) = (known.pool | pool, known.shape | shape, known.freed | freed);
+            (known.pool, known.shape, known.freed) =
+                (known.pool | pool, known.shape | shape, known.freed | freed);
             return;
         }
         if self.found.len() - self.page >= MOST_IN_PAGE {

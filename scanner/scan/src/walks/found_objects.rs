@@ -3,13 +3,8 @@
 use crate::{Job, out::Out, sweeps::FoundObject};
 use memory::Va;
 use nt::{
-    System,
-    driver::DriverObject,
-    module::KldrDataTableEntry,
-    object::ObjectHeader,
-    process::Eprocess,
-    shape::Kind,
-    thread::Ethread,
+    System, driver::DriverObject, module::KldrDataTableEntry, object::ObjectHeader, process::Eprocess,
+    shape::Kind, thread::Ethread,
 };
 use schema::{
     Sink,

@@ -140,7 +140,10 @@ impl Slots {
                 tag: self.tag(second),
                 dispatcher: self.dispatcher(bytes, at, first, second),
                 io: self.io(first),
-                module: self.base.filter(|_| self.is_base(first, second)).and_then(|base| at.checked_sub(base)),
+                module: self
+                    .base
+                    .filter(|_| self.is_base(first, second))
+                    .and_then(|base| at.checked_sub(base)),
             };
             if slot != (Slot { at, tag: None, dispatcher: None, io: None, module: None }) {
                 visit(slot);
