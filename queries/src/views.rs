@@ -33,6 +33,11 @@ library! {
     process_list
     process_threads
     process_tree
+    hidden_processes
+    hidden_threads
+    hidden_drivers
+    hidden_modules
+    orphan_threads
     driver_objects
     device_stacks
     open_handles

@@ -41,6 +41,7 @@ pub mod process;
 pub mod processor;
 mod pte;
 pub mod service;
+pub mod shape;
 mod system;
 pub mod thread;
 pub mod timer;
