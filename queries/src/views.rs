@@ -43,6 +43,9 @@ library! {
     pending_dpcs
     pending_irps
     pool_used
+    pool_find
+    pool_page
+    pool_corruption
     memory_usage
     running_threads
     ready_threads

@@ -8,4 +8,5 @@ mod support;
 
 mod pages;
 mod pool;
+mod pool_heaps;
 mod threads;
