@@ -49,6 +49,13 @@ library! {
     memory_usage
     running_threads
     ready_threads
+    process_modules
+    process_memory
+    process_tokens
+    kernel_callbacks
+    service_table
+    interrupt_table
+    object_directory
     stack_frames
     thread_stacks
     unique_stacks

@@ -10,6 +10,7 @@ use queries::{Session, Style, safe::terminal};
 use schema::Lake;
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -30,16 +31,17 @@ pub fn command(args: &args::Demo) -> Result<u8> {
     write_dumps(&dumps)?;
     let [shown_dumps, shown_lake] =
         [&dumps, &lake].map(|path| terminal(&path.to_string_lossy()).into_owned());
-    println!("$ dumplake convert {shown_dumps} -o {shown_lake}");
+    let mut out = std::io::stdout();
+    writeln!(out, "$ dumplake convert {shown_dumps} -o {shown_lake}")?;
     let run = Run::everything(Lake::create_or_open(&lake)?);
     let outcomes = run.all(inputs::collect(std::slice::from_ref(&dumps), false, &lake));
     queries::rebuild(&lake)?;
     report::print(&outcomes, false)?;
     for query in QUERIES {
-        println!("\n$ dumplake sql {shown_lake} \"{query}\"");
-        Session::open(&lake)?.run(query, Style::default(), &mut std::io::stdout().lock())?;
+        writeln!(out, "\n$ dumplake sql {shown_lake} \"{query}\"")?;
+        Session::open(&lake)?.run(query, Style::default(), &mut out)?;
     }
-    println!("\nNow ask yourself: dumplake sql {shown_lake}");
+    writeln!(out, "\nNow ask yourself: dumplake sql {shown_lake}")?;
     Ok(report::exit_code(&outcomes))
 }
 
