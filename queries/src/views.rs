@@ -48,6 +48,9 @@ library! {
     pending_dpcs
     pending_irps
     pool_used
+    pool_find
+    pool_page
+    pool_corruption
     memory_usage
     running_threads
     ready_threads

@@ -36,6 +36,7 @@ mod pe;
 pub mod peb;
 pub mod pfn;
 pub mod pool;
+pub mod poolheap;
 pub mod poolpage;
 pub mod process;
 pub mod processor;
@@ -131,7 +132,7 @@ pub fn wanted() -> symbols::Wanted {
         pte::MmpteSoftware::WANTED,
         pte::MiHardware::WANTED,
     ];
-    let types = types.into_iter().chain(resources()).flatten().copied().collect();
+    let types = types.into_iter().chain(resources()).chain(poolheap::wanted()).flatten().copied().collect();
     symbols::Wanted { types, symbols: GLOBALS.to_vec() }
 }
 

@@ -9,4 +9,5 @@ mod support;
 mod objects;
 mod pages;
 mod pool;
+mod pool_heaps;
 mod threads;
