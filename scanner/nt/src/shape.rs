@@ -51,8 +51,11 @@ pub enum Kind {
     Module,
 }
 
+/// A kind, its structure, the names of its type, the tags of its pool blocks.
+type Known = (Kind, &'static str, &'static [&'static str], &'static [&'static [u8; 4]]);
+
 /// Every kind with its name, the name of its object type, and the pool tags of its allocations.
-const KINDS: [(Kind, &str, &[&str], &[&[u8; 4]]); 10] = [
+const KINDS: [Known; 10] = [
     (Kind::Process, "process", &["Process"], &[b"Proc"]),
     (Kind::Thread, "thread", &["Thread"], &[b"Thre"]),
     (Kind::Driver, "driver", &["Driver"], &[b"Driv"]),

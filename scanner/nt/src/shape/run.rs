@@ -56,7 +56,7 @@ impl Shapes<'_, '_> {
         }
         let Some(image) = self.system.dump.image() else { return Some(true) };
         // PAE roots have 32 bytes; low bits of others may be a PCID.
-        let aligned = self.width == 8 || value % 0x20 == 0;
+        let aligned = self.width == 8 || value.is_multiple_of(0x20);
         let frame = memory::Pa(value & 0x000f_ffff_ffff_f000).pfn();
         (aligned && value >> 52 == 0).then(|| image.runs().find(frame).is_some())
     }

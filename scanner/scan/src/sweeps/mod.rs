@@ -171,9 +171,9 @@ pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
         Box::new(pool::Pool::new(context)),
         Box::new(objects::Objects::new(context)),
     ];
-    let wanted = |sweep: &Box<dyn Sweep + 'a>| {
+    let wanted = |sweep: &(dyn Sweep + 'a)| {
         let fills = [sweep.tables(), sweep.feeds()].concat();
         fills.iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))
     };
-    sweeps.into_iter().filter(wanted).collect()
+    sweeps.into_iter().filter(|sweep| wanted(&**sweep)).collect()
 }
