@@ -33,6 +33,11 @@ library! {
     process_list
     process_threads
     process_tree
+    hidden_processes
+    hidden_threads
+    hidden_drivers
+    hidden_modules
+    orphan_threads
     driver_objects
     device_stacks
     open_handles
@@ -43,6 +48,9 @@ library! {
     pending_dpcs
     pending_irps
     pool_used
+    pool_find
+    pool_page
+    pool_corruption
     memory_usage
     running_threads
     ready_threads

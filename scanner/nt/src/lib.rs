@@ -36,11 +36,13 @@ mod pe;
 pub mod peb;
 pub mod pfn;
 pub mod pool;
+pub mod poolheap;
 pub mod poolpage;
 pub mod process;
 pub mod processor;
 mod pte;
 pub mod service;
+pub mod shape;
 mod system;
 pub mod thread;
 pub mod timer;
@@ -130,7 +132,7 @@ pub fn wanted() -> symbols::Wanted {
         pte::MmpteSoftware::WANTED,
         pte::MiHardware::WANTED,
     ];
-    let types = types.into_iter().chain(resources()).flatten().copied().collect();
+    let types = types.into_iter().chain(resources()).chain(poolheap::wanted()).flatten().copied().collect();
     symbols::Wanted { types, symbols: GLOBALS.to_vec() }
 }
 

@@ -203,6 +203,16 @@ impl System<'_> {
 }
 
 impl Objects {
+    /// `TypeIndex` as the header at an address stores the index of a type.
+    pub fn stored_index(&self, index: u8, header: u64) -> u8 {
+        if self.encoded { index ^ self.cookie ^ (header >> 8) as u8 } else { index }
+    }
+
+    /// Whether `TypeIndex` depends on the address of the header.
+    pub fn is_encoded(&self) -> bool {
+        self.encoded
+    }
+
     fn of(system: &System<'_>) -> Objects {
         let cookie = system.global("ObHeaderCookie");
         let byte = Field { offset: 0, size: 1, bits: None };

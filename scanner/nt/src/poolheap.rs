@@ -210,7 +210,14 @@ impl System<'_> {
         let count = state.u32(layout.count).unwrap_or(0);
         if count > MOST_NODES {
             let expected = format!("at most {MOST_NODES}");
-            self.problem("bad_count", "ExPoolState", "NumberOfPools", Some(state.va()), &expected, &count.to_string());
+            self.problem(
+                "bad_count",
+                "ExPoolState",
+                "NumberOfPools",
+                Some(state.va()),
+                &expected,
+                &count.to_string(),
+            );
         }
         let offset = |at: u64, field: Option<symbols::Field>| Some(at + u64::from(field?.offset));
         let nodes = (0..u64::from(count.min(MOST_NODES)))
@@ -262,7 +269,8 @@ impl Way<'_, '_> {
         ) else {
             return;
         };
-        for segment in self.system.list(self.system.space, head, "_HEAP_SEG_CONTEXT.SegmentListHead").entries {
+        for segment in self.system.list(self.system.space, head, "_HEAP_SEG_CONTEXT.SegmentListHead").entries
+        {
             let view = self.system.view(segment, self.segment.size);
             if self.is_segment(&view, at) {
                 self.ranges(&view, shift, first, kind, found);
@@ -279,7 +287,14 @@ impl Way<'_, '_> {
         if named != Some(context.0) {
             let shown = named.map_or("unreadable".into(), |named| format!("{named:#x}"));
             let (name, field) = ("_HEAP_PAGE_SEGMENT", "Signature");
-            self.system.problem("bad_signature", name, field, Some(segment.va()), &context.to_string(), &shown);
+            self.system.problem(
+                "bad_signature",
+                name,
+                field,
+                Some(segment.va()),
+                &context.to_string(),
+                &shown,
+            );
         }
         named == Some(context.0)
     }
@@ -296,7 +311,9 @@ impl Way<'_, '_> {
             number += units;
             // On x86 the upper bits hold something else.
             let flags = if self.system.pointer_size() == 4 { flags & 0x1f } else { flags };
-            let Some(va) = va.filter(|va| matches!(flags, VS | LFH) && va.0 % PAGE_SIZE == 0) else { continue };
+            let Some(va) = va.filter(|va| matches!(flags, VS | LFH) && va.0 % PAGE_SIZE == 0) else {
+                continue;
+            };
             // One page can be mapped in place of many.
             if self.system.left("pool subsegments", PAGE_SIZE) == 0 {
                 return;
@@ -311,10 +328,7 @@ impl Way<'_, '_> {
     /// known so far: the next page finds a chunk by itself.
     fn vs(&self, va: Va, len: u64) -> Blocks {
         let unit = 2 * self.system.pointer_size();
-        let mut start = Start { at: self.vs.size.next_multiple_of(16), ..Start::default() };
-        if self.system.pointer_size() == 4 {
-            start.at = self.vs.size.next_multiple_of(8);
-        }
+        let mut start = Start { at: self.vs.size.next_multiple_of(unit), ..Start::default() };
         let mut starts = Vec::new();
         let mut buffer = [0; PAGE_SIZE as usize];
         for offset in (0..len).step_by(PAGE_SIZE as usize) {
@@ -348,10 +362,18 @@ impl Way<'_, '_> {
         if size < 16 || end > len {
             let found = format!("{count} blocks of {size} bytes from {first:#x} on");
             let (name, field) = ("_HEAP_LFH_SUBSEGMENT", "BlockOffsets");
-            self.system.problem("bad_count", name, field, Some(va), &format!("blocks in {len:#x} bytes"), &found);
+            self.system.problem(
+                "bad_count",
+                name,
+                field,
+                Some(va),
+                &format!("blocks in {len:#x} bytes"),
+                &found,
+            );
             return None;
         }
-        let bitmap = self.system.space.bytes(view.at(self.lfh.bitmap)?, (count as usize * 2).div_ceil(8)).ok()?;
+        let bitmap =
+            self.system.space.bytes(view.at(self.lfh.bitmap)?, (count as usize * 2).div_ceil(8)).ok()?;
         Some(Blocks::Lfh(Lfh { size, first, count, bitmap: bitmap.into_owned() }))
     }
 }

@@ -6,8 +6,10 @@
 
 mod chain;
 mod header;
+mod heap;
 
 pub use header::{Era, Header, Kind};
+pub use heap::{Chunk, Lfh, Start, VsPage};
 
 /// Bytes of a page.
 const PAGE: usize = 0x1000;
@@ -23,12 +25,31 @@ pub struct Block {
     pub size: u16,
     /// The header.
     pub header: Header,
+    /// Whether it is in use.
+    pub allocated: bool,
     /// The block before, or the start of the page, agrees.
     pub before: bool,
     /// The block behind, or the end of the page, agrees.
     pub behind: bool,
-    /// The header's own size is wrong; `size` is what the block behind says.
-    pub resized: bool,
+    /// Why there should be a block, and in this state.
+    pub evidence: Evidence,
+}
+
+/// Why there should be a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Sizes in its header and in those before and behind it; its own header says whether it is in use.
+    Neighbours,
+    /// The header behind leads back to it; its own size is wrong, and the block's is the one that follows from that.
+    Resized,
+    /// The header of a chunk of the segment heap.
+    Chunk,
+    /// The bitmap of a subsegment of the segment heap.
+    Bitmap,
+    /// A header where the next block of a segment heap would begin, or one behind which this begins.
+    Near,
+    /// Nothing but itself.
+    Alone,
 }
 
 /// What is wrong with a header.
@@ -85,29 +106,63 @@ pub struct Reader {
     chains: Box<chain::Chains>,
     blocks: Vec<Block>,
     breaks: Vec<Break>,
+    bytes: [u32; 2],
 }
 
 impl Reader {
     /// For the pool of a kernel.
     pub fn new(era: Era) -> Reader {
         let (flags, chains) = (Box::new([0; SLOTS]), Box::default());
-        Reader { era, flags, chains, blocks: Vec::new(), breaks: Vec::new() }
+        Reader { era, flags, chains, blocks: Vec::new(), breaks: Vec::new(), bytes: [0; 2] }
     }
 
     /// Looks at a page, or at the part from `offset` on that a small dump captured; whether pool blocks are on it.
     pub fn read(&mut self, bytes: &[u8], offset: usize) -> bool {
-        self.blocks.clear();
-        self.breaks.clear();
-        match <&[u8; PAGE]>::try_from(bytes) {
+        self.clear();
+        let found = match <&[u8; PAGE]>::try_from(bytes) {
             Ok(page) => self.page(page, 0, PAGE),
             Err(_) => {
-                let end = (offset % PAGE + bytes.len()).min(PAGE);
                 let start = offset % PAGE;
+                let end = (start + bytes.len()).min(PAGE);
                 let mut page = [0; PAGE];
                 page[start..end].copy_from_slice(&bytes[..end - start]);
                 self.page(&page, start, end)
             }
+        };
+        if found {
+            for block in &self.blocks {
+                self.bytes[usize::from(block.allocated)] += u32::from(block.size);
+            }
         }
+        found
+    }
+
+    /// Looks at a page of a VS subsegment.
+    pub fn read_vs(&mut self, page: &VsPage<'_>, start: Start) -> bool {
+        self.clear();
+        let found = (&mut self.blocks, &mut self.breaks, &mut self.bytes);
+        match self.era.unit {
+            8 => heap::vs::<8>(page, start, found),
+            _ => heap::vs::<16>(page, start, found),
+        }
+        self.bytes != [0; 2] || !self.breaks.is_empty()
+    }
+
+    /// Looks at a page of an LFH subsegment, `offset` bytes behind its start.
+    pub fn read_lfh(&mut self, page: &[u8; PAGE], offset: u64, of: &Lfh) -> bool {
+        self.clear();
+        let found = (&mut self.blocks, &mut self.bytes);
+        match self.era.unit {
+            8 => heap::lfh::<8>(page, offset, of, found),
+            _ => heap::lfh::<16>(page, offset, of, found),
+        }
+        self.bytes != [0; 2]
+    }
+
+    fn clear(&mut self) {
+        self.blocks.clear();
+        self.breaks.clear();
+        self.bytes = [0; 2];
     }
 
     fn page(&mut self, page: &[u8; PAGE], start: usize, end: usize) -> bool {
@@ -118,20 +173,42 @@ impl Reader {
     }
 
     fn slots<const UNIT: usize>(&mut self, page: &[u8; PAGE], start: usize, end: usize) -> bool {
-        if !plausible::<UNIT>(page, &mut self.flags, self.era.segment_heap) {
-            return false;
-        }
+        let (first, end) = (start.div_ceil(UNIT), end / UNIT);
         if self.era.segment_heap {
+            if !plausible::<UNIT, true>(page, &mut self.flags) {
+                return false;
+            }
+            heap::unknown::<UNIT>(page, first..end, &self.flags, &mut self.blocks);
+            return !self.blocks.is_empty();
+        }
+        if !plausible::<UNIT, false>(page, &mut self.flags) {
             return false;
         }
-        let part = chain::Part { page, first: start.div_ceil(UNIT), end: end / UNIT };
         let found = (&mut self.blocks, &mut self.breaks);
-        self.chains.classic::<UNIT>(&self.era, &part, &self.flags, found)
+        self.chains.classic::<UNIT>(&self.era, &chain::Part { page, first, end }, &self.flags, found)
     }
 
     /// The blocks of the last page in the order of their addresses.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// Forgets the blocks of the last page that are not wanted, which then count for nothing.
+    pub fn keep(&mut self, wanted: impl Fn(&Block) -> bool) {
+        let bytes = &mut self.bytes;
+        self.blocks.retain(|block| {
+            let kept = wanted(block);
+            if !kept {
+                let sum = &mut bytes[usize::from(block.allocated)];
+                *sum = sum.saturating_sub(block.size.into());
+            }
+            kept
+        });
+    }
+
+    /// Bytes of the last page that are free, and that are in use.
+    pub fn bytes(&self) -> [u32; 2] {
+        self.bytes
     }
 
     /// What is wrong on the last page.
@@ -140,23 +217,27 @@ impl Reader {
     }
 }
 
-/// Marks the slots that may be headers, each by itself: a size that stays in the page, a previous size that does too,
-/// and a tag of text. Whether there are any.
-fn plausible<const UNIT: usize>(page: &[u8; PAGE], flags: &mut [u8; SLOTS], segment_heap: bool) -> bool {
+/// Marks the slots that may be headers, each by itself: a size that stays in the page and a tag of text; in a classic
+/// pool a previous size that stays in the page too, in a segment heap none (but for blocks that begin on a line of the
+/// cache, type 4) and a type of a block in use without higher bits. Whether there are any.
+fn plausible<const UNIT: usize, const HEAP: bool>(page: &[u8; PAGE], flags: &mut [u8; SLOTS]) -> bool {
     let (slots, _) = page.as_chunks::<UNIT>();
-    let mask = (1u32 << header::size_bits::<UNIT>()) - 1;
+    let bits = header::size_bits::<UNIT>();
+    let mask = (1u32 << bits) - 1;
     let count = (PAGE / UNIT) as u32;
-    let no_previous = u32::from(segment_heap);
     let mut any = 0;
     for (number, (slot, flag)) in (0u32..).zip(slots.iter().zip(flags.iter_mut())) {
         let word = u32::from_le_bytes([slot[0], slot[1], slot[2], slot[3]]);
         let tag = u32::from_le_bytes([slot[4], slot[5], slot[6], slot[7]]);
-        let size = word >> 16 & mask;
-        let fits =
-            (size.wrapping_sub(1) < count - number) & (word & mask <= number | no_previous.wrapping_neg());
+        let (size, previous, kind) = ((word >> 16) & mask, word & mask, word >> (16 + bits));
+        let fits = size.wrapping_sub(1) < count - number;
+        let before = match HEAP {
+            true => ((previous == 0) | (kind & 4 != 0)) & (kind & 0xf2 == 2) & (size > 1),
+            false => previous <= number,
+        };
         // Every byte has bit 5 or 6 and not bit 7, which only the last may have: a protected tag.
-        let text = ((tag | tag << 1) & 0x4040_4040 == 0x4040_4040) & (tag & 0x0080_8080 == 0);
-        let good = u8::from(fits & text);
+        let text = ((tag | (tag << 1)) & 0x4040_4040 == 0x4040_4040) & (tag & 0x0080_8080 == 0);
+        let good = u8::from(fits & before & text);
         *flag = good;
         any |= good;
     }

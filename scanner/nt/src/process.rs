@@ -1,6 +1,6 @@
 //! Processes: `_EPROCESS`, and the sources that lead to them.
 
-use crate::{System, layout};
+use crate::{System, View, layout};
 use memory::Va;
 
 layout! {
@@ -96,14 +96,20 @@ impl System<'_> {
 }
 
 pub(crate) fn read(system: &System<'_>, layout: &Eprocess, va: Va, seen: Seen) -> Process {
-    let view = system.view(va, layout.size);
-    Process {
-        va,
-        pid: view.u32(layout.pid),
-        // Windows XP has two numbers there; the second is the page of hyperspace.
-        dtb: view.uint(layout.dtb).map(|dtb| system.narrow(dtb).0),
-        peb: view.pointer(layout.peb),
-        name: view.ascii(layout.name),
-        seen,
+    Process::of(system, layout, &system.view(va, layout.size), seen)
+}
+
+impl Process {
+    /// A process by its members.
+    pub fn of(system: &System<'_>, layout: &Eprocess, view: &View<'_>, seen: Seen) -> Process {
+        Process {
+            va: view.va(),
+            pid: view.u32(layout.pid),
+            // Windows XP has two numbers there; the second is the page of hyperspace.
+            dtb: view.uint(layout.dtb).map(|dtb| system.narrow(dtb).0),
+            peb: view.pointer(layout.peb),
+            name: view.ascii(layout.name),
+            seen,
+        }
     }
 }

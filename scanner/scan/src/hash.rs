@@ -98,7 +98,7 @@ mod tests {
     /// Expected: blake3::hash over the whole.
     #[test]
     fn subtrees_give_the_hash_of_the_whole() {
-        let bytes: Vec<u8> = (0..CHUNK * 5 + 12_345).map(|at| (at * at >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..CHUNK * 5 + 12_345).map(|at| ((at * at) >> 7) as u8).collect();
         for len in [CHUNK + 1, CHUNK * 2, CHUNK * 3, CHUNK * 4 + 1024, CHUNK * 5 + 12_345] {
             let bytes = &bytes[..len as usize];
             let mut subtrees = Subtrees::new(len).unwrap();

@@ -167,7 +167,7 @@ impl ReverseMap {
             return Place { va: piece.va, owner: Owner::Kernel, shared: false };
         };
         match self.frame(pa.pfn()) {
-            Some((va, owner, shared)) => Place { va: Some(Va(va.0 | pa.0 % PAGE_SIZE)), owner, shared },
+            Some((va, owner, shared)) => Place { va: Some(Va(va.0 | (pa.0 % PAGE_SIZE))), owner, shared },
             None => Place { va: None, owner: Owner::Nobody, shared: false },
         }
     }

@@ -3,12 +3,12 @@
 use crate::table;
 
 table! {
-    /// One row for every driver object in the directory tree (`_DRIVER_OBJECT`).
+    /// One row for every driver object (`_DRIVER_OBJECT`): those of the directory tree, and those that only memory holds.
     pub drivers: Drivers of DriverRow {
-        /// Full name, such as `\Driver\disk`: that of the directory tree.
+        /// Full name, such as `\Driver\disk`: that of the directory tree; of one that is in no directory, what its headers or the driver object itself state, empty where they say nothing.
         name: String,
-        /// Address of the `_DRIVER_OBJECT`.
-        driver: u64,
+        /// Address of the `_DRIVER_OBJECT`; NULL for one that only physical memory holds.
+        driver: Option<u64>,
         /// Name that the driver object itself states (`_DRIVER_OBJECT.DriverName`).
         stated_name: Option<String>,
         /// Name of its service in the registry (`_DRIVER_EXTENSION.ServiceKeyName`).
@@ -33,6 +33,16 @@ table! {
         add_device: Option<u64>,
         /// Number of its devices (along `_DEVICE_OBJECT.NextDevice`).
         devices: u32,
+        /// Whether the directory tree leads to it.
+        in_directory: bool,
+        /// Whether the sweep over all of memory met it behind a pool header with its tag.
+        found_in_pool: Option<bool>,
+        /// Whether the sweep over all of memory recognised it by its own members.
+        found_by_shape: Option<bool>,
+        /// Physical address of the `_DRIVER_OBJECT`; NULL in dumps of virtual memory.
+        pa: Option<u64>,
+        /// True for one that is in no directory, in memory that the kernel maps and that was not freed: somebody hides it, or it is being loaded right now; NULL where nothing maps it.
+        hidden: Option<bool>,
     }
 }
 

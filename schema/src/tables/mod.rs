@@ -10,6 +10,7 @@ mod dumps;
 mod entries;
 mod exceptions;
 mod faults;
+mod found_objects;
 mod handles;
 mod irps;
 mod memory;
@@ -39,6 +40,7 @@ pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
 pub use faults::{FaultRow, Faults};
+pub use found_objects::{FoundObjectRow, FoundObjects};
 pub use handles::{HandleRow, Handles};
 pub use irps::{IrpRow, IrpStack, IrpStackRow, Irps};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
@@ -99,6 +101,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             Devices::spec(),
             Objects::spec(),
             ObjectTypes::spec(),
+            FoundObjects::spec(),
             Tokens::spec(),
             TokenSids::spec(),
             TokenPrivileges::spec(),

@@ -43,7 +43,15 @@ table! {
         machine: Option<u32>,
         /// Whether the image's headers are in the dump and are those of an image; NULL where the dump was not asked.
         header_present: Option<bool>,
-        /// List that states the module: `PsLoadedModuleList`, `triage driver list`, `ModuleListStream`.
+        /// Whether the sweep over all of memory met its entry behind a pool header with the tag of such entries.
+        found_in_pool: Option<bool>,
+        /// Whether the sweep over all of memory recognised its entry by its own members.
+        found_by_shape: Option<bool>,
+        /// Physical address of the list's entry; NULL in dumps of virtual memory.
+        entry_pa: Option<u64>,
+        /// True for a kernel module whose image and entry are in memory but not in `PsLoadedModuleList`: somebody hides it, or it is being loaded or unloaded right now; NULL where the dump was not searched.
+        hidden: Option<bool>,
+        /// List that states the module: `PsLoadedModuleList`, `triage driver list`, `ModuleListStream`; `pool header` or `object's members` if only the sweep over memory found its entry.
         source: String,
     }
 }

@@ -3,7 +3,7 @@
 use crate::{InlineText, table};
 
 table! {
-    /// One row for every block of kernel pool that has a header (`_POOL_HEADER`), in use or freed, found page by page in all kernel memory and in memory that nothing maps. Only headers that agree with a neighbour are believed: one that stands alone is left out. Allocations of a page and more have no header; they are rows of `big_pool`.
+    /// One row for every block of kernel pool that has a header (`_POOL_HEADER`), in use or freed, found page by page in all kernel memory and in memory that nothing maps. Only headers that agree with a neighbour are believed, and those that the segment heap's own books name; one that stands alone is left out, but for tags that `pool_tags` counts in a segment heap. Allocations of a page and more have no header; they are rows of `big_pool`.
     pub pool_allocations: PoolAllocations of PoolAllocationRow {
         /// Virtual address of the header; the memory that was asked for begins 16 bytes behind it, on x86 8. NULL where nothing maps the page.
         va: Option<u64>,

@@ -3,11 +3,11 @@
 use crate::{cell::Time, table};
 
 table! {
-    /// One row for every process: the one of a user minidump (`MiscInfo`, `ProcessVmCounters`), or each that any list of the kernel leads to.
+    /// One row for every process: the one of a user minidump (`MiscInfo`, `ProcessVmCounters`), or each that any list of the kernel leads to or that memory holds.
     pub processes: Processes of ProcessRow {
         /// Process id (`MINIDUMP_MISC_INFO.ProcessId`; `_EPROCESS.UniqueProcessId`).
         process_id: u32,
-        /// Address of its `_EPROCESS`.
+        /// Address of its `_EPROCESS`; NULL for one that only physical memory holds.
         eprocess: Option<u64>,
         /// File name of its main module; of a kernel dump its first 15 characters (`_EPROCESS.ImageFileName`).
         name: Option<String>,
@@ -37,7 +37,15 @@ table! {
         in_csrss_handles: Option<bool>,
         /// Whether a thread names it as its owner (`_KTHREAD.Process`); false for a process whose threads have all ended.
         is_thread_owner: Option<bool>,
-        /// True for a process that has not ended, is missing in `PsActiveProcessHead` though that list is whole, and is known to another source: somebody hides it, or it is being created right now; NULL when the list is damaged.
+        /// Whether the sweep over all of memory met it behind a pool header with its tag.
+        found_in_pool: Option<bool>,
+        /// Whether the sweep over all of memory recognised it by its own members.
+        found_by_shape: Option<bool>,
+        /// Physical address of its `_EPROCESS`; NULL in dumps of virtual memory.
+        pa: Option<u64>,
+        /// Whether it has ended: it has an exit time.
+        exited: Option<bool>,
+        /// True for a process that has not ended, is missing in `PsActiveProcessHead` though that list is whole, and is known to another source or found in memory that the kernel maps: somebody hides it, or it is being created right now; NULL when the list is damaged, and for one in memory that is free or that nothing maps.
         hidden: Option<bool>,
         /// Seconds in user mode (`MINIDUMP_MISC_INFO.ProcessUserTime`; `_KPROCESS.UserTime` in clock ticks).
         user_time_seconds: Option<f64>,
@@ -193,7 +201,7 @@ table! {
         flags2: Option<u32>,
         /// More flags (`_EPROCESS.Flags3`).
         flags3: Option<u32>,
-        /// Where it stands: `MiscInfoStream`, …; of a kernel dump the first source that leads to it, such as `PsActiveProcessHead`.
+        /// Where it stands: `MiscInfoStream`, …; of a kernel dump the first source that leads to it, such as `PsActiveProcessHead`; `pool header` or `object's members` if only the sweep over memory does.
         source: String,
     }
 }

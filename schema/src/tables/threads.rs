@@ -135,7 +135,15 @@ table! {
         in_process_list: Option<bool>,
         /// Whether the table of process and thread ids leads to it (`PspCidTable`).
         in_cid_table: Option<bool>,
-        /// Where it stands: `ThreadListStream`, …; of a kernel dump the first source that leads to it, such as `_KPROCESS.ThreadListHead`.
+        /// Whether the sweep over all of memory met it behind a pool header with its tag.
+        found_in_pool: Option<bool>,
+        /// Whether the sweep over all of memory recognised it by its own members.
+        found_by_shape: Option<bool>,
+        /// Physical address of its `_ETHREAD`; NULL in dumps of virtual memory.
+        pa: Option<u64>,
+        /// True for a thread that has not ended and is in no list of a process: somebody hides it, or it is being created or ended right now; NULL for one in memory that is free or that nothing maps.
+        hidden: Option<bool>,
+        /// Where it stands: `ThreadListStream`, …; of a kernel dump the first source that leads to it, such as `_KPROCESS.ThreadListHead`; `pool header` or `object's members` if only the sweep over memory does.
         source: String,
     }
 }

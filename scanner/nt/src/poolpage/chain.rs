@@ -4,7 +4,7 @@
 //! A chain is followed from the start of the page. Where it breaks, it is taken up again at the first header behind
 //! from which blocks agree; that header's `PreviousSize` tells which header was damaged.
 
-use super::{Block, Break, Era, Header, PAGE, SLOTS, Wrong};
+use super::{Block, Break, Era, Evidence, Header, PAGE, SLOTS, Wrong};
 
 /// What is there of a page: slots `first..end`.
 pub(super) struct Part<'a> {
@@ -31,6 +31,7 @@ impl Default for Chains {
 
 /// A page under examination.
 struct Walk<'a, const UNIT: usize> {
+    era: &'a Era,
     part: &'a Part<'a>,
     chains: &'a Chains,
     flags: &'a [u8; SLOTS],
@@ -73,9 +74,9 @@ impl Chains {
         if !self.convincing::<UNIT>(part, flags) {
             return false;
         }
-        let mut walk = Walk::<UNIT> { part, chains: self, flags, blocks, breaks };
+        let mut walk = Walk::<UNIT> { era, part, chains: self, flags, blocks, breaks };
         walk.page();
-        walk.beside_sizes(era);
+        walk.beside_sizes();
         !walk.blocks.is_empty()
     }
 
@@ -184,7 +185,8 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
 
     fn push(&mut self, slot: usize, header: Header, before: bool, behind: bool) {
         let (at, size) = ((slot * UNIT) as u16, (usize::from(header.size) * UNIT) as u16);
-        self.blocks.push(Block { at, size, header, before, behind, resized: false });
+        let (allocated, evidence) = (self.era.allocated(&header), Evidence::Neighbours);
+        self.blocks.push(Block { at, size, header, allocated, before, behind, evidence });
     }
 
     /// The header at `stop` does not agree with the block before it: says which of both is wrong, and returns where
@@ -200,7 +202,7 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
         {
             // What is behind says that the last block's own size is wrong.
             let size = (slot - from) * UNIT;
-            self.blocks[suspect] = Block { size: size as u16, resized: true, ..last };
+            self.blocks[suspect] = Block { size: size as u16, evidence: Evidence::Resized, ..last };
             let suspect = suspect.checked_sub(1).filter(|_| last.before);
             self.breaks.push(Break { at: last.at, wrong: Wrong::BlockSize, suspect });
             return again;
@@ -246,7 +248,7 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
         if self.origin(next) == Some(slot) && header.previous == previous && header.printable() {
             self.push(slot, header, true, false);
             if let Some(last) = self.blocks.last_mut() {
-                (last.size, last.resized) = (((next - slot) * UNIT) as u16, true);
+                (last.size, last.evidence) = (((next - slot) * UNIT) as u16, Evidence::Resized);
             }
         }
     }
@@ -262,7 +264,7 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
     }
 
     /// Tags that are no text, and the odd one out among `PoolIndex`es.
-    fn beside_sizes(&mut self, era: &Era) {
+    fn beside_sizes(&mut self) {
         let index = majority(self.blocks.iter().map(|block| block.header.index));
         let odd = self.blocks.iter().filter(|block| Some(block.header.index) != index).count();
         let uniform = odd * 4 <= self.blocks.len();
@@ -271,7 +273,7 @@ impl<const UNIT: usize> Walk<'_, UNIT> {
         {
             let wrong = if uniform && Some(block.header.index) != index {
                 Wrong::PoolIndex
-            } else if !block.header.printable() && era.allocated(&block.header) {
+            } else if !block.header.printable() && block.allocated {
                 Wrong::Tag
             } else {
                 continue;

@@ -23,6 +23,8 @@ pub struct Start {
     pub previous: u16,
     /// Slots of a block at the start of the page whose chunk began in the page before; 0 if there is none.
     pub moved: u16,
+    /// Whether that block is in use.
+    pub allocated: bool,
 }
 
 impl Start {
@@ -101,10 +103,12 @@ impl VsPage<'_> {
     ) -> Start {
         let (mut at, mut previous) = (start.at as usize, start.previous);
         if start.at == Start::UNKNOWN {
-            let Some(found) = self.again::<UNIT>(0) else { return Start { at: Start::UNKNOWN, ..Start::default() } };
+            let Some(found) = self.again::<UNIT>(0) else {
+                return Start { at: Start::UNKNOWN, ..Start::default() };
+            };
             (at, previous) = (found, 0);
         }
-        let mut moved = 0;
+        let (mut moved, mut allocated) = (0, false);
         while at < PAGE && self.va.wrapping_add(at as u64) < self.end {
             let Some(found) = self.chunk::<UNIT>(at) else { break };
             if let Some(wrong) = self.wrong::<UNIT>(&found, previous) {
@@ -115,11 +119,11 @@ impl VsPage<'_> {
                 (at, previous) = (next, 0);
                 continue;
             }
-            moved = self.moved::<UNIT>(&found);
+            (moved, allocated) = (self.moved::<UNIT>(&found), found.allocated);
             chunk(found);
             (at, previous) = (at + found.size * UNIT, found.size as u16);
         }
-        Start { at: at.saturating_sub(PAGE) as u32, previous, moved }
+        Start { at: at.saturating_sub(PAGE) as u32, previous, moved, allocated }
     }
 
     /// Slots at the start of the next page, if the block of a chunk is moved there.
@@ -127,7 +131,8 @@ impl VsPage<'_> {
         let body = (chunk.size - 1) * UNIT;
         let crosses = chunk.at + UNIT + body > MOVED && body < BIG;
         let skipped = PAGE.saturating_sub(chunk.at + UNIT);
-        match chunk.allocated && crosses && skipped < body {
+        let next = skipped == 0 && body < BIG;
+        match next || chunk.allocated && crosses && skipped < body {
             true => ((body - skipped) / UNIT) as u16,
             false => 0,
         }
@@ -138,14 +143,12 @@ impl VsPage<'_> {
 pub(super) fn vs<const UNIT: usize>(
     page: &VsPage<'_>,
     start: Start,
-    blocks: &mut Vec<Block>,
-    breaks: &mut Vec<Break>,
-    used: &mut [u32; 2],
+    (blocks, breaks, used): (&mut Vec<Block>, &mut Vec<Break>, &mut [u32; 2]),
 ) {
     if start.moved > 0 {
         let room = usize::from(start.moved) * UNIT;
-        push::<UNIT>(page.bytes, 0, room.min(PAGE), (true, Evidence::Chunk), blocks);
-        used[1] += room.min(PAGE) as u32;
+        push::<UNIT>(page.bytes, 0, room.min(PAGE), (start.allocated, Evidence::Chunk), blocks);
+        used[usize::from(start.allocated)] += room.min(PAGE) as u32;
     }
     let mut found = Vec::new();
     page.chunks::<UNIT>(
@@ -191,8 +194,7 @@ pub(super) fn lfh<const UNIT: usize>(
     bytes: &[u8; PAGE],
     offset: u64,
     of: &Lfh,
-    blocks: &mut Vec<Block>,
-    used: &mut [u32; 2],
+    (blocks, used): (&mut Vec<Block>, &mut [u32; 2]),
 ) {
     let size = u64::from(of.size);
     if (size as usize) < 2 * UNIT || size > PAGE as u64 {

@@ -4,8 +4,11 @@
 //! [`Part`], which sees the chunk's pages in order and ends in a [`Harvest`]: rows that are final, and findings that
 //! the walks join with what the lists say. Harvests arrive in the order of the chunks, whatever the number of threads.
 
+mod objects;
 mod pages;
 mod pool;
+
+pub use objects::FoundObject;
 
 use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
 use memory::{PAGE_SIZE, Pa, Va};
@@ -77,6 +80,11 @@ pub trait Sweep: Sync {
     /// The tables that it fills; they exist even when it finds nothing.
     fn tables(&self) -> Vec<&'static TableSpec>;
 
+    /// The tables of walks that join what it finds; they make the sweep run, but it does not write them.
+    fn feeds(&self) -> Vec<&'static TableSpec> {
+        Vec::new()
+    }
+
     /// Whether pages of zeros matter to it; if not, it is not shown them.
     fn zero_pages(&self) -> bool {
         false
@@ -137,19 +145,35 @@ impl Harvest {
 pub struct Found {
     /// The stacks of all threads, once a walk has asked for them.
     pub(crate) stacks: OnceLock<Vec<ThreadStack>>,
+    /// Kernel objects.
+    pub objects: Vec<FoundObject>,
+    /// Objects beyond [`MOST_OBJECTS`], which are only counted.
+    pub objects_left_out: u64,
 }
+
+/// More objects than any system has; only memory that was made to look like them holds more.
+const MOST_OBJECTS: usize = 1 << 21;
 
 impl Found {
     /// Adds those of the next chunk.
-    pub fn append(&mut self, _next: Found) {}
+    pub fn append(&mut self, next: Found) {
+        let room = MOST_OBJECTS.saturating_sub(self.objects.len());
+        let over = next.objects.len().saturating_sub(room);
+        self.objects.extend(next.objects.into_iter().take(room));
+        self.objects_left_out += next.objects_left_out + over as u64;
+    }
 }
 
 /// Every sweep that fills a wanted table.
 pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
-    let sweeps: Vec<Box<dyn Sweep + 'a>> =
-        vec![Box::new(pages::Pages::new(context)), Box::new(pool::Pool::new(context))];
-    let wanted = |sweep: &Box<dyn Sweep + 'a>| {
-        sweep.tables().iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))
+    let sweeps: Vec<Box<dyn Sweep + 'a>> = vec![
+        Box::new(pages::Pages::new(context)),
+        Box::new(pool::Pool::new(context)),
+        Box::new(objects::Objects::new(context)),
+    ];
+    let wanted = |sweep: &(dyn Sweep + 'a)| {
+        let fills = [sweep.tables(), sweep.feeds()].concat();
+        fills.iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))
     };
-    sweeps.into_iter().filter(wanted).collect()
+    sweeps.into_iter().filter(|sweep| wanted(&**sweep)).collect()
 }

@@ -2,7 +2,8 @@
 
 use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
 use memory::Va;
-use nt::poolpage::{Block, Break, Era, Kind, Reader};
+use nt::poolheap::{Blocks, PoolHeaps};
+use nt::poolpage::{Block, Era, Evidence, Kind, Reader, VsPage};
 use schema::{
     InlineText, Table, TableSpec,
     tables::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages},
@@ -19,6 +20,10 @@ pub struct Pool<'a> {
     cookie: Option<u64>,
     /// Every known `_EPROCESS` and its id, by address.
     processes: Vec<(u64, Option<u32>)>,
+    /// The segment heaps.
+    heaps: PoolHeaps,
+    /// Every tag that the pool's tracker counts.
+    tags: Vec<u32>,
 }
 
 impl<'a> Pool<'a> {
@@ -29,7 +34,12 @@ impl<'a> Pool<'a> {
         let mut processes: Vec<_> =
             system.processes().iter().map(|process| (process.va.0, process.pid)).collect();
         processes.sort_unstable();
-        Pool { context, era: Era::of(system.pointer_size(), system.build), cookie, processes }
+        let era = Era::of(system.pointer_size(), system.build);
+        let (heaps, tags) = match era.segment_heap {
+            true => (system.pool_heaps(), system.pool_tags().into_keys().map(|tag| tag.0).collect()),
+            false => Default::default(),
+        };
+        Pool { context, era, cookie, processes, heaps, tags }
     }
 }
 
@@ -63,13 +73,16 @@ struct Rows<'a> {
 
 impl Part for Rows<'_> {
     fn page(&mut self, page: &Page<'_>) {
-        if matches!(page.owner, Owner::Process(_)) || !self.reader.read(page.bytes, page.offset()) {
+        if matches!(page.owner, Owner::Process(_)) {
             return;
         }
-        let kind = self.reader.blocks().iter().find_map(|block| self.pool.era.kind(&block.header));
-        self.pages.push(self.pool.page_row(page, kind, self.reader.blocks(), self.reader.breaks()));
+        let Some(manager) = self.read(page) else { return };
+        let era = self.pool.era;
+        let stated = self.reader.blocks().iter().find_map(|block| era.kind(&block.header));
+        let of = Of { kind: manager.kind.or(stated), exact: manager.kind.is_some(), ..manager };
+        self.pages.push(self.pool.page_row(page, &of, &self.reader));
         for block in self.reader.blocks().iter().take(MOST_ROWS) {
-            self.blocks.push(self.pool.row(page, kind, block));
+            self.blocks.push(self.pool.row(page, &of, block));
         }
         let more = self.reader.blocks().len().saturating_sub(MOST_ROWS) as u64;
         if more > 0 {
@@ -87,8 +100,63 @@ impl Part for Rows<'_> {
     }
 }
 
+/// What manages a page.
+#[derive(Clone, Copy)]
+struct Of {
+    allocator: &'static str,
+    /// Of its heap, else of its blocks.
+    kind: Option<Kind>,
+    /// True if the heap is known.
+    exact: bool,
+}
+
+impl Rows<'_> {
+    /// Fills the reader; `None` if no pool is on the page.
+    fn read(&mut self, page: &Page<'_>) -> Option<Of> {
+        let found = self.in_heap(page);
+        if found.is_some() {
+            return found;
+        }
+        if !self.reader.read(page.bytes, page.offset()) {
+            return None;
+        }
+        let segment = self.pool.era.segment_heap;
+        if segment {
+            let tags = &self.pool.tags;
+            let known = |block: &Block| {
+                block.evidence != Evidence::Alone || tags.binary_search(&block.header.tag).is_ok()
+            };
+            self.reader.keep(known);
+        }
+        let allocator = if segment { "segment" } else { "classic" };
+        (!self.reader.blocks().is_empty()).then_some(Of { allocator, kind: None, exact: false })
+    }
+
+    /// A page of a heap that is known.
+    fn in_heap(&mut self, page: &Page<'_>) -> Option<Of> {
+        let heaps = &self.pool.heaps;
+        let va = page.va_of(0)?;
+        let of = heaps.at(va)?;
+        let bytes = <&[u8; 0x1000]>::try_from(page.bytes).ok()?;
+        let offset = va - of.va.0;
+        let kind = Some(of.kind);
+        match &of.blocks {
+            Blocks::Vs(starts) => {
+                let start = starts.get((offset / 0x1000) as usize)?;
+                let end = of.va.0.wrapping_add(of.len);
+                let found = self.reader.read_vs(&VsPage { bytes, va, end, key: heaps.key }, *start);
+                found.then_some(Of { allocator: "vs", kind, exact: true })
+            }
+            Blocks::Lfh(lfh) => {
+                let found = self.reader.read_lfh(bytes, offset, lfh);
+                found.then_some(Of { allocator: "lfh", kind, exact: true })
+            }
+        }
+    }
+}
+
 impl Pool<'_> {
-    fn row(&self, page: &Page<'_>, kind: Option<Kind>, block: &Block) -> PoolAllocationRow {
+    fn row(&self, page: &Page<'_>, of: &Of, block: &Block) -> PoolAllocationRow {
         let (header, place) = (&block.header, Place::new(page, block.at));
         let end = place.at.saturating_add(block.size.into()).min(page.bytes.len());
         let bytes = page.bytes.get(place.at..end).unwrap_or_default();
@@ -101,9 +169,9 @@ impl Pool<'_> {
             key: header.tag,
             protected: header.tag().is_protected(),
             size: block.size.into(),
-            state: if self.era.allocated(header) { "allocated" } else { "freed" },
-            kind: self.era.kind(header).or(kind).map(Kind::name),
-            allocator: if self.era.segment_heap { "segment" } else { "classic" },
+            state: if block.allocated { "allocated" } else { "freed" },
+            kind: self.era.kind(header).filter(|_| !of.exact).or(of.kind).map(Kind::name),
+            allocator: of.allocator,
             pool_type: header.pool_type,
             process_billed: billed,
             process_id: billed.and_then(|process| self.process_id(process)),
@@ -135,17 +203,9 @@ impl Pool<'_> {
         self.processes[at].1
     }
 
-    fn page_row(
-        &self,
-        page: &Page<'_>,
-        kind: Option<Kind>,
-        blocks: &[Block],
-        breaks: &[Break],
-    ) -> PoolPageRow {
-        let bytes = |used: bool| -> u32 {
-            let of = blocks.iter().filter(|block| self.era.allocated(&block.header) == used);
-            of.map(|block| u32::from(block.size)).sum()
-        };
+    fn page_row(&self, page: &Page<'_>, of: &Of, reader: &Reader) -> PoolPageRow {
+        let (blocks, breaks) = (reader.blocks(), reader.breaks());
+        let [bytes_free, bytes_used] = reader.bytes();
         let hard = breaks.iter().find(|found| found.wrong.breaks_chain());
         let first = hard.or(breaks.first());
         let suspect = first.and_then(|found| blocks.get(found.suspect?));
@@ -153,12 +213,12 @@ impl Pool<'_> {
         PoolPageRow {
             va: page.va_of(0).map(|va| va & !0xfff),
             pa: page.pa_of(0).map(|pa| pa & !0xfff),
-            kind: kind.map(Kind::name),
-            allocator: if self.era.segment_heap { "segment" } else { "classic" },
+            kind: of.kind.map(Kind::name),
+            allocator: of.allocator,
             blocks: blocks.len() as u32,
-            bytes_used: bytes(true),
-            bytes_free: bytes(false),
-            chain_ok: Some(hard.is_none()),
+            bytes_used,
+            bytes_free,
+            chain_ok: (of.exact || !self.era.segment_heap).then_some(hard.is_none()),
             breaks: breaks.len() as u32,
             broken_at: first.map(|found| found.at.into()),
             wrong: first.map(|found| found.wrong.name()),
@@ -185,12 +245,20 @@ impl Place {
 }
 
 fn confidence(block: &Block) -> (&'static str, &'static str) {
-    match (block.before, block.behind, block.resized) {
-        (_, _, true) => ("medium", "its own size is wrong; this is what the block behind says"),
-        (true, true, _) => ("high", "both neighbours agree"),
-        (true, false, _) => ("medium", "the block before agrees, the one behind does not"),
-        (false, true, _) => ("medium", "the block behind agrees, the one before does not"),
-        (false, false, _) => ("low", "it ends with the page, but no neighbour agrees"),
+    match (block.evidence, block.before, block.behind) {
+        (Evidence::Chunk, ..) => ("high", "the heap's header of the chunk says so"),
+        (Evidence::Bitmap, ..) => ("high", "the heap's bitmap says so"),
+        (Evidence::Near, ..) => {
+            ("medium", "another header is where the next block would begin; what is freed may look in use")
+        }
+        (Evidence::Alone, ..) => {
+            ("low", "nothing but a header with a tag that the kernel counts; what is freed may look in use")
+        }
+        (Evidence::Resized, ..) => ("medium", "its own size is wrong; this is what the block behind says"),
+        (Evidence::Neighbours, true, true) => ("high", "both neighbours agree"),
+        (Evidence::Neighbours, true, false) => ("medium", "the block before agrees, the one behind does not"),
+        (Evidence::Neighbours, false, true) => ("medium", "the block behind agrees, the one before does not"),
+        (Evidence::Neighbours, false, false) => ("low", "it ends with the page, but no neighbour agrees"),
     }
 }
 

@@ -1,10 +1,12 @@
 //! `drivers`, `driver_dispatch` and `devices`.
 
-use crate::{Job, out::Out};
+use super::found::Findings;
+use crate::{Job, out::Out, sweeps::FoundObject};
 use memory::Va;
 use nt::{
-    System,
+    System, View,
     driver::{DeviceObject, DevobjExtension, DriverExtension, DriverObject, Entry},
+    shape::Kind,
 };
 use schema::{
     Sink,
@@ -15,30 +17,67 @@ use std::collections::HashSet;
 pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Drivers>::new(sink);
     let Some(system) = job.system else { return out.finish() };
-    let (layout, extension) = (DriverObject::of(system), DriverExtension::of(system));
-    for (driver, name) in system.driver_objects() {
-        let view = system.view(driver, layout.size);
-        let more = view.pointer(layout.extension).map(|va| system.view(va, extension.size));
-        let address = |field| view.pointer(field).map(|va| va.0);
-        let start = view.pointer(layout.start);
+    let (layout, findings) = (DriverObject::of(system), Findings::of(job, Kind::Driver));
+    let drivers = system.driver_objects();
+    for (driver, name) in &drivers {
+        let (found_in_pool, found_by_shape) = findings.cells(findings.at(system, *driver));
+        let row = driver_row(system, &layout, &system.view(*driver, layout.size));
         out.push(DriverRow {
-            name,
-            driver: driver.0,
-            stated_name: view.unicode(layout.name),
-            service_key: more.as_ref().and_then(|more| more.unicode(extension.service_key)),
-            start: start.map(|va| va.0),
-            size: view.u32(layout.driver_size),
-            module: start.and_then(|va| system.owner(va)).map(|owner| owner.name.clone()),
-            section: address(layout.section),
-            flags: view.u32(layout.flags),
-            init: address(layout.init),
-            start_io: address(layout.start_io),
-            unload: address(layout.unload),
-            add_device: more.as_ref().and_then(|more| more.pointer(extension.add_device)).map(|va| va.0),
-            devices: system.driver_devices(driver).len() as u32,
+            name: name.clone(),
+            driver: Some(driver.0),
+            devices: system.driver_devices(*driver).len() as u32,
+            in_directory: true,
+            found_in_pool,
+            found_by_shape,
+            pa: findings.pa(system, *driver),
+            hidden: Some(false),
+            ..row
         })?;
     }
+    for found in findings.others(system, drivers.iter().map(|(driver, _)| *driver)) {
+        out.push(hidden_row(system, &layout, found))?;
+    }
     out.finish()
+}
+
+fn driver_row(system: &System, layout: &DriverObject, view: &View) -> DriverRow {
+    let extension = DriverExtension::of(system);
+    let more = view.pointer(layout.extension).map(|va| system.view(va, extension.size));
+    let address = |field| view.pointer(field).map(|va| va.0);
+    let start = view.pointer(layout.start);
+    DriverRow {
+        stated_name: view.unicode(layout.name),
+        service_key: more.as_ref().and_then(|more| more.unicode(extension.service_key)),
+        start: start.map(|va| va.0),
+        size: view.u32(layout.driver_size),
+        module: start.and_then(|va| system.owner(va)).map(|owner| owner.name.clone()),
+        section: address(layout.section),
+        flags: view.u32(layout.flags),
+        init: address(layout.init),
+        start_io: address(layout.start_io),
+        unload: address(layout.unload),
+        add_device: more.as_ref().and_then(|more| more.pointer(extension.add_device)).map(|va| va.0),
+        ..DriverRow::default()
+    }
+}
+
+/// A driver that only memory holds. What a freed one points to belongs to others by now.
+fn hidden_row(system: &System, layout: &DriverObject, found: &FoundObject) -> DriverRow {
+    let row = driver_row(system, layout, &found.view(system, layout.size));
+    let va = found.va.map(Va).filter(|_| found.is_in_use());
+    let header = va.and_then(|va| system.object(va));
+    let name = header.and_then(|header| system.full_name(&header)).or_else(|| row.stated_name.clone());
+    DriverRow {
+        name: name.unwrap_or_default(),
+        driver: found.va,
+        devices: va.map_or(0, |va| system.driver_devices(va).len() as u32),
+        in_directory: false,
+        found_in_pool: Some(found.pool),
+        found_by_shape: Some(found.shape),
+        pa: found.pa,
+        hidden: found.va.map(|_| found.is_in_use()),
+        ..row
+    }
 }
 
 pub fn dispatch(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {

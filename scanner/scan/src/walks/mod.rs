@@ -12,6 +12,8 @@ mod drivers;
 mod dumps;
 mod exceptions;
 mod faults;
+mod found;
+mod found_objects;
 mod handles;
 mod interrupts;
 mod irps;
@@ -78,6 +80,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Devices::spec(), drivers::devices),
         (tables::Objects::spec(), objects::walk),
         (tables::ObjectTypes::spec(), objects::types),
+        (tables::FoundObjects::spec(), found_objects::walk),
         (tables::AlpcMessages::spec(), alpc_messages::walk),
         (tables::Irps::spec(), irps::irps),
         (tables::IrpStack::spec(), irps::stack),

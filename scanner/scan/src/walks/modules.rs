@@ -1,10 +1,11 @@
 //! `modules`: as the file states them (driver list of a triage dump, module list of a user minidump), or those of the
 //! kernel's list.
 
-use super::process_id;
+use super::{found::Findings, process_id};
 use crate::{Job, out::Out};
-use memory::Va;
-use nt::{ImageFacts, System, Version, image_version, module::KldrDataTableEntry, version_text};
+use nt::{
+    ImageFacts, System, Version, View, image_version, module::KldrDataTableEntry, shape::Kind, version_text,
+};
 use schema::{
     Sink,
     tables::{ModuleRow, Modules},
@@ -36,18 +37,44 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     // A triage dump states its drivers; the kernel's list is not in it.
     let system = job.system.filter(|system| system.dump.records.header.triage.is_none());
     if let Some(system) = system {
-        let layout = KldrDataTableEntry::of(system);
-        for (order, entry) in (0u32..).zip(system.module_entries()) {
-            if let Some(row) = loaded(system, &layout, entry) {
-                out.push(ModuleRow { load_order: Some(order), ..row })?;
-            }
-        }
+        kernel_modules(job, system, &mut out)?;
     }
     out.finish()
 }
 
-fn loaded(system: &System, layout: &KldrDataTableEntry, entry: Va) -> Option<ModuleRow> {
-    let view = system.view(entry, layout.size);
+/// Those of the kernel's list, then those whose entry and image only memory has.
+fn kernel_modules(job: &Job, system: &System, out: &mut Out<Modules>) -> schema::Result<()> {
+    let (layout, findings) = (KldrDataTableEntry::of(system), Findings::of(job, Kind::Module));
+    let entries = system.module_entries();
+    for (order, &entry) in (0u32..).zip(&entries) {
+        let (found_in_pool, found_by_shape) = findings.cells(findings.at(system, entry));
+        if let Some(row) = loaded(system, &layout, &system.view(entry, layout.size)) {
+            let (load_order, entry_pa) = (Some(order), findings.pa(system, entry));
+            let hidden = found_in_pool.map(|_| false);
+            out.push(ModuleRow { load_order, found_in_pool, found_by_shape, entry_pa, hidden, ..row })?;
+        }
+    }
+    for found in
+        findings.others(system, entries.iter().copied()).into_iter().filter(|found| found.is_in_use())
+    {
+        let view = found.view(system, layout.size);
+        let row = loaded(system, &layout, &view).filter(|row| row.header_present == Some(true));
+        if let Some(row) = row {
+            out.push(ModuleRow {
+                found_in_pool: Some(found.pool),
+                found_by_shape: Some(found.shape),
+                entry_pa: found.pa,
+                hidden: Some(true),
+                source: found.source().into(),
+                ..row
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn loaded(system: &System, layout: &KldrDataTableEntry, view: &View) -> Option<ModuleRow> {
+    let entry = view.va();
     let Some(base) = view.pointer(layout.base) else {
         let name = "_KLDR_DATA_TABLE_ENTRY";
         system.problem("unreadable", name, "DllBase", Some(entry), "the address of a module", "none");

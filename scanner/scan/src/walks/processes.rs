@@ -16,7 +16,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
         out.push(row(job, process))?;
     }
     if let Some(system) = job.system {
-        kernel::walk(system, &mut out)?;
+        kernel::walk(job, system, &mut out)?;
     }
     out.finish()
 }

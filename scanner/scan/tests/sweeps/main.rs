@@ -6,6 +6,8 @@ extern crate dumplake_scan as scan;
 #[allow(dead_code, reason = "shared with the tests of walks")]
 mod support;
 
+mod objects;
 mod pages;
 mod pool;
+mod pool_heaps;
 mod threads;

@@ -23,7 +23,7 @@ fn number(row: &Row, name: &str) -> Option<u64> {
 }
 
 /// Rows by address: virtual, or physical where there is none.
-fn by_address<'a>(rows: &'a [Row]) -> BTreeMap<u64, &'a Row> {
+fn by_address(rows: &[Row]) -> BTreeMap<u64, &Row> {
     rows.iter().map(|row| (number(row, "va").or(number(row, "pa")).unwrap(), row)).collect()
 }
 

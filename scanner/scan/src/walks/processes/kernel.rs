@@ -1,12 +1,14 @@
-//! Processes of a kernel dump: every one that a list of the kernel, a session, a job or a thread leads to.
+//! Processes of a kernel dump: every one that a list of the kernel, a session, a job or a thread leads to, and those
+//! that only memory holds.
 
-use super::super::time;
-use crate::out::Out;
+use super::super::{found::Findings, time};
+use crate::{Job, out::Out, sweeps::FoundObject};
 use nt::{
     System, View,
     account::{Account, SessionSpace, Wow64Process, pool_quota},
     peb::Halves,
     process::{Eprocess, Process, Seen},
+    shape::Kind,
     token::Token,
 };
 use schema::tables::{ProcessRow, Processes};
@@ -26,8 +28,8 @@ struct Layouts {
     pointer: u32,
 }
 
-pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
-    let processes = system.processes();
+pub fn walk(job: &Job, system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
+    let (processes, findings) = (system.processes(), Findings::of(job, Kind::Process));
     let layouts = Layouts {
         process: Eprocess::of(system),
         account: Account::of(system),
@@ -46,12 +48,58 @@ pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
             system.problem("unreadable", "_EPROCESS", "UniqueProcessId", Some(process.va), expected, "none");
             continue;
         };
+        let found = findings.at(system, process.va);
+        let (found_in_pool, found_by_shape) = findings.cells(found);
         let table = system.handle_table_of(process.va);
         let handle_count = table.and_then(|table| system.handle_count(table));
-        let row = ProcessRow { process_id, handle_count, ..row(system, &layouts, process, &view) };
+        let row = ProcessRow {
+            process_id,
+            handle_count,
+            found_in_pool,
+            found_by_shape,
+            pa: findings.pa(system, process.va),
+            ..row(system, &layouts, process, &view)
+        };
         out.push(with_parameters(system, &layouts.halves, process, row))?;
     }
+    for found in findings.others(system, processes.iter().map(|process| process.va)) {
+        if let Some(row) = hidden(system, &layouts, found) {
+            out.push(row)?;
+        }
+    }
     Ok(())
+}
+
+/// A process that only memory holds. Nobody knows what became of the memory that it names unless the kernel maps it.
+fn hidden(system: &System, layouts: &Layouts, found: &FoundObject) -> Option<ProcessRow> {
+    let view = found.view(system, layouts.process.size);
+    let process = Process::of(system, &layouts.process, &view, Seen::default());
+    let process_id = process.pid?;
+    let idle = system.global_pointer("PsIdleProcess");
+    if process_id == 0 && idle.is_none_or(|idle| Some(idle.0) == found.va) {
+        return None; // the Idle process is in no list, and nobody hides it
+    }
+    let row = row(system, layouts, &process, &view);
+    let exited = row.exit_time.is_some();
+    let row = ProcessRow {
+        process_id,
+        eprocess: found.va,
+        pa: found.pa,
+        found_in_pool: Some(found.pool),
+        found_by_shape: Some(found.shape),
+        hidden: match exited {
+            true => Some(false),
+            false => row.hidden.filter(|_| found.is_in_use()),
+        },
+        source: found.source().into(),
+        ..row
+    };
+    if !found.is_in_use() || exited {
+        return Some(row);
+    }
+    let table = system.handle_table_of(process.va);
+    let handle_count = table.and_then(|table| system.handle_count(table));
+    Some(with_parameters(system, &layouts.halves, &process, ProcessRow { handle_count, ..row }))
 }
 
 /// Who it is and who knows it.
@@ -66,6 +114,7 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         parent_id: view.u32(layout.parent),
         create_time: time(view.time(layout.create_time)),
         exit_time: time(view.time(layout.exit_time)),
+        exited: view.uint(layout.exit_time).map(|time| time != 0),
         dtb: process.dtb,
         peb: process.peb.map(|va| va.0),
         wow64,

@@ -1,15 +1,19 @@
-//! Threads of a kernel dump: every one that a process's list, a processor or the table of ids leads to.
+//! Threads of a kernel dump: every one that a process's list, a processor or the table of ids leads to, and those that
+//! only memory holds.
 
-use super::super::time;
+use super::super::{found::Findings, time};
 use crate::{
+    Job,
     names::{thread_state, wait_reason},
     out::Out,
+    sweeps::FoundObject,
 };
 use memory::Va;
 use nt::{
     System, View,
     process::Eprocess,
-    thread::{Ethread, Thread, ThreadState},
+    shape::Kind,
+    thread::{Ethread, Thread, ThreadSeen, ThreadState},
 };
 use schema::tables::{ThreadRow, Threads};
 
@@ -30,7 +34,8 @@ struct Layouts<'s, 'a> {
     executive_lists: bool,
 }
 
-pub fn walk(system: &System, out: &mut Out<Threads>) -> schema::Result<()> {
+pub fn walk(job: &Job, system: &System, out: &mut Out<Threads>) -> schema::Result<()> {
+    let findings = Findings::of(job, Kind::Thread);
     let (thread, process) = (Ethread::of(system), Eprocess::of(system));
     let layouts = Layouts {
         system,
@@ -55,12 +60,49 @@ pub fn walk(system: &System, out: &mut Out<Threads>) -> schema::Result<()> {
             continue;
         };
         let view = system.view(thread.va, layouts.thread.size);
-        out.push(ThreadRow { thread_id, ..layouts.row(thread, &view) })?;
+        let (found_in_pool, found_by_shape) = findings.cells(findings.at(system, thread.va));
+        let row = layouts.row(thread, &view);
+        let listed = thread.seen.kernel_list || thread.seen.executive_list;
+        out.push(ThreadRow {
+            thread_id,
+            found_in_pool,
+            found_by_shape,
+            pa: findings.pa(system, thread.va),
+            hidden: row.terminated.filter(|_| !thread.seen.triage_copy).map(|ended| !listed && !ended),
+            ..row
+        })?;
+    }
+    for found in findings.others(system, system.threads().iter().map(|thread| thread.va)) {
+        if let Some(row) = layouts.hidden(found) {
+            out.push(row)?;
+        }
     }
     Ok(())
 }
 
 impl Layouts<'_, '_> {
+    /// A thread that only memory holds.
+    fn hidden(&self, found: &FoundObject) -> Option<ThreadRow> {
+        let view = found.view(self.system, self.thread.size);
+        let thread_id = view.u32(self.thread.tid).filter(|&id| id != 0)?; // idle threads have 0, and are in no list
+        let (va, seen) = (view.va(), ThreadSeen::default());
+        let row = self.row(&Thread { va, process: usize::MAX, tid: Some(thread_id), seen }, &view);
+        Some(ThreadRow {
+            process_id: view.u32(self.thread.pid),
+            thread_id,
+            ethread: found.va,
+            pa: found.pa,
+            found_in_pool: Some(found.pool),
+            found_by_shape: Some(found.shape),
+            hidden: match row.terminated {
+                Some(true) => Some(false),
+                ended => ended.filter(|_| found.is_in_use()).map(|_| true),
+            },
+            source: found.source().into(),
+            ..row
+        })
+    }
+
     /// Who it is, where it started, and who knows it.
     fn row(&self, thread: &Thread, view: &View) -> ThreadRow {
         let (system, layout, seen) = (self.system, &self.state, &thread.seen);
