@@ -56,11 +56,25 @@ impl Memory for Cached<'_> {
         let offset = (va % PAGE) as usize;
         match self.page(va) {
             Some(Some(page)) if offset + out.len() <= page.len() => {
-                out.copy_from_slice(&page[offset..offset + out.len()]);
+                copy(out, &page[offset..offset + out.len()]);
                 true
             }
             // A page that is only partly there (captured memory need not end at one) or a read across pages.
             _ => self.below.read(va, out),
         }
+    }
+}
+
+/// Copies between slices of the same length. Those of a table's search have a copy of their own, because a call of the
+/// general one would cost more than the rest of a read.
+fn copy(to: &mut [u8], from: &[u8]) {
+    match (to.len(), from.as_chunks::<4>()) {
+        (4, ([word], _)) => to.copy_from_slice(word),
+        (12, ([a, b, c], _)) => {
+            to[..4].copy_from_slice(a);
+            to[4..8].copy_from_slice(b);
+            to[8..].copy_from_slice(c);
+        }
+        _ => to.copy_from_slice(from),
     }
 }

@@ -18,6 +18,7 @@ mod image;
 mod memory;
 mod why;
 pub mod x64;
+pub mod x86;
 
 pub use cache::Cached;
 pub use file::ImageFile;
@@ -28,11 +29,16 @@ pub use why::Why;
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Unwind data of the function (or its frame pointer, where the architecture has nothing better) was applied.
+    /// Unwind data of the function was applied, or its own instructions where they tell.
     Unwound,
     /// The address is in no function that has unwind data: a function that changed nothing but the instruction
     /// pointer, so its return address is on top of the stack (or in the link register).
     Leaf,
+    /// As `Unwound`, but the return address was not where it should be, and was found above by a search: what lies
+    /// between may be parameters of the next call, or frames that were missed.
+    Searched,
+    /// Nothing describes the function; its frame pointer was believed, and a return address is where it should be.
+    FramePointer,
     /// As `Unwound`, but the instruction pointer now is exact, so the next step is a `first` one: a part of an epilogue
     /// that is called, and has already done what it does to its caller's frame.
     Exact,

@@ -16,7 +16,7 @@ pub mod trap;
 mod tests;
 
 use crate::{Image, Memory, Step, Why};
-use info::{Chain, Info};
+use info::{Chain, EMPTY, Info};
 
 pub use pdata::{Function, find, primary};
 
@@ -142,7 +142,8 @@ fn undo(
     function: Function,
     first: bool,
 ) -> Result<Step, Why> {
-    let info = Info::read(image, function.info)?;
+    let mut room = EMPTY;
+    let info = Info::read(image, function.info, &mut room)?;
     // Not the RVA of the lookup: a return address is where the state of the registers belongs to.
     let offset = caller.rip.wrapping_sub(image.base).wrapping_sub(u64::from(function.begin));
     // Even where the prologue has not ended: compilers place an early way out between its instructions.
@@ -153,7 +154,7 @@ fn undo(
         return Ok(Step::MachineFrame { at });
     }
     let mut chain = Chain::new(image, &info);
-    while let Some((_, parent)) = chain.next()? {
+    while let Some((_, parent)) = chain.next(&mut room)? {
         if let Some(at) = codes::undo(&parent, memory, caller, u64::MAX)? {
             return Ok(Step::MachineFrame { at });
         }

@@ -32,8 +32,8 @@ pub(super) struct Codes<'i> {
 }
 
 impl<'i> Codes<'i> {
-    pub fn new(info: &'i Info) -> Codes<'i> {
-        Codes { version: info.version, slots: info.slots() }
+    pub fn new(info: &Info<'i>) -> Codes<'i> {
+        Codes { version: info.version, slots: info.slots }
     }
 
     /// The next code.

@@ -73,7 +73,7 @@ pub(super) fn finish(
 /// Whether the RVA is in an epilogue, if the unwind data says so.
 fn stated(info: &Info, function: Function, rva: u32) -> Option<bool> {
     let is_epilogue = |slot: &&[u8; 2]| info.version == 2 && slot[1] & 15 == super::codes::EPILOG;
-    let mut slots = info.slots().iter().take_while(is_epilogue);
+    let mut slots = info.slots.iter().take_while(is_epilogue);
     let [size, flags] = *slots.next()?;
     let at_end = if flags >> 4 & 1 != 0 { u32::from(size) } else { 0 };
     let others = slots.map(|[low, high]| u32::from(*low) | u32::from(high >> 4) << 8);

@@ -14,8 +14,14 @@ const CHAINED: u8 = 4;
 /// Longest chain that is followed. Linkers make chains of a few.
 const MOST_CHAINED: u32 = 32;
 
-/// Unwind data of a function or fragment.
-pub(super) struct Info {
+/// Room for the code slots of any function.
+pub(super) type Room = [u8; 510];
+
+/// Nothing read yet.
+pub(super) const EMPTY: Room = [0; 510];
+
+/// Unwind data of a function or fragment; its slots stay in the [`Room`] that they were read into.
+pub(super) struct Info<'r> {
     /// 1 or 2.
     pub version: u8,
     /// Register that holds the frame, if there is one.
@@ -24,13 +30,13 @@ pub(super) struct Info {
     pub frame_offset: u32,
     /// RVA of the parent's table entry, if it is chained.
     pub parent: Option<u32>,
-    count: u8,
-    slots: [u8; 510],
+    /// The code slots, low byte and high byte: offset in the prologue; operation (4 bits) and its info (4 bits).
+    pub slots: &'r [[u8; 2]],
 }
 
-impl Info {
+impl<'r> Info<'r> {
     /// Reads the data at an RVA.
-    pub fn read(image: &Image, rva: u32) -> Result<Info, Why> {
+    pub fn read(image: &Image, rva: u32, room: &'r mut Room) -> Result<Info<'r>, Why> {
         let mut head = [0; 4];
         image.read(rva, &mut head)?;
         let version = head[0] & 7;
@@ -39,11 +45,10 @@ impl Info {
             3 => return Err(Why::BadUnwindData("version 3")),
             _ => return Err(Why::BadUnwindData("unknown version")),
         }
-        let count = head[2];
-        let mut slots = [0; 510];
+        let bytes = 2 * usize::from(head[2]);
         let after = rva.checked_add(4).ok_or(Why::BadUnwindData("an RVA beyond the image"))?;
-        image.read(after, &mut slots[..2 * usize::from(count)])?;
-        let tail = after.saturating_add(2 * u32::from(count).next_multiple_of(2));
+        image.read(after, &mut room[..bytes])?;
+        let tail = after.saturating_add(2 * u32::from(head[2]).next_multiple_of(2));
         let chained = head[0] >> 3 & CHAINED != 0;
         let frame = usize::from(head[3] & 15);
         Ok(Info {
@@ -51,14 +56,8 @@ impl Info {
             frame: (frame != 0).then_some(frame),
             frame_offset: u32::from(head[3] >> 4) * 16,
             parent: chained.then_some(tail),
-            count,
-            slots,
+            slots: room[..bytes].as_chunks().0,
         })
-    }
-
-    /// The code slots, low byte and high byte: offset in the prologue; operation (4 bits) and its info (4 bits).
-    pub fn slots(&self) -> &[[u8; 2]] {
-        self.slots.as_chunks().0.get(..usize::from(self.count)).unwrap_or_default()
     }
 }
 
@@ -76,11 +75,11 @@ impl<'i, 'a> Chain<'i, 'a> {
     }
 
     /// The next parent; the last one is the function's first fragment.
-    pub fn next(&mut self) -> Result<Option<(Function, Info)>, Why> {
+    pub fn next<'r>(&mut self, room: &'r mut Room) -> Result<Option<(Function, Info<'r>)>, Why> {
         let Some(entry) = self.next else { return Ok(None) };
         self.left = self.left.checked_sub(1).ok_or(Why::BadUnwindData("a chain of more than 32"))?;
         let function = Function::read(self.image, entry)?;
-        let info = Info::read(self.image, function.info)?;
+        let info = Info::read(self.image, function.info, room)?;
         self.next = info.parent;
         Ok(Some((function, info)))
     }

@@ -1,6 +1,6 @@
 //! The table of functions: `IMAGE_RUNTIME_FUNCTION_ENTRY`, 12 bytes each, sorted by address.
 
-use super::info::{Chain, Info};
+use super::info::{Chain, EMPTY, Info};
 use crate::{Image, MACHINE_AMD64, Why};
 
 /// Bytes of an entry.
@@ -47,16 +47,22 @@ pub fn find(image: &Image, rva: u32) -> Result<Option<Function>, Why> {
     let mut best = None;
     while low < high {
         let middle = low + (high - low) / 2;
-        let entry = Function::read(image, image.table.saturating_add(ENTRY * middle))?;
+        let at = image.table.saturating_add(ENTRY * middle);
         // Tables may be padded with zeros at the end.
-        if entry.begin == 0 || entry.begin > rva {
-            high = middle;
-        } else {
-            best = Some(entry);
-            low = middle + 1;
+        match image.u32(at)? {
+            0 => high = middle,
+            begin if begin > rva => high = middle,
+            _ => {
+                best = Some(at);
+                low = middle + 1;
+            }
         }
     }
-    let Some(found) = best.filter(|entry| entry.contains(rva)) else { return Ok(None) };
+    let Some(at) = best else { return Ok(None) };
+    let found = Function::read(image, at)?;
+    if !found.contains(rva) {
+        return Ok(None);
+    }
     if found.info & INDIRECT == 0 {
         return Ok(Some(found));
     }
@@ -69,10 +75,11 @@ pub fn find(image: &Image, rva: u32) -> Result<Option<Function>, Why> {
 
 /// The first fragment of the function that this entry is a fragment of; most often the entry itself.
 pub fn primary(image: &Image, function: Function) -> Result<Function, Why> {
-    let info = Info::read(image, function.info)?;
+    let mut room = EMPTY;
+    let info = Info::read(image, function.info, &mut room)?;
     let mut chain = Chain::new(image, &info);
     let mut first = function;
-    while let Some((parent, _)) = chain.next()? {
+    while let Some((parent, _)) = chain.next(&mut room)? {
         first = parent;
     }
     Ok(first)
