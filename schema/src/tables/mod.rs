@@ -20,6 +20,7 @@ mod pages;
 mod pool;
 mod processes;
 mod processors;
+mod residue;
 mod spaces;
 mod stacks;
 mod streams;
@@ -48,6 +49,7 @@ pub use pages::{PageRow, Pages};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
+pub use residue::{Residue, ResiduePageRow, ResiduePages, ResidueRow};
 pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
 pub use stacks::{FrameRow, Frames, StackRow, Stacks};
 pub use streams::{StreamRow, Streams};
@@ -71,6 +73,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             MemoryRuns::spec(),
             MemoryRegions::spec(),
             Pages::spec(),
+            Residue::spec(),
+            ResiduePages::spec(),
             MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),

@@ -5,6 +5,7 @@
 //! the walks join with what the lists say. Harvests arrive in the order of the chunks, whatever the number of threads.
 
 mod pages;
+mod residue;
 
 use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
 use memory::{PAGE_SIZE, Pa, Va};
@@ -145,7 +146,8 @@ impl Found {
 
 /// Every sweep that fills a wanted table.
 pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
-    let sweeps: Vec<Box<dyn Sweep + 'a>> = vec![Box::new(pages::Pages::new(context))];
+    let sweeps: Vec<Box<dyn Sweep + 'a>> =
+        vec![Box::new(pages::Pages::new(context)), Box::new(residue::Residue::new(context))];
     let wanted = |sweep: &Box<dyn Sweep + 'a>| {
         sweep.tables().iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))
     };
