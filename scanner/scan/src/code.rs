@@ -105,6 +105,11 @@ impl<'a> Code<'a> {
         })
     }
 
+    /// Whether an address can be a return address: executable code, right behind a call.
+    pub fn may_return_to(&self, va: u64) -> bool {
+        self.is_executable(va) != Some(false) && matches!(self.call_before(va), Ok(Some(_)))
+    }
+
     /// Of an address whose code is not in the dump: false if symbols say that it is no place inside a function. The
     /// first byte of a function is no return address, and names like `??_C@_` are those of string constants.
     pub fn may_be_inside(&self, va: u64) -> bool {

@@ -23,6 +23,8 @@ pub enum Method {
     Context,
     /// Unwind data of the function called.
     Unwind,
+    /// A chain of frame pointers, where nothing better describes the function.
+    FramePointer,
     /// The function called had no unwind data: a leaf.
     Leaf,
     /// Registers that a trap, an interrupt or a system call saved.
@@ -37,6 +39,7 @@ impl Method {
         match self {
             Method::Context => "context",
             Method::Unwind => "unwind",
+            Method::FramePointer => "frame pointer",
             Method::Leaf => "leaf",
             Method::Trap => "trap",
             Method::Scan => "scan",

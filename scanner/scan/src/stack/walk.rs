@@ -64,7 +64,12 @@ impl Walk<'_> {
                 Ok(_) if !self.bounds.user && (self.bounds.is_user)(registers.ip()) => {
                     return (End::UserMode, Some(registers));
                 }
-                Ok(step) if self.code.module(registers.ip()).is_some() => (method, exact) = how(step),
+                Ok(step) if self.code.module(registers.ip()).is_some() => {
+                    (method, exact) = how(step);
+                    if matches!(method, Method::Scan) {
+                        confidence = confidence.min(Confidence::Medium);
+                    }
+                }
                 Ok(_) => match self.resume(&registers, Why::NoUnwindData) {
                     Ok(found) => (registers, method, confidence, exact) = found,
                     Err(end) => return (end, None),
@@ -128,6 +133,8 @@ fn how(step: Step) -> (Method, bool) {
         Step::Unwound => (Method::Unwind, false),
         Step::Exact => (Method::Unwind, true),
         Step::Leaf => (Method::Leaf, false),
+        Step::Searched => (Method::Scan, false),
+        Step::FramePointer => (Method::FramePointer, false),
         Step::MachineFrame { .. } => (Method::Trap, true),
     }
 }
