@@ -10,11 +10,13 @@ mod dumps;
 mod entries;
 mod exceptions;
 mod faults;
+mod found_images;
 mod handles;
 mod irps;
 mod memory;
 mod memory_counters;
 mod modules;
+mod needles;
 mod objects;
 mod pages;
 mod pool;
@@ -39,11 +41,13 @@ pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
 pub use faults::{FaultRow, Faults};
+pub use found_images::{FoundImageRow, FoundImages, FoundRecordRow, FoundRecords};
 pub use handles::{HandleRow, Handles};
 pub use irps::{IrpRow, IrpStack, IrpStackRow, Irps};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
+pub use needles::{NeedleRow, Needles};
 pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pages::{PageRow, Pages};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
@@ -75,6 +79,9 @@ pub fn all() -> &'static [&'static TableSpec] {
             Pages::spec(),
             Residue::spec(),
             ResiduePages::spec(),
+            FoundImages::spec(),
+            FoundRecords::spec(),
+            Needles::spec(),
             MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),

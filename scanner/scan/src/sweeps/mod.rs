@@ -4,6 +4,8 @@
 //! [`Part`], which sees the chunk's pages in order and ends in a [`Harvest`]: rows that are final, and findings that
 //! the walks join with what the lists say. Harvests arrive in the order of the chunks, whatever the number of threads.
 
+mod images;
+mod needles;
 mod pages;
 mod residue;
 
@@ -146,8 +148,12 @@ impl Found {
 
 /// Every sweep that fills a wanted table.
 pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
-    let sweeps: Vec<Box<dyn Sweep + 'a>> =
-        vec![Box::new(pages::Pages::new(context)), Box::new(residue::Residue::new(context))];
+    let sweeps: Vec<Box<dyn Sweep + 'a>> = vec![
+        Box::new(pages::Pages::new(context)),
+        Box::new(residue::Residue::new(context)),
+        Box::new(images::Images::new(context)),
+        Box::new(needles::Needles::new(context)),
+    ];
     let wanted = |sweep: &Box<dyn Sweep + 'a>| {
         sweep.tables().iter().any(|table| context.job.tables.iter().any(|wanted| wanted.name == table.name))
     };

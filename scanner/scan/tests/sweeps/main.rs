@@ -6,5 +6,7 @@ extern crate dumplake_scan as scan;
 #[allow(dead_code, reason = "shared with the tests of walks")]
 mod support;
 
+mod images;
 mod pages;
+mod residue;
 mod threads;
