@@ -35,6 +35,20 @@ pub fn dumplake_in<A: AsRef<OsStr>>(folder: &Path, args: &[A]) -> Ran {
     Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// Runs the program in `folder` with a text on its standard input.
+pub fn dumplake_fed(folder: &Path, args: &[&str], input: &str) -> Ran {
+    let file = folder.join("input");
+    std::fs::write(&file, input).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dumplake"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(std::fs::File::open(file).unwrap())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
 /// Runs the program in the folder of the tests.
 pub fn dumplake<A: AsRef<OsStr>>(args: &[A]) -> Ran {
     dumplake_in(Path::new(env!("CARGO_TARGET_TMPDIR")), args)

@@ -81,13 +81,30 @@ fn nothing_done_is_2() {
         assert!(run.err.contains(says), "{args:?}: {}", run.err);
     };
     check(&["convert", "absent.dmp", "-o", "lake"], "no such file");
-    check(&["convert", "empty", "-o", "lake"], "no dumps found");
+    check(&["convert", "empty", "-o", "lake/deep"], "no dumps found");
+    check(&["convert", "other/mine.txt", "-o", "lake"], "mine.txt");
     check(&["convert", "*.nothing", "-o", "lake"], "no file matches");
     check(&["convert", "empty", "-o", "other"], "not a lake");
     check(&["convert", "empty", "-o", "lake", "--tables", "nonsense"], "the tables are dumps, faults");
     check(&["sql", "other", "SELECT 1"], "lake");
     check(&["info", "absent.dmp"], "absent.dmp");
+    check(&["info", "other/mine.txt", "--format", "nope"], "for '--format <NAME>': the formats are kernel");
+    check(&["convert", "empty", "-o", "lake", "--format", "nope"], "the formats are kernel");
+    assert!(!folder.join("lake").exists(), "nothing was converted, and no lake is left");
+    assert!(folder.join("empty").exists());
     assert_eq!(std::fs::read(folder.join("other/mine.txt")).unwrap(), b"mine");
+}
+
+/// What was there before stays: a folder that the user made, a lake with dumps in it.
+#[test]
+fn a_failure_removes_nothing_of_others() {
+    let folder = folder("cli failure leaves");
+    std::fs::create_dir(folder.join("mine")).unwrap();
+    assert_eq!(dumplake_in(&folder, &["convert", "dumps/notes.txt", "-o", "mine"]).code, 2);
+    assert!(folder.join("mine").exists());
+    assert_eq!(convert(&folder, &[]).code, 0);
+    assert_eq!(dumplake_in(&folder, &["convert", "dumps/notes.txt", "-o", "lake"]).code, 2);
+    assert_eq!(Ask::open(&folder.join("lake")).cell("SELECT count(*) FROM dumps"), 2);
 }
 
 #[test]

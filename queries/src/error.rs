@@ -51,10 +51,31 @@ impl fmt::Display for Error {
             Self::Lake { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Output(source) => write!(f, "cannot write the answer: {source}"),
-            Self::Refused(reason) => safe_lines(f, reason),
-            Self::Sql(source) => safe_lines(f, &source.to_string()),
+            Self::Refused(reason) => with_hint(f, reason),
+            Self::Sql(source) => with_hint(f, &source.to_string()),
         }
     }
+}
+
+fn with_hint(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    safe_lines(f, text)?;
+    hint(text).map_or(Ok(()), |hint| write!(f, "\n{hint}"))
+}
+
+/// What DuckDB's words do not say and the user of a lake can do.
+fn hint(text: &str) -> Option<&'static str> {
+    let first = text.lines().next().unwrap_or_default();
+    // "No magic bytes found at end of file", "too small to be a Parquet file": and not a name that a query made up.
+    if first.contains(".parquet") && (first.contains("magic bytes") || first.contains("a Parquet file")) {
+        return Some(
+            "a file of the lake is damaged: `dumplake lake repair` says which dump to convert again",
+        );
+    }
+    // `0x9F` is the number 0 with the name x9F, or nothing at all.
+    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_hexdigit).count() > 0;
+    let hexadecimal = text.split("0x").skip(1).any(digits) || first.split("\"x").skip(1).any(digits);
+    (first.starts_with("Parser Error") && hexadecimal)
+        .then_some("numbers in hexadecimal are written as text: bugcheck_code = '0x9F'")
 }
 
 /// DuckDB cites values in its messages ("could not convert string ..."), and values come from dumps.

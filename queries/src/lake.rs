@@ -23,20 +23,22 @@ use crate::tables::{self, Table};
 /// Name of the file in the lake's folder.
 pub const FILE_NAME: &str = "lake.duckdb";
 
-/// Writes `lake.duckdb` anew.
+/// Writes `lake.duckdb` anew. The value is the Parquet files that had to be left out because they cannot be read: one
+/// damaged table must not cost the answers of all others.
 ///
 /// # Errors
-/// The folder is not there, its name cannot be used in SQL (see `path.rs`), it is read-only, or a Parquet file in it is broken; the old file stays then.
-pub fn rebuild(lake: &Path) -> Result<()> {
+/// The folder is not there, its name cannot be used in SQL (see `path.rs`), or it is read-only; the old file stays then.
+pub fn rebuild(lake: &Path) -> Result<Vec<PathBuf>> {
     let plan = Plan::of(lake)?;
     let staging = Staging::new(&plan.root)?;
     let new = staging.0.join(FILE_NAME);
     let connection = Connection::open(&new)?;
-    plan.run(&connection)?;
+    let left_out = plan.run_with_what_can_be_read(&connection)?;
     connection.close().map_err(|(_, error)| error)?;
     File::open(&new).and_then(|file| file.sync_all()).map_err(Error::io(&new))?;
     let old = plan.root.join(FILE_NAME);
-    fs::rename(&new, &old).map_err(Error::io(old))
+    fs::rename(&new, &old).map_err(Error::io(old))?;
+    Ok(left_out)
 }
 
 /// Whether `lake.duckdb` is what [`rebuild`] would write now: same place, same tables with rows, same version.
@@ -51,18 +53,18 @@ pub fn is_current(lake: &Path) -> Result<bool> {
 ///
 /// Where that cannot be (another user's lake, a read-only medium, another program has the file open for writing) the
 /// views are made in memory.
-pub(crate) fn open(lake: &Path) -> Result<(Connection, PathBuf)> {
+pub(crate) fn open(lake: &Path) -> Result<(Connection, PathBuf, Vec<PathBuf>)> {
     let plan = Plan::of(lake)?;
     let mut found = plan.open_file();
     if matches!(found, Found::Stale) && rebuild(lake).is_ok() {
         found = plan.open_file();
     }
     if let Found::Current(connection) = found {
-        return Ok((connection, plan.root));
+        return Ok((connection, plan.root, Vec::new()));
     }
     let connection = Connection::open_in_memory()?;
-    plan.run(&connection)?;
-    Ok((connection, plan.root))
+    let left_out = plan.run_with_what_can_be_read(&connection)?;
+    Ok((connection, plan.root, left_out))
 }
 
 /// What there is under the name `lake.duckdb`.
@@ -85,8 +87,39 @@ impl Plan {
     fn of(lake: &Path) -> Result<Self> {
         let tables = tables::all();
         let root = path::canonical(lake, &tables)?;
-        let script = script::script(&path::text(&root), &tables, |table| has_partition(&root, table));
+        let text = path::text(&root);
+        let source =
+            |table: &Table| has_partition(&root, table).then(|| script::partitions(&text, table.name));
+        let script = script::script(&tables, source);
         Ok(Self { root, script })
+    }
+
+    /// The same without some files: the tables that have one of them name their other files one by one.
+    fn without(&self, left_out: &[PathBuf]) -> Self {
+        let (root, text) = (self.root.clone(), path::text(&self.root));
+        let source = |table: &Table| {
+            let folder = root.join(table.name);
+            if !left_out.iter().any(|file| file.starts_with(&folder)) {
+                return has_partition(&root, table).then(|| script::partitions(&text, table.name));
+            }
+            let files: Vec<PathBuf> =
+                partition_files(&root, table).filter(|file| !left_out.contains(file)).collect();
+            (!files.is_empty()).then(|| script::files(&files))
+        };
+        let script = script::script(&tables::all(), source);
+        Self { root, script }
+    }
+
+    /// Runs the script; where a file that cannot be read makes that fail, without such files. They are the value.
+    fn run_with_what_can_be_read(&self, connection: &Connection) -> Result<Vec<PathBuf>> {
+        let Err(error) = self.run(connection) else { return Ok(Vec::new()) };
+        let left_out = schema::unreadable_files(&self.root);
+        if left_out.is_empty() {
+            return Err(error);
+        }
+        connection.execute_batch("ROLLBACK")?;
+        self.without(&left_out).run(connection)?;
+        Ok(left_out)
     }
 
     fn run(&self, connection: &Connection) -> Result<()> {
@@ -119,13 +152,19 @@ impl Plan {
 
 /// Whether a table has a file that the pattern of its view matches. DuckDB refuses a pattern that matches none.
 fn has_partition(root: &Path, table: &Table) -> bool {
+    partition_files(root, table).next().is_some()
+}
+
+fn partition_files(root: &Path, table: &Table) -> impl Iterator<Item = PathBuf> {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
     let named = |name: &std::ffi::OsStr, start: &str, end: &str| {
         name.to_str().is_some_and(|name| name.starts_with(start) && name.ends_with(end))
     };
     entries(&root.join(table.name))
-        .filter(|partition| named(&partition.file_name(), "dump_id=", ""))
-        .any(|partition| entries(&partition.path()).any(|file| named(&file.file_name(), "part-", ".parquet")))
+        .filter(move |partition| named(&partition.file_name(), "dump_id=", ""))
+        .flat_map(move |partition| entries(&partition.path()))
+        .filter(move |file| named(&file.file_name(), "part-", ".parquet"))
+        .map(|file| file.path())
 }
 
 /// A folder of our own in the lake for the new file; removed with whatever is left in it.

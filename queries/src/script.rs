@@ -4,28 +4,33 @@
 //! `dumplake`, so its checksum tells whether an existing `lake.duckdb` still is what would be written now.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
-use crate::path::{glob_literal, quote};
+use crate::path::{self, glob_literal, quote};
 use crate::tables::{Column, Table};
 use crate::views;
 
 /// What Windows people write: `hex_address(18446735277616529408)` is `0xfffff80000000000`, `hex_code(268435582)` is
 /// `0x1000007E`, `file_name('C:\\Windows\\System32\\Ntfs.sys')` is `ntfs.sys`.
 ///
+/// Signed numbers are what their bits say: `hex_code(-1073741819)` is `0xC0000005`.
+///
 /// What is no 64-bit number (the end of a module that claims to be larger than the address space) becomes NULL: one
 /// odd row must not fail a query over all dumps.
 const MACROS: &str = r"
-CREATE MACRO hex_address(x) AS printf('0x%016x', TRY_CAST(x AS UBIGINT));
-CREATE MACRO hex_code(x) AS printf('0x%X', TRY_CAST(x AS UBIGINT));
+CREATE MACRO hex_address(x) AS printf('0x%016x', coalesce(TRY_CAST(x AS UBIGINT),
+    TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
+CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
+    TRY_CAST(TRY_CAST(x AS INTEGER)::HUGEINT + 4294967296 AS UBIGINT),
+    TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
 CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
 ";
 
-/// The whole script for the lake at `root`, where `filled` tells which tables have a partition.
-pub fn script(root: &str, tables: &[Table], filled: impl Fn(&Table) -> bool) -> String {
+/// The whole script, where `source` gives what reads the partitions of a table, if it has any.
+pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> String {
     let mut sql = String::from(MACROS);
     for table in tables {
-        let source = filled(table).then(|| partitions(root, table.name));
-        table_view(&mut sql, table, source.as_deref());
+        table_view(&mut sql, table, source(table).as_deref());
     }
     for view in views::LIBRARY {
         let _ = writeln!(sql, "{}", view.sql);
@@ -54,12 +59,21 @@ pub fn checksum(text: &str) -> String {
     format!("{hash:016x}")
 }
 
-/// What reads all partitions of a table. `union_by_name` lets partitions of an older version lack a column.
-fn partitions(root: &str, table: &str) -> String {
-    let pattern = format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root));
+/// What reads all partitions of a table of the lake at `root`, those too that come later.
+pub fn partitions(root: &str, table: &str) -> String {
+    read_parquet(&quote(&format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root))))
+}
+
+/// What reads these files only.
+pub fn files(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| quote(&glob_literal(&path::text(path)))).collect();
+    read_parquet(&format!("[{}]", names.join(", ")))
+}
+
+/// `union_by_name` lets partitions of an older version lack a column.
+fn read_parquet(what: &str) -> String {
     format!(
-        "read_parquet({}, hive_partitioning = true, hive_types = {{'dump_id': VARCHAR}}, union_by_name = true)",
-        quote(&pattern)
+        "read_parquet({what}, hive_partitioning = true, hive_types = {{'dump_id': VARCHAR}}, union_by_name = true)"
     )
 }
 

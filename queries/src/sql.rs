@@ -18,6 +18,7 @@ use crate::statement;
 pub struct Session {
     connection: Connection,
     root: PathBuf,
+    left_out: Vec<PathBuf>,
 }
 
 impl Session {
@@ -25,11 +26,16 @@ impl Session {
     /// they cannot be written they are made in memory.
     ///
     /// # Errors
-    /// There is no such folder, its name cannot be used in SQL, or a Parquet file in it is broken.
+    /// There is no such folder, or its name cannot be used in SQL.
     pub fn open(lake: &Path) -> Result<Self> {
-        let (connection, root) = lake::open(lake)?;
+        let (connection, root, left_out) = lake::open(lake)?;
         guard::lock_down(&connection, &root)?;
-        Ok(Self { connection, root })
+        Ok(Self { connection, root, left_out })
+    }
+
+    /// Files of the lake that cannot be read: their rows are in no answer.
+    pub fn left_out(&self) -> &[PathBuf] {
+        &self.left_out
     }
 
     /// The lake's folder, absolute and without links.

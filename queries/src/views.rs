@@ -46,11 +46,21 @@ library! {
     memory_usage
     running_threads
     ready_threads
+    process_modules
+    process_memory
+    process_tokens
+    kernel_callbacks
+    service_table
+    interrupt_table
+    object_directory
     stack_frames
     thread_stacks
     unique_stacks
     top_functions
     crash_buckets
+    rough_stack
+    hidden_images
+    page_usage
 }
 
 impl View {

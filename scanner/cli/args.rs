@@ -62,7 +62,7 @@ pub struct Convert {
     #[arg(short, long)]
     pub force: bool,
     /// Take every named file for this format instead of recognising it (see `dumplake info --formats`).
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = format_name)]
     pub format: Option<String>,
     /// Search all memory for Windows' kernel where the file does not say where it is, and not the low 4 GiB only.
     #[arg(long)]
@@ -143,7 +143,7 @@ pub struct Info {
     #[arg(required_unless_present = "formats", value_name = "DUMP")]
     pub dump: Option<PathBuf>,
     /// Take the file for this format instead of recognising it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = format_name)]
     pub format: Option<String>,
     /// One JSON object.
     #[arg(long)]
@@ -211,4 +211,13 @@ pub enum LakeCommand {
         /// The lake.
         lake: PathBuf,
     },
+}
+
+/// The name of a format that is read.
+fn format_name(text: &str) -> Result<String, String> {
+    let names: Vec<&str> = memory::formats().iter().map(|format| format.name).collect();
+    match names.contains(&text) {
+        true => Ok(text.into()),
+        false => Err(format!("the formats are {}", names.join(", "))),
+    }
 }

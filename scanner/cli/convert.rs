@@ -74,7 +74,9 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
     let jobs = args.jobs.map_or(0, usize::from); // 0: one per processor
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let outcomes = pool.install(|| run.all(inputs));
-    let rebuilt = refresh_views(&args.output);
+    let nothing = outcomes.iter().all(|outcome| matches!(outcome.status, Status::Failed(_)));
+    let is_gone = nothing && run.lake.discard();
+    let rebuilt = if is_gone { Ok(()) } else { refresh_views(&args.output) };
     report::print(&outcomes, args.json)?; // whatever became of the views, this is in the lake
     if ignored > 0 && !args.json {
         eprintln!("{ignored} other files in the folders are no dumps and were passed over");
@@ -82,6 +84,7 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
     if outcomes.is_empty() {
         eprintln!("no dumps found: name a dump, a folder that holds some, or a pattern");
     }
+    symbols::warn_of_unused(&run.library);
     if let Err(error) = rebuilt {
         let error = queries::safe::terminal(&error.to_string()).into_owned();
         eprintln!(
@@ -94,7 +97,13 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
 
 /// Writes `lake.duckdb` anew where it has to be: a run that finds everything converted changes no file.
 fn refresh_views(lake: &Path) -> queries::Result<()> {
-    if queries::is_current(lake)? { Ok(()) } else { queries::rebuild(lake) }
+    let left_out = if queries::is_current(lake)? { Vec::new() } else { queries::rebuild(lake)? };
+    for file in left_out {
+        let shown = file.to_string_lossy();
+        let shown = queries::safe::terminal(&shown);
+        eprintln!("warning: {shown} cannot be read and is left out; see `dumplake lake repair`");
+    }
+    Ok(())
 }
 
 /// The tables that `--tables` names, all when it is absent. `dumps` and `faults` are always there:

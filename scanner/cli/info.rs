@@ -4,31 +4,34 @@ use crate::{Result, args, report};
 use memory::{Dump, Memory};
 use queries::safe::terminal as terminal_safe;
 use serde_json::{Map, Value, json};
+use std::io::Write;
 
 /// Runs the command; the value is the exit code.
 pub fn command(args: &args::Info) -> Result<u8> {
+    // Not `println!`, which panics when the reader has gone or the disk is full.
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if args.formats {
         for format in memory::formats() {
-            println!("{:16} {}", format.name, format.about);
+            writeln!(out, "{:16} {}", format.name, format.about)?;
         }
     }
-    let Some(path) = &args.dump else { return Ok(0) };
+    let Some(path) = &args.dump else { return Ok(out.flush().map(|()| 0)?) };
     let dump =
         memory::open(path, args.format.as_deref()).map_err(|error| format!("{}: {error}", path.display()))?;
     let facts = facts(&dump);
     if args.json {
         let object: Map<String, Value> = facts.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
-        println!("{}", report::json_text(&Value::Object(object)));
-        return Ok(0);
+        writeln!(out, "{}", report::json_text(&Value::Object(object)))?;
+        return Ok(out.flush().map(|()| 0)?);
     }
     for (name, value) in facts {
         match value {
             Value::Null => {}
-            Value::String(text) => println!("{name:24} {}", terminal_safe(&text)),
-            value => println!("{name:24} {value}"),
+            Value::String(text) => writeln!(out, "{name:24} {}", terminal_safe(&text))?,
+            value => writeln!(out, "{name:24} {value}")?,
         }
     }
-    Ok(0)
+    Ok(out.flush().map(|()| 0)?)
 }
 
 /// The facts, named like the columns of `dumps` where there is one. Addresses are text, in hex.

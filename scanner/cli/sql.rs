@@ -2,23 +2,35 @@
 
 use crate::{Result, args};
 use queries::{Format, Session, Style, safe::terminal};
-use std::io::{IsTerminal, Write};
+use std::{
+    collections::BTreeSet,
+    io::{IsTerminal, Write},
+};
 
 /// Runs `dumplake sql`; the value is the exit code.
 pub fn command(args: &args::Sql) -> Result<u8> {
     schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
     let session = Session::open(&args.lake)?;
+    for file in session.left_out() {
+        let shown = file.to_string_lossy();
+        eprintln!("warning: {} cannot be read and is left out; see `dumplake lake repair`", terminal(&shown));
+    }
     let is_terminal = std::io::stdout().is_terminal();
     let style = Style { format: format(args.format), width: is_terminal.then(width), terminal: is_terminal };
     // The prompt must be seen after the answer: standard output flushes at each line by itself.
-    let Some(query) = &args.query else {
+    if args.query.is_none() && std::io::stdin().is_terminal() {
         queries::prompt::run(&session, style, &mut std::io::stdout().lock())?;
         return Ok(0);
-    };
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    session.run(query, style, &mut out)?;
-    out.flush()?;
-    Ok(0)
+    let done = match &args.query {
+        Some(query) => session.run(query, style, &mut out),
+        None => {
+            queries::prompt::script(&session, style, &std::io::read_to_string(std::io::stdin())?, &mut out)
+        }
+    };
+    out.flush()?; // the answers before an error as well
+    Ok(done.map(|()| 0)?)
 }
 
 fn format(format: args::SqlFormat) -> Format {
@@ -39,11 +51,27 @@ fn width() -> usize {
 pub fn lake_command(args: &args::Lake) -> Result<u8> {
     match &args.command {
         args::LakeCommand::Repair { lake } => {
-            let dumps = schema::Lake::open(lake)?.dump_ids().len();
+            let opened = schema::Lake::open(lake)?;
+            let dumps = opened.dump_ids().len();
             queries::rebuild(lake)?;
             let shown = lake.to_string_lossy();
-            println!("{}: {dumps} dumps, lake.duckdb written anew", terminal(&shown));
-            Ok(0)
+            writeln!(std::io::stdout(), "{}: {dumps} dumps, lake.duckdb written anew", terminal(&shown))?;
+            Ok(u8::from(tell_of_damage(&opened, &shown)))
         }
     }
+}
+
+/// Says which files are damaged or gone and what to do; true if there are any.
+fn tell_of_damage(lake: &schema::Lake, shown: &str) -> bool {
+    let damage = lake.damage();
+    for schema::Damage { dump_id, table, file, why } in &damage {
+        eprintln!("{table} of {dump_id}: {} {why}", terminal(&file.to_string_lossy()));
+    }
+    let dumps: BTreeSet<&str> = damage.iter().map(|damage| damage.dump_id.as_str()).collect();
+    for dump_id in dumps {
+        let path = lake.path_of(dump_id).unwrap_or_else(|| "FILE".into());
+        let remedy = format!("dumplake convert --force {path} -o {shown}");
+        eprintln!("to have {dump_id} whole again: {}", terminal(&remedy));
+    }
+    !damage.is_empty()
 }

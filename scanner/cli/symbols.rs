@@ -4,7 +4,7 @@ use crate::{Result, args};
 use ::symbols::{
     Library, collect,
     pack::{self, Pack},
-    store::{Options, SymbolPath},
+    store::{self, Options, SymbolPath},
 };
 use queries::safe::terminal;
 use scan::nt;
@@ -27,6 +27,8 @@ pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
     for text in &options.symbol_paths {
         path.append(SymbolPath::from_option(text, store.as_deref())?);
     }
+    // A file that cannot be used at all is a slip of the hand, and better said before hours of work than after.
+    path.files().try_for_each(|file| store::read(file).map(drop))?;
     // The variable that debuggers use; the options come first.
     if let Ok(text) = std::env::var("_NT_SYMBOL_PATH") {
         path.append(SymbolPath::parse(&text, store.as_deref())?);
@@ -37,6 +39,18 @@ pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
         return Err("--download-symbols: no symbol server is named; add --symbols https://...".into());
     }
     Ok(Library::new(path, search, pack))
+}
+
+/// Says on standard error which files of `--symbols` no dump was read with.
+pub fn warn_of_unused(library: &Library) {
+    for file in library.unused() {
+        let shown = file.display().to_string();
+        eprintln!(
+            "warning: {} was not used: no dump of this run states that its kernel is this one; \
+             --force-symbols uses it all the same",
+            terminal(&shown)
+        );
+    }
 }
 
 /// Where downloads are kept unless the symbol path names a folder.
@@ -109,6 +123,7 @@ fn make(from: &[PathBuf], output: &Path) -> Result<u8> {
     let partial = output.with_extension("partial");
     fs::write(&partial, &bytes)?;
     fs::rename(&partial, output)?;
-    println!("{}: {kernels} kernels, {images} images, {} bytes", output.display(), bytes.len());
+    let (shown, size) = (output.display(), bytes.len());
+    writeln!(std::io::stdout(), "{shown}: {kernels} kernels, {images} images, {size} bytes")?;
     Ok(u8::from(!collected.problems.is_empty()))
 }

@@ -14,6 +14,37 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub i64);
 
+/// A short text that needs no memory of its own, for tables of millions of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InlineText<const N: usize> {
+    bytes: [u8; N],
+    len: u8,
+}
+
+impl<const N: usize> Default for InlineText<N> {
+    fn default() -> InlineText<N> {
+        InlineText { bytes: [0; N], len: 0 }
+    }
+}
+
+impl<const N: usize> InlineText<N> {
+    /// Adds a character; what is not ASCII or finds no room is left out.
+    pub fn push(&mut self, character: u8) {
+        let free = self.bytes.get_mut(usize::from(self.len)).filter(|_| character.is_ascii());
+        if let Some(free) = free {
+            *free = character;
+            self.len += 1;
+        }
+    }
+}
+
+impl<const N: usize> AsRef<str> for InlineText<N> {
+    fn as_ref(&self) -> &str {
+        let bytes = self.bytes.get(..self.len.into()).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -149,6 +180,9 @@ cell! {
     i64 => I64, Int64Builder, |value| value;
     f64 => F64, Float64Builder, |value| value;
     String => Text, StringBuilder, |value| value;
+    &'static str => Text, StringBuilder, |value| value;
+    InlineText<4> => Text, StringBuilder, |value| value;
+    InlineText<32> => Text, StringBuilder, |value| value;
     Time => Time, TimestampMicrosecondBuilder, |value| value.0;
     Vec<u8> => Binary, BinaryBuilder, |value| value;
     [u8; 16] => Binary16, Binary16Builder, |value| value;

@@ -126,7 +126,9 @@ fn a_kill_while_a_lake_is_recovered_does_no_harm() {
     for first in 0..total {
         let root = scratch.0.join(first.to_string());
         lake_with(&root, true);
-        ended(first, End::Before, || drop(convert(&Lake { root: root.clone() }, ID, "new", &NEW)));
+        ended(first, End::Before, || {
+            drop(convert(&Lake { root: root.clone(), made: Vec::new() }, ID, "new", &NEW))
+        });
         let mut attempts = 0;
         while ended(attempts, End::Within, || drop(Lake::create_or_open(&root))) {
             assert!(is_whole_or_absent(&root, true), "step {first}, then {attempts}");
@@ -144,6 +146,6 @@ fn a_kill_while_a_lake_is_recovered_does_no_harm() {
 fn end_count(root: &Path) -> u32 {
     lake_with(root, true);
     PLAN.set(Some((1000, End::Before)));
-    convert(&Lake { root: root.to_path_buf() }, ID, "new", &NEW).unwrap();
+    convert(&Lake { root: root.to_path_buf(), made: Vec::new() }, ID, "new", &NEW).unwrap();
     1000 - PLAN.take().unwrap().0
 }

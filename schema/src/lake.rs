@@ -21,6 +21,8 @@ use std::{
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) root: PathBuf,
+    /// Folders that opening it had to make, the deepest first.
+    pub(crate) made: Vec<PathBuf>,
 }
 
 /// What decides whether a dump has to be converted again. Stored in every file's metadata.
@@ -61,9 +63,23 @@ impl Lake {
                 return Err(Error::new("use", root, "it is a folder with other things in it, not a lake"));
             }
         }
-        disk::create_folders(&publish::staging(root)).map_err(|error| Error::new("create", root, error))?;
+        let staging = publish::staging(root);
+        let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made = staging.ancestors().take_while(is_new).map(Path::to_path_buf).collect();
+        disk::create_folders(&staging).map_err(|error| Error::new("create", root, error))?;
         publish::recover(root)?;
-        Ok(Lake { root: root.to_path_buf() })
+        Ok(Lake { root: root.to_path_buf(), made })
+    }
+
+    /// Removes the folders that [`Lake::create_or_open`] made where nothing at all came into them: a mistyped
+    /// command must not leave an empty lake behind. True if the lake is gone.
+    pub fn discard(self) -> bool {
+        if !self.made.contains(&self.root) || !publish::remove_publication_lock(&self.root) {
+            return false;
+        }
+        // `remove_dir` refuses a folder that somebody put something into meanwhile.
+        let removed = self.made.iter().take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+        self.made.iter().take(removed).any(|folder| *folder == self.root)
     }
 
     /// Opens a lake that must exist. Nothing is written unless an interrupted publication has to be
@@ -76,7 +92,7 @@ impl Lake {
         if publish::is_pending(root) {
             publish::recover(root)?;
         }
-        Ok(Lake { root: root.to_path_buf() })
+        Ok(Lake { root: root.to_path_buf(), made: Vec::new() })
     }
 
     /// The lake's folder.
@@ -104,7 +120,7 @@ impl Lake {
     }
 
     /// A value of the metadata of a dump.
-    fn stored(&self, dump_id: &str, key: &str) -> Option<String> {
+    pub(crate) fn stored(&self, dump_id: &str, key: &str) -> Option<String> {
         let pairs = self.metadata(dump_id)?;
         pairs.into_iter().find(|pair| pair.key == key)?.value
     }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod cell;
+mod check;
 mod commit;
 mod disk;
 mod error;
@@ -27,7 +28,8 @@ mod tests;
 
 /// Rows of one table, as a sink takes them.
 pub use arrow::array::RecordBatch as Batch;
-pub use cell::{Cell, CellType, Time};
+pub use cell::{Cell, CellType, InlineText, Time};
+pub use check::{Damage, unreadable_files};
 pub use error::{Error, Result};
 pub use lake::{Identity, Lake};
 pub use manual::manual;

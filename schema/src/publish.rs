@@ -25,6 +25,9 @@ pub fn staging(root: &Path) -> PathBuf {
     root.join(".staging")
 }
 
+/// Name of the publication lock.
+const PUBLICATION: &str = "publication";
+
 /// Makes a staging folder that nobody else uses, and locks it.
 ///
 /// Errors: the file system refuses, or it is one that knows no locks.
@@ -98,6 +101,14 @@ fn is_ready(path: &Path) -> bool {
         && path.symlink_metadata().is_ok_and(|it| it.is_dir())
 }
 
+/// Removes the publication lock of a lake in which nobody is at work. False, and nothing is changed, where somebody is.
+pub fn remove_publication_lock(root: &Path) -> bool {
+    let Ok(_publication) = lock_publication(root) else { return false };
+    let names = fs::read_dir(staging(root)).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.into_iter().all(|name| name == PUBLICATION)
+        && disk::remove_file(&staging(root).join(PUBLICATION)).is_ok()
+}
+
 /// True when a committed conversion waits for its publication.
 pub fn is_pending(root: &Path) -> bool {
     let mut entries = fs::read_dir(staging(root)).into_iter().flatten().flatten();
@@ -129,7 +140,7 @@ pub fn recover(root: &Path) -> Result<()> {
 
 /// One process publishes at a time; it takes a few renames.
 fn lock_publication(root: &Path) -> Result<File> {
-    let path = staging(root).join("publication");
+    let path = staging(root).join(PUBLICATION);
     let open = || disk::open_lock(&path).and_then(|file| file.lock().map(|()| file));
     open().map_err(|error| Error::new("lock", &path, error))
 }

@@ -130,6 +130,33 @@ fn info_of_every_format() {
     }
 }
 
+/// A small dump that was cut off, in its headers too: the summary, `bytes_missing` and a fault all say so.
+#[test]
+fn a_small_dump_that_is_cut() {
+    let folder = scratch("cut small dumps");
+    for (family, ends) in [(Family::A, &[8, 100, 4096, 8192, 8300][..]), (Family::B, &[8192, 0])] {
+        let machine = busy_machine(Arch::X64);
+        let dump = machine.dump(Format::Triage(family)).write_to(&folder).unwrap();
+        let whole = std::fs::read(&dump).unwrap();
+        std::fs::remove_file(&dump).unwrap();
+        let size_of_dump = u32::from_le_bytes(whole[0x2004..0x2008].try_into().unwrap()) as usize;
+        let ends = ends.iter().map(|&end| if end == 0 { whole.len() - 1 } else { end });
+        for end in ends.chain([size_of_dump - 1]) {
+            std::fs::write(folder.join(format!("{family:?} {end}.dmp")), &whole[..end]).unwrap();
+        }
+    }
+    let ran = dumplake_in(&folder, &["convert", ".", "-o", "lake"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for line in ran.out.lines().filter(|line| line.starts_with("converted")) {
+        assert!(line.contains("truncated: "), "{line}");
+    }
+    let ask = Ask::open(&folder.join("lake"));
+    let sql = "SELECT path, file_size, bytes_missing FROM dumps WHERE bytes_missing = 0 OR dump_id NOT IN \
+               (SELECT dump_id FROM faults WHERE kind = 'truncated')";
+    assert_eq!(ask.rows(sql), []);
+    assert_eq!(ask.cell("SELECT bytes_missing FROM dumps WHERE file_size = 8"), 8192 - 8);
+}
+
 #[test]
 fn info_of_what_is_no_dump() {
     let folder = scratch("info of nothing");

@@ -1,7 +1,7 @@
 //! What a user sees: names that are made safe, answers in four formats, the demo, a lake under another name.
 
 use crate::{
-    ask::dumplake_in,
+    ask::{dumplake_fed, dumplake_in},
     support::{busy_machine, scratch},
 };
 use fixtures::{Arch, Family, Format};
@@ -88,11 +88,85 @@ fn a_wrong_query_is_one_clear_error() {
     let folder = scratch("wrong query");
     busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
     dumplake_in(&folder, &["convert", ".", "-o", "lake"]);
+    let hexadecimal = dumplake_in(&folder, &["sql", "lake", "FROM dumps WHERE bugcheck_code = 0xD1"]);
+    assert!(hexadecimal.code == 2 && hexadecimal.err.contains("'0x9F'"), "{}", hexadecimal.err);
     for query in ["SELEC 1", "SELECT nothing FROM dumps", "SELECT * FROM read_text('/etc/passwd')"] {
         let ran = dumplake_in(&folder, &["sql", "lake", query]);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{query}");
         assert!(ran.err.starts_with("error: "), "{query}: {}", ran.err);
         assert!(!ran.err.contains("root:"), "{query}: {}", ran.err);
+    }
+}
+
+/// A lake whose files were damaged or lost: the repair says which, and how they come back.
+#[test]
+fn a_repair_names_what_is_damaged_and_the_remedy() {
+    let folder = scratch("damaged lake");
+    let dump = busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
+    let dump = dump.file_name().unwrap().to_str().unwrap();
+    let convert = |more: &[&str]| dumplake_in(&folder, &[&["convert", dump, "-o", "lake"], more].concat());
+    assert_eq!(convert(&[]).code, 0);
+    let whole = dumplake_in(&folder, &["lake", "repair", "lake"]);
+    assert_eq!((whole.code, whole.err.as_str()), (0, ""));
+    let partition = |table: &str| std::fs::read_dir(folder.join("lake").join(table)).unwrap().next().unwrap();
+    std::fs::write(partition("modules").unwrap().path().join("part-0.parquet"), "damaged").unwrap();
+    std::fs::remove_dir_all(partition("threads").unwrap().path()).unwrap();
+    let damaged = dumplake_in(&folder, &["lake", "repair", "lake"]);
+    assert_eq!(damaged.code, 1, "{}", damaged.err);
+    for said in ["modules of d", "cannot be read", "threads of d", "is missing"] {
+        assert!(damaged.err.contains(said), "{said}: {}", damaged.err);
+    }
+    assert!(damaged.err.contains(&format!("dumplake convert --force {dump} -o lake")), "{}", damaged.err);
+    let asked = dumplake_in(&folder, &["sql", "lake", "SELECT count(*) FROM modules; SELECT 1 FROM dumps"]);
+    assert_eq!(asked.code, 0, "{}", asked.err);
+    assert!(asked.err.starts_with("warning: "), "{}", asked.err);
+    assert_eq!(convert(&["--force"]).code, 0);
+    let mended = dumplake_in(&folder, &["lake", "repair", "lake"]);
+    assert_eq!((mended.code, mended.err.as_str()), (0, ""));
+}
+
+/// A file of statements: the last one needs no `;`, nothing but answers is on standard output, an error is an error.
+#[test]
+fn statements_from_standard_input() {
+    let folder = scratch("standard input");
+    busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
+    dumplake_in(&folder, &["convert", ".", "-o", "lake"]);
+    let check = |input: &str, expected: (i32, &str)| {
+        let ran = dumplake_fed(&folder, &["sql", "lake", "--format", "csv"], input);
+        assert_eq!((ran.code, ran.out.as_str()), expected, "{input}: {}", ran.err);
+        assert_eq!(ran.err.starts_with("error: "), expected.0 == 2, "{input}: {}", ran.err);
+    };
+    check("SELECT count(*) AS n\nFROM dumps;\nSELECT 1 AS one", (0, "n\r\n1\r\none\r\n1\r\n"));
+    check("SELECT 2 AS two; SELEC;\nSELECT 3", (2, "two\r\n2\r\n"));
+    check(".format json\nSELECT 4 AS four;\n.quit\nSELECT 5", (0, "[\n{\"four\": 4}\n]\n"));
+    check(".nonsense\nSELECT 6", (2, ""));
+    check("-- nothing\n", (0, ""));
+}
+
+/// A reader that goes away is no error; a disk that is full is one, and neither is a panic.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written() {
+    use std::process::{Command, Stdio};
+    let folder = scratch("no output");
+    let dump = busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
+    let dump = dump.to_str().unwrap();
+    for args in [&["info", dump][..], &["info", dump, "--json"], &["info", "--formats"], &["symbols", "list"]]
+    {
+        let run = |out: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_dumplake"));
+            let output = command.args(args).stdout(out).stderr(Stdio::piped()).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, said) = run(full.into());
+        assert!(
+            code == Some(2) && said.starts_with("error: ") && said.lines().count() == 1,
+            "{args:?}: {said}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(0), String::new()), "{args:?}");
     }
 }
 
@@ -105,7 +179,7 @@ fn the_demo_runs_twice_and_touches_nothing_of_others() {
     let second = dumplake_in(&folder, &["demo", "-o", "place"]);
     assert_eq!(second.code, 0, "{}", second.err);
     let converted = |text: &str| text.lines().filter(|line| line.starts_with("converted")).count();
-    assert_eq!((converted(&first.out), converted(&second.out)), (6, 6));
+    assert_eq!((converted(&first.out), converted(&second.out)), (7, 7));
     assert_eq!(std::fs::read(folder.join("place/mine.txt")).unwrap(), b"mine");
     // A folder that the demo did not make stays as it is.
     std::fs::create_dir_all(folder.join("others/lake")).unwrap();

@@ -4,7 +4,7 @@ use crate::{
     ask::{Ask, dumplake},
     support::scratch,
 };
-use fixtures::{Arch, Build, Format, isf, scenario};
+use fixtures::{Arch, Build, Family, Format, isf, scenario};
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
@@ -64,6 +64,44 @@ fn the_pack_a_file_a_folder_another_kernel_and_nothing() {
     check(&["--pack", "none"], "none", false, 0);
 }
 
+/// A small dump without the kernel's headers, on a program without a pack: a file is taken when it is forced.
+#[test]
+fn a_forced_file_for_a_dump_that_does_not_state_its_kernel() {
+    let folder = scratch("symbols of an unstated kernel");
+    let (_, symbols) = made(&folder, "own", Build::WIN10_19041);
+    let machine = scenario::busy(Arch::X64, Build::WIN10_19041);
+    let dump = machine.dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
+    let (lake, symbols) = (folder.join("lake"), symbols.to_str().unwrap());
+    let asked = ["--pack", "none", "--symbols", symbols];
+    assert_eq!(converted(&dump, &lake, &asked), ("none".into(), false, 0));
+    let fault = || Ask::open(&lake).cell("SELECT any_value(message) FROM faults WHERE kind = 'symbols'");
+    assert!(fault().as_str().unwrap().contains("--force-symbols"), "{}", fault());
+    let (source, exact, processes) = converted(&dump, &lake, &[&asked[..], &["--force-symbols"]].concat());
+    let expected = "ISF 5278AFF86C341677D7D7835C85B7B844-1 forced, the dump does not state its kernel's PDB";
+    assert_eq!((source.as_str(), exact, processes), (expected, false, 1));
+    assert!(fault().as_str().unwrap().contains("because it was forced"), "{}", fault());
+}
+
+#[test]
+fn a_named_file_that_was_not_used_is_a_warning() {
+    let folder = scratch("symbols that are not used");
+    let (dump, own) = made(&folder, "own", Build::WIN10_19041);
+    let (_, other) = made(&folder, "other", Build::WIN11_22000);
+    let warnings = |options: &[&str]| {
+        let lake = folder.join("lake");
+        let paths = ["convert", dump.to_str().unwrap(), "-o", lake.to_str().unwrap()];
+        let ran = dumplake(&[&paths[..], options].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.err
+    };
+    let (own, other) = (own.to_str().unwrap(), other.to_str().unwrap());
+    let warning = warnings(&["--symbols", own, "--symbols", other]);
+    assert_eq!(warning.lines().count(), 1, "{warning}");
+    assert!(warning.starts_with(&format!("warning: {other} was not used")), "{warning}");
+    assert_eq!(warnings(&["--symbols", own]), "");
+    assert_eq!(warnings(&["--pack", "none", "--symbols", other, "--force-symbols"]), "");
+}
+
 /// A symbol server of this machine that has one file.
 fn server(path: String, file: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -114,6 +152,7 @@ fn what_is_not_there_is_said() {
         assert!(ran.err.contains(expected), "{options:?}: {}", ran.err);
     };
     check(&["--symbols", "/no/such/place"], "no such file");
+    check(&["--symbols", dump.to_str().unwrap()], "no.dmp: ");
     check(&["--pack", "/no/such/pack"], "/no/such/pack");
     check(&["--pack", dump.to_str().unwrap()], "not a layout pack");
     check(&["--download-symbols"], "no symbol server");

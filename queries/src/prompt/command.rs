@@ -57,9 +57,17 @@ fn schema(session: &Session, style: Style, name: &str, out: &mut dyn Write) -> R
             "no such table or view: {name} (`.tables` and `.views` list them)"
         )));
     }
+    // A view's column means what the column of that name means in the tables that it reads.
+    let sources =
+        views::LIBRARY.iter().find(|view| known(view.name)).map(|view| view.tables()).unwrap_or_default();
+    let sources: Vec<String> = sources.iter().map(|table| crate::path::quote(table)).collect();
     let columns = format!(
-        "SELECT column_name AS \"column\", data_type AS type, coalesce(comment, '') AS description
-         FROM duckdb_columns() WHERE schema_name = 'main' AND table_name = {} ORDER BY column_index",
+        "SELECT column_name AS \"column\", data_type AS type, coalesce(comment,
+            (SELECT arg_min(t.comment, list_position([{}], t.table_name)) FROM duckdb_columns() AS t
+             WHERE t.schema_name = 'main' AND t.table_name IN ({}) AND t.column_name = c.column_name), '') AS description
+         FROM duckdb_columns() AS c WHERE schema_name = 'main' AND table_name = {} ORDER BY column_index",
+        sources.join(", "),
+        if sources.is_empty() { "NULL".into() } else { sources.join(", ") },
         crate::path::quote(&name.to_lowercase())
     );
     // Descriptions are long: one line for each value would hide which column is which.

@@ -50,13 +50,35 @@ pub fn run(session: &Session, style: Style, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Answers one entry: a command, or statements.
-fn answer(session: &Session, style: &mut Style, entry: &str, out: &mut dyn Write) -> Result<Next> {
-    let done = match entry.trim().strip_prefix('.') {
+/// Answers a text that was read from a file or a pipe as if it had been typed, but for two things: the last statement
+/// needs no `;`, and the first error ends it.
+///
+/// # Errors
+/// What is wrong with a statement, or `out` cannot be written.
+pub fn script(session: &Session, style: Style, text: &str, out: &mut dyn Write) -> Result<()> {
+    let (mut style, mut entry) = (style, String::new());
+    for line in text.split_inclusive('\n') {
+        entry.push_str(line);
+        if input::is_complete(&entry) {
+            if execute(session, &mut style, &entry, out)? == Next::Quit {
+                return Ok(());
+            }
+            entry.clear();
+        }
+    }
+    execute(session, &mut style, &entry, out).map(drop)
+}
+
+fn execute(session: &Session, style: &mut Style, entry: &str, out: &mut dyn Write) -> Result<Next> {
+    match entry.trim().strip_prefix('.') {
         Some(line) => command::run(session, style, line, out),
         None => session.run(entry, *style, out).map(|()| Next::GoOn),
-    };
-    match done {
+    }
+}
+
+/// Answers one entry: a command, or statements.
+fn answer(session: &Session, style: &mut Style, entry: &str, out: &mut dyn Write) -> Result<Next> {
+    match execute(session, style, entry, out) {
         Err(Error::Output(error)) => Err(Error::Output(error)),
         Err(error) => writeln!(out, "{error}").map(|()| Next::GoOn).map_err(Error::Output),
         Ok(next) => out.flush().map(|()| next).map_err(Error::Output),

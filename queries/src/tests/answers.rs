@@ -139,5 +139,7 @@ fn the_prompt_answers_commands_and_goes_on_after_errors() {
     assert!(said.contains(".schema NAME"), "{said}");
     assert!(said.contains("\r\nbase,UBIGINT,"), "{said}");
     assert!(converse(&session, &[".schema Bugchecks"]).contains("third_party_drivers"));
+    let of_view = converse(&session, &[".format csv", ".schema process_memory"]);
+    assert!(of_view.contains("\r\nfile,VARCHAR,Path of the mapped file"), "{of_view}");
     assert!(converse(&session, &[".schema x'; DROP VIEW dumps; --"]).contains("no such"));
 }

@@ -160,17 +160,31 @@ fn rebuilding_leaves_nothing_but_the_file() {
 }
 
 #[test]
-fn a_broken_parquet_file_is_named_and_keeps_the_old_views() {
+fn a_broken_parquet_file_is_left_out_and_said() {
     let lake = Lake::empty();
     two_dumps(&lake);
+    lake.put("faults", SECOND, &[&[("stage", "'x'")]]);
     rebuild(&lake.path).unwrap();
-    let before = std::fs::read(lake.path.join(lake::FILE_NAME)).unwrap();
     let broken = lake.path.join("faults").join(format!("dump_id={FIRST}"));
     std::fs::create_dir_all(&broken).unwrap();
     std::fs::write(broken.join("part-0.parquet"), "no parquet").unwrap();
-    let error = rebuild(&lake.path).unwrap_err().to_string();
-    assert!(error.contains("faults"), "{error}");
-    assert_eq!(std::fs::read(lake.path.join(lake::FILE_NAME)).unwrap(), before);
+    // The views that are there already: the other tables answer, and this one's error names file and remedy.
+    let session = lake.session();
+    assert_eq!(csv(&session, "SELECT count(*) FROM dumps"), "2");
+    let error = ask(&session, "FROM faults", Style::default()).unwrap_err();
+    assert!(error.contains("part-0.parquet") && error.contains("dumplake lake repair"), "{error}");
+    // Views that are made now.
+    let file = broken.canonicalize().unwrap().join("part-0.parquet");
+    std::fs::remove_file(lake.path.join(lake::FILE_NAME)).unwrap();
+    let session = lake.session();
+    assert_eq!(session.left_out(), [file.as_path()]);
+    assert_eq!(csv(&session, "SELECT stage FROM faults"), "x");
+    assert_eq!(csv(&session, "SELECT count(*) FROM dumps"), "2");
+    assert_eq!(rebuild(&lake.path).unwrap(), [file]);
+    assert!(!is_current(&lake.path).unwrap(), "asked again once it may be mended");
+    lake.put("faults", FIRST, &[&[("stage", "'y'")]]);
+    rebuild(&lake.path).unwrap();
+    assert_eq!(lake.csv("SELECT stage FROM faults ORDER BY 1"), "x\ny");
 }
 
 #[cfg(unix)] // Windows does not let a file that is open be replaced anyway.

@@ -192,7 +192,11 @@ fn fault_summary_counts() {
 fn macros_write_numbers_as_debuggers_do() {
     let lake = Lake::empty();
     let session = lake.session();
-    let sql = r"SELECT hex_address(18446735277616529408), hex_code(268435582), hex_address(NULL), hex_address(-1),
+    let sql = r"SELECT hex_address(18446735277616529408), hex_code(268435582), hex_address(NULL), hex_address(-1), hex_code(-1073741819),
+                hex_code(-2199023255552), hex_address(18446744073709551616::HUGEINT), hex_code('0x9f'),
                 file_name('\SystemRoot\System32\Ntfs.SYS'), file_name('ntfs.sys'), file_name('C:/x/y.sys')";
-    assert_eq!(csv(&session, sql), "0xfffff80000000000,0x1000007E,,,ntfs.sys,ntfs.sys,y.sys");
+    assert_eq!(
+        csv(&session, sql),
+        "0xfffff80000000000,0x1000007E,,0xffffffffffffffff,0xC0000005,0xFFFFFE0000000000,,0x9F,ntfs.sys,ntfs.sys,y.sys"
+    );
 }

@@ -137,6 +137,8 @@ pub struct Header {
     pub kd_debugger_data_block: Option<u64>,
     pub pae_enabled: Option<bool>,
     pub required_dump_space: Option<u64>,
+    /// Bytes that the file must have by what its headers say of their own extent; 0 where they say nothing.
+    pub least_file_size: u64,
     pub comment: Option<String>,
     pub version_user: Option<String>,
     pub product_type: Option<u32>,

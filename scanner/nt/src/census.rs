@@ -87,10 +87,10 @@ impl<'s, 'a> Taking<'s, 'a> {
         });
         let kernel = self
             .process_list("KiProcessListHead", self.process.kernel_links, |seen, _| seen.kernel_list = true);
-        self.sources.active_list = active.is_some();
-        // In a list that is broken at both ends a process can be missing for that reason alone.
+        // In a list that is broken a process can be missing for that reason alone.
+        self.sources.active_list = active == Some(true);
         self.sources.active_list_backward = active == Some(true);
-        self.sources.kernel_list = kernel.is_some();
+        self.sources.kernel_list = kernel == Some(true);
         self.follow();
         self.running();
         self.triage();

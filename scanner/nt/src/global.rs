@@ -13,6 +13,7 @@ pub const GLOBALS: &[&str] = &[
     "ExNode0",
     "ExPoolState",
     "ExPoolTagTables",
+    "ExpPoolQuotaCookie",
     "ExpSystemResourcesList",
     "ExWorkerQueue",
     "HandleTableListHead",

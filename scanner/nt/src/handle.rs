@@ -80,11 +80,25 @@ impl<'a> System<'a> {
         self.view(table, layout.size).u32(layout.handle_count)
     }
 
+    /// Number of handles of a table: as it states it, else counted where all of it could be read.
+    pub fn handle_count(&self, table: Va) -> Option<u32> {
+        let counted = || {
+            let walk = self.walk_handles(table).filter(|walk| !walk.incomplete)?;
+            u32::try_from(walk.found.len()).ok()
+        };
+        self.stated_handle_count(table).or_else(counted)
+    }
+
     /// Every open handle of a table. Pages that are not in the dump are passed over with a row in `faults`.
     pub fn handles(&self, table: Va) -> Vec<Handle> {
+        self.walk_handles(table).map(|walk| walk.found).unwrap_or_default()
+    }
+
+    /// `None` where not even the table's head could be read.
+    fn walk_handles(&self, table: Va) -> Option<Walk> {
         let (layout, entry) = (HandleTable::of(self), HandleTableEntry::of(self));
         let view = self.view(table, layout.size);
-        let Some(code) = view.uint(layout.code) else { return Vec::new() };
+        let code = view.uint(layout.code)?;
         let limit = view.uint(layout.next_needing_pool).map_or(MOST_HANDLES, |next| next.div_ceil(4));
         let reader = Reader {
             system: self,
@@ -94,13 +108,14 @@ impl<'a> System<'a> {
             limit: limit.min(MOST_HANDLES),
         };
         if reader.entry_size == 0 {
-            return Vec::new();
+            return None;
         }
         let limit = reader.limit.min(self.left("_HANDLE_TABLE_ENTRY", ENTRY));
-        let (reader, mut walk) = (Reader { limit, ..reader }, Walk::default());
+        let mut walk = Walk { incomplete: limit == 0 || limit < reader.limit, ..Walk::default() };
+        let reader = Reader { limit, ..reader };
         reader.level(Va(code & !7), code & 3, 0, &mut walk);
         self.spend("_HANDLE_TABLE_ENTRY", walk.found.len() as u64);
-        walk.found
+        Some(walk)
     }
 
     /// Process and thread objects by id: `PspCidTable`, whose entries lead to bodies.
@@ -123,6 +138,8 @@ struct Reader<'s, 'a> {
 #[derive(Default)]
 struct Walk {
     found: Vec<Handle>,
+    /// Some part of the table could not be read.
+    incomplete: bool,
     /// Page numbers: one page that stands in many places would make millions of handles out of one.
     seen: HashSet<u64>,
 }
@@ -131,11 +148,14 @@ impl Reader<'_, '_> {
     /// A page of a level; `first` is the index of its first entry. Level 0 has entries, those above pointers.
     fn level(&self, page: Va, level: u64, first: u64, walk: &mut Walk) {
         if !walk.seen.insert(page.0 / PAGE_SIZE) {
-            return self.damaged(page, "a page that was met before");
+            return self.damaged(page, "a page that was met before", walk);
         }
         let bytes = match self.space.bytes(page, PAGE_SIZE as usize) {
             Ok(bytes) => bytes,
-            Err(fault) => return self.system.unreadable("_HANDLE_TABLE", "TableCode", page, &fault),
+            Err(fault) => {
+                walk.incomplete = true;
+                return self.system.unreadable("_HANDLE_TABLE", "TableCode", page, &fault);
+            }
         };
         let per_page = PAGE_SIZE / self.entry_size;
         if level == 0 {
@@ -153,13 +173,14 @@ impl Reader<'_, '_> {
                 return;
             }
             if !self.system.is_kernel(below) || level > 2 {
-                return self.damaged(page, &below.to_string());
+                return self.damaged(page, &below.to_string(), walk);
             }
             self.level(below, level - 1, start, walk);
         }
     }
 
-    fn damaged(&self, page: Va, found: &str) {
+    fn damaged(&self, page: Va, found: &str, walk: &mut Walk) {
+        walk.incomplete = true;
         let expected = "pointers to pages of kernel memory, each once";
         self.system.problem("invalid", "_HANDLE_TABLE", "TableCode", Some(page), expected, found);
     }

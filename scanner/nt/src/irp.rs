@@ -161,6 +161,16 @@ pub struct StackLocation {
     pub parameters: [Option<u64>; 4],
 }
 
+impl StackLocation {
+    /// True for a location that nobody has filled: everything that is read of it is zero.
+    pub fn is_unused(&self) -> bool {
+        let zero = |byte: Option<u8>| byte == Some(0);
+        let bytes = [self.major, self.minor, self.flags, self.control].into_iter().all(zero);
+        let words = self.parameters.into_iter().chain([self.context]).flatten().all(|word| word == 0);
+        bytes && words && self.device.or(self.file).or(self.routine).is_none()
+    }
+}
+
 impl System<'_> {
     /// The requests of every thread.
     pub fn irps(&self) -> Vec<Irp> {

@@ -36,6 +36,7 @@ mod pe;
 pub mod peb;
 pub mod pfn;
 pub mod pool;
+pub mod poolpage;
 pub mod process;
 pub mod processor;
 mod pte;

@@ -43,8 +43,8 @@ pub struct Process {
     pub seen: Seen,
 }
 
-/// Sources that can lead to a process. Of the system as a whole: which of them could be asked, and by
-/// `active_list_backward` whether `PsActiveProcessHead` is whole.
+/// Sources that can lead to a process. Of the system as a whole: which of them could be asked,
+/// and of the lists of all processes whether they are whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// `PsActiveProcessHead`, forward.

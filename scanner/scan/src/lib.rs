@@ -117,7 +117,8 @@ pub fn summary(dump: &Dump) -> String {
     }
     let missing = dump.bytes_missing();
     if missing > 0 {
-        words.push(format!("truncated: {missing} bytes of memory missing"));
+        let of_memory = if missing == dump.memory_missing() { " of memory" } else { "" };
+        words.push(format!("truncated: {missing} bytes{of_memory} missing"));
     }
     words.join(", ")
 }

@@ -3,11 +3,15 @@
 use crate::{
     Choice, Layouts, Names, PdbId, Provider, Wanted, Wish,
     pack::{ImageVersion, Known, Pack, disagreements, reach},
-    store::{FileKind, Found, Options, SymbolPath},
+    store::{self, FileKind, Found, Options, SymbolPath},
 };
 use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    collections::{BTreeSet, HashMap, HashSet},
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A symbol path that the user names, then the layout pack.
@@ -18,12 +22,16 @@ pub struct Library<'a> {
     pack: Option<&'a Pack>,
     /// Many dumps are of one kernel, whose PDB is read once.
     found: Mutex<HashMap<(String, PdbId), Choice>>,
+    /// Whether any kernel's layouts were wanted.
+    asked: AtomicBool,
+    /// Files and URLs that layouts were taken from.
+    used: Mutex<HashSet<String>>,
 }
 
 impl<'a> Library<'a> {
     /// A library of a symbol path, which may be empty, and a pack, which may be missing.
     pub fn new(path: SymbolPath, options: Options, pack: Option<&'a Pack>) -> Library<'a> {
-        Library { path, options, pack, found: Mutex::default() }
+        Library { path, options, pack, ..Library::default() }
     }
 
     /// The pack that ships with the program, and nothing else.
@@ -34,6 +42,7 @@ impl<'a> Library<'a> {
 
 impl Provider for Library<'_> {
     fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice {
+        self.asked.store(true, Ordering::Relaxed);
         let image = self.image(wish);
         let mut choice = self.file(wish, image, wanted).unwrap_or_default();
         if !choice.exact {
@@ -59,6 +68,10 @@ impl Provider for Library<'_> {
 /// What kernels' PDBs are called when nothing in the dump says so.
 const USUAL_NAME: &str = "ntkrnlmp.pdb";
 
+/// What `dumps.symbol_source` says of a forced file: its identity is another one, or the dump states none.
+const OF_ANOTHER: &str = " forced, of another kernel";
+const OF_UNKNOWN: &str = " forced, the dump does not state its kernel's PDB";
+
 impl Library<'_> {
     /// Layouts of a file on the symbol path.
     fn file(&self, wish: &Wish, image: Option<&ImageVersion>, wanted: &Wanted) -> Option<Choice> {
@@ -69,15 +82,17 @@ impl Library<'_> {
         let of_image = || self.pack?.of_image(image?)?.1.id;
         let name = wish.pdb_name.clone().unwrap_or_else(|| USUAL_NAME.into());
         let Some(id) = wish.id.or_else(of_image) else {
-            let why = "the dump does not say which PDB its kernel has: --symbols was not used";
-            return Some(Choice { notes: vec![why.into()], ..Choice::default() });
+            return Some(self.of_unknown(wish.architecture, wanted));
         };
         let key = (name, id);
         if let Some(known) = self.found.lock().ok().and_then(|found| found.get(&key).cloned()) {
             return Some(known);
         }
         let choice = match self.path.find(&key.0, id, &self.options) {
-            Ok(Some(found)) => chosen(found, wish.architecture, wanted),
+            Ok(Some(found)) => {
+                self.note_use(&found);
+                chosen(found, OF_ANOTHER, wish.architecture, wanted)
+            }
             Ok(None) => Choice::default(),
             Err(error) => Choice { notes: vec![error.to_string()], ..Choice::default() },
         };
@@ -85,6 +100,41 @@ impl Library<'_> {
             found.insert(key, choice.clone());
         }
         Some(choice)
+    }
+
+    /// For a dump that does not say which PDB its kernel has: nothing, or the first file that the user names and forces.
+    fn of_unknown(&self, architecture: &str, wanted: &Wanted) -> Choice {
+        let refused = |why: String| Choice { notes: vec![why], ..Choice::default() };
+        let what = "the dump does not say which PDB its kernel has";
+        let named = self.path.files().next().filter(|_| self.options.force);
+        let Some(file) = named else {
+            return refused(format!(
+                "{what}: --symbols was not used; --force-symbols with a named file uses it all the same"
+            ));
+        };
+        match store::read(file) {
+            Ok(found) => {
+                self.note_use(&found);
+                let mut choice = chosen(Found { forced: true, ..found }, OF_UNKNOWN, architecture, wanted);
+                choice.notes.push(format!("{what}: {} was taken because it was forced", file.display()));
+                choice
+            }
+            Err(error) => refused(error.to_string()),
+        }
+    }
+
+    fn note_use(&self, found: &Found) {
+        if let Ok(mut used) = self.used.lock() {
+            used.insert(found.origin.clone());
+        }
+    }
+
+    /// Files that the user names and that no kernel's dump was read with, though there was one.
+    pub fn unused(&self) -> Vec<&Path> {
+        let Ok(used) = self.used.lock() else { return Vec::new() };
+        let is_unused = |path: &&Path| !used.contains(&path.display().to_string());
+        let asked = self.asked.load(Ordering::Relaxed);
+        self.path.files().filter(|_| asked).filter(is_unused).collect()
     }
 
     /// The kernel's file and its version by link time and size.
@@ -96,7 +146,7 @@ impl Library<'_> {
 
 /// Layouts of a file. Addresses of another revision are never right, so a forced file gives types only. Nobody can
 /// force a file of another architecture.
-fn chosen(found: Found, architecture: &str, wanted: &Wanted) -> Choice {
+fn chosen(found: Found, why_forced: &str, architecture: &str, wanted: &Wanted) -> Choice {
     let theirs = found.profile.architecture.filter(|&theirs| found.forced && theirs != architecture);
     if let Some(theirs) = theirs {
         let why =
@@ -108,7 +158,7 @@ fn chosen(found: Found, architecture: &str, wanted: &Wanted) -> Choice {
         FileKind::Isf => "ISF",
     };
     let id = found.profile.id.map(|id| id.to_string()).unwrap_or_default();
-    let forced = if found.forced { " forced, of another kernel" } else { "" };
+    let forced = if found.forced { why_forced } else { "" };
     let mut layouts = Layouts::of(&found.profile, wanted);
     if found.forced {
         layouts.symbols.clear();

@@ -67,7 +67,7 @@ table! {
         pages_present: Option<u64>,
         /// Bytes of memory that are in the file.
         bytes_present: u64,
-        /// Bytes of memory that the file's tables name but that lie beyond its end: it is truncated.
+        /// Bytes that lie beyond the end of the file, which is truncated: memory that its tables name, or the rest of what its headers say that it has at least.
         bytes_missing: u64,
         /// Size that the writer wanted for the whole dump, in bytes (`DUMP_HEADER.RequiredDumpSpace`); above the file size in ordinary triage dumps.
         required_dump_space: Option<u64>,

@@ -79,7 +79,7 @@ table! {
         current: bool,
         /// Address of the `_IO_STACK_LOCATION`.
         address: u64,
-        /// Major function (`_IO_STACK_LOCATION.MajorFunction`).
+        /// Major function (`_IO_STACK_LOCATION.MajorFunction`); NULL for a location that is not yet used: all of it is zero.
         major: Option<u8>,
         /// Name of `major` (`IRP_MJ_*`).
         major_name: Option<String>,

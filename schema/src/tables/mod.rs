@@ -20,6 +20,7 @@ mod needles;
 mod objects;
 mod pages;
 mod pool;
+mod pool_blocks;
 mod processes;
 mod processors;
 mod residue;
@@ -51,6 +52,7 @@ pub use needles::{NeedleRow, Needles};
 pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pages::{PageRow, Pages};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
+pub use pool_blocks::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
 pub use residue::{Residue, ResiduePageRow, ResiduePages, ResidueRow};
@@ -119,6 +121,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             IrpStack::spec(),
             BigPool::spec(),
             PoolTags::spec(),
+            PoolAllocations::spec(),
+            PoolPages::spec(),
             TaggedBlobs::spec(),
             Streams::spec(),
         ]

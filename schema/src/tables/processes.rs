@@ -21,11 +21,11 @@ table! {
         dtb: Option<u64>,
         /// Address of its PEB (`_EPROCESS.Peb`); NULL for processes without user memory.
         peb: Option<u64>,
-        /// Whether following `PsActiveProcessHead` forward leads to it.
+        /// Whether following `PsActiveProcessHead` forward leads to it; NULL for one that is not met in a list that is damaged or not in the dump.
         in_active_list: Option<bool>,
-        /// Whether following `PsActiveProcessHead` in either direction leads to it.
+        /// Whether following `PsActiveProcessHead` in either direction leads to it; NULL as above.
         in_active_list_backward: Option<bool>,
-        /// Whether `KiProcessListHead` leads to it (`_KPROCESS.ProcessListEntry`).
+        /// Whether `KiProcessListHead` leads to it (`_KPROCESS.ProcessListEntry`); NULL as above.
         in_kernel_list: Option<bool>,
         /// Whether the list of a session leads to it (`_MM_SESSION_SPACE.ProcessList`); System and the first processes are in none.
         in_session_list: Option<bool>,
@@ -105,7 +105,7 @@ table! {
         job_private_commit_limit: Option<u64>,
         /// Limit of the whole commit of its job in bytes (`MINIDUMP_PROCESS_VM_COUNTERS_2.JobTotalCommitLimit`).
         job_total_commit_limit: Option<u64>,
-        /// Open handles: as many as a user minidump lists; of a kernel dump as the table states (`_HANDLE_TABLE.HandleCount`, up to Windows 7) or counted; NULL when there is none.
+        /// Open handles: as many as a user minidump lists; of a kernel dump as the table states (`_HANDLE_TABLE.HandleCount`, up to Windows 7) or counted; NULL where not all of the table could be read.
         handle_count: Option<u32>,
         /// Threads that the dump lists; of a kernel dump, threads that have not ended (`_EPROCESS.ActiveThreads`).
         thread_count: Option<u32>,

@@ -127,6 +127,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Header> {
     };
     let (fields, layout) = (Fields::new(file, kind), kind.layout());
     let mut records = Records::default();
+    records.header.least_file_size = kind.size();
     records.keep(Bytes::at(file, 0, kind.size(), kind.structure()));
     values(&fields, layout, &mut records);
     machine(&fields, layout, kind, &mut records);

@@ -153,8 +153,15 @@ impl Dump {
         }
     }
 
-    /// Bytes of memory that the runs name and the file, being truncated, does not hold.
+    /// Bytes that the file, being truncated, does not hold: memory that the runs name, or what its headers say that
+    /// it has at least.
     pub fn bytes_missing(&self) -> u64 {
+        let least = self.records.header.least_file_size;
+        self.memory_missing().max(least.saturating_sub(self.file().len() as u64))
+    }
+
+    /// Bytes of memory that the runs name beyond the end of the file.
+    pub fn memory_missing(&self) -> u64 {
         let named = match &self.memory {
             Memory::Physical(runs) => runs.frames().saturating_mul(crate::PAGE_SIZE),
             Memory::Virtual(runs) => runs.bytes(),
@@ -246,7 +253,7 @@ fn physical(runs: Vec<PhysRun>, structure: &str, offset: u64, records: &mut Reco
 }
 
 fn note_missing(dump: &mut Dump) {
-    let missing = dump.bytes_missing();
+    let missing = dump.memory_missing();
     if missing > 0 {
         let size = dump.memory_file().len() as u64;
         let expected = format!("{} bytes of memory", missing.saturating_add(dump.bytes_present()));

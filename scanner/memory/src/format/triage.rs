@@ -37,6 +37,8 @@ pub(crate) static FORMAT: Format = Format {
 };
 
 const DUMP_TYPE: u32 = 4;
+/// `TriageOptions` of dumps that the system wrote at crash time.
+const AT_CRASH_TIME: u32 = 0x41;
 /// `TRGD`, the mark at the end of a triage dump that was written to its end.
 const END_MARK: u32 = 0x4447_5254;
 
@@ -55,6 +57,7 @@ fn open(file: &[u8]) -> Result<Opened> {
         Ok(header) => header,
         // The file ends before the triage header: what the dump header says is all that there is.
         Err(error) => {
+            records.header.least_file_size = kind.size() + TriageHeader::size(kind);
             records.fault(error);
             return Ok(Opened::new(Memory::None, records));
         }
@@ -80,7 +83,21 @@ fn limit(file: &[u8], header: &TriageHeader, records: &mut Records) -> u64 {
         let found = format!("{size} bytes in the file");
         records.fault(header.problem("truncated", header::SIZE_OF_DUMP, format!("{stated} bytes"), found));
     }
+    records.header.least_file_size = stated.max(whole_size(header, records).unwrap_or(0));
+    let whole = records.header.least_file_size;
+    if stated <= size && whole > size {
+        let (expected, found) = (format!("{whole} bytes"), format!("{size} bytes in the file"));
+        let structure = "DUMP_HEADER";
+        let at = 0xfa0; // in both headers
+        records.fault(Problem::new("truncated", structure, "RequiredDumpSpace", at, expected, found));
+    }
     stated.min(size)
+}
+
+/// Bytes of the file with its tagged blobs, by `DUMP_HEADER.RequiredDumpSpace`. Only a dump that was written at crash
+/// time states its own size there; one that was written out of a bigger dump the size of something else.
+fn whole_size(header: &TriageHeader, records: &Records) -> Option<u64> {
+    records.header.required_dump_space.filter(|_| header.triage_options == AT_CRASH_TIME)
 }
 
 impl Reader<'_> {

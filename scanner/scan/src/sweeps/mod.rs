@@ -7,6 +7,7 @@
 mod images;
 mod needles;
 mod pages;
+mod pool;
 mod residue;
 
 use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
@@ -150,6 +151,7 @@ impl Found {
 pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
     let sweeps: Vec<Box<dyn Sweep + 'a>> = vec![
         Box::new(pages::Pages::new(context)),
+        Box::new(pool::Pool::new(context)),
         Box::new(residue::Residue::new(context)),
         Box::new(images::Images::new(context)),
         Box::new(needles::Needles::new(context)),

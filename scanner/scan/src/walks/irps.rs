@@ -106,7 +106,9 @@ pub fn stack(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 }
 
 fn location_row(system: &System, names: &mut Names, irp: &Irp, location: &StackLocation) -> IrpStackRow {
-    let StackLocation { major, minor, parameters, .. } = *location;
+    let StackLocation { parameters, .. } = *location;
+    // Number 0 is a request too (IRP_MJ_CREATE), but not in a location that nobody has filled.
+    let (major, minor) = if location.is_unused() { (None, None) } else { (location.major, location.minor) };
     let (driver, driver_name) = names.driver(location.device);
     IrpStackRow {
         irp: irp.va.0,

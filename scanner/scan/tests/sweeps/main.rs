@@ -8,5 +8,6 @@ mod support;
 
 mod images;
 mod pages;
+mod pool;
 mod residue;
 mod threads;

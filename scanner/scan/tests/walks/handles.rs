@@ -1,7 +1,7 @@
 //! `handles`, `objects` and `object_types` of every build equal the plan.
 
 use crate::support::{Row, Tables, kernels, symbols_of, tables_of, tables_with};
-use fixtures::{Facts, Format, Machine, Space, scenario};
+use fixtures::{Facts, Family, Format, Machine, Space, scenario};
 
 /// Kernels of which no public source has the object manager.
 fn has_objects(facts: &Facts) -> bool {
@@ -185,6 +185,23 @@ fn a_damaged_table() {
     let of = |tables: &Tables| found(&tables["handles"]).len();
     assert!(of(&tables) < of(&whole) && of(&tables) > 4, "{} of {}", of(&tables), of(&whole));
     assert!(tables["faults"].iter().any(|row| row["structure"] == "_HANDLE_TABLE"));
+    let count = |tables: &Tables| {
+        number(tables["processes"].iter().find(|row| row["process_id"] == "4660").unwrap(), "handle_count")
+    };
+    let all = found(&whole["handles"]).iter().filter(|cells| cells.0 == Some(4660)).count();
+    assert_eq!((count(&whole), count(&tables)), (Some(all as u64), None), "half a table has no count");
+}
+
+/// A small dump holds the process and not its table of handles: how many there are nobody knows.
+#[test]
+fn a_table_that_was_not_captured_has_no_count() {
+    for family in [Family::A, Family::B] {
+        let machine = scenario::busy(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+        let tables = tables_of(&machine, Format::Triage(family));
+        let process = &tables["processes"][0];
+        assert!(process.contains_key("handle_table") && tables["handles"].is_empty(), "{process:?}");
+        assert_eq!(process.get("handle_count"), None, "{family:?}");
+    }
 }
 
 /// A link that asks a routine for its target has the routine's address where others have text.

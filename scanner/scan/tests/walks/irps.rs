@@ -72,8 +72,11 @@ fn stack(facts: &Facts, rows: &[Row], irp: &Irp, name: &str) {
     for (index, (row, planted)) in rows.iter().zip(&irp.stack).enumerate() {
         assert_eq!(cell(row, "location"), Some(index as u64 + 1), "{name}");
         assert_eq!(row["current"], (index + 1 == irp.current).to_string(), "{name}");
-        let read = ["major", "minor", "control"].map(|column| cell(row, column).unwrap());
-        assert_eq!(read, [planted.major, planted.minor, planted.control].map(u64::from), "{name}");
+        // A location that nobody has filled is no IRP_MJ_CREATE, though that is number 0.
+        let used = planted.major != 0;
+        let read = ["major", "minor", "control"].map(|column| cell(row, column));
+        let [major, minor, control] = [planted.major, planted.minor, planted.control].map(|n| Some(n.into()));
+        assert_eq!(read, [major.filter(|_| used), minor.filter(|_| used), control], "{name}");
         assert_eq!(cell(row, "device"), some(planted.device), "{name}");
         let driver = driver(facts, planted.device);
         assert_eq!(cell(row, "driver"), driver.map(|driver| driver.0), "{name}");
@@ -87,12 +90,13 @@ fn stack(facts: &Facts, rows: &[Row], irp: &Irp, name: &str) {
         let arguments = [1, 2, 3, 4].map(|number| cell(row, &format!("argument{number}")).unwrap());
         assert_eq!(arguments, planted.parameters, "{name}");
         let names = match (planted.major, planted.minor) {
-            (0, _) => ("IRP_MJ_CREATE", None),
-            (4, _) => ("IRP_MJ_WRITE", None),
-            (13, 4) => ("IRP_MJ_FILE_SYSTEM_CONTROL", Some("IRP_MN_KERNEL_CALL")),
+            (0, _) => (None, None),
+            (4, _) => (Some("IRP_MJ_WRITE"), None),
+            (13, 4) => (Some("IRP_MJ_FILE_SYSTEM_CONTROL"), Some("IRP_MN_KERNEL_CALL")),
             other => panic!("{other:?} is not planned"),
         };
-        assert_eq!((row["major_name"].as_str(), row.get("minor_name").map(String::as_str)), names, "{name}");
+        let of = |column| row.get(column).map(String::as_str);
+        assert_eq!((of("major_name"), of("minor_name")), names, "{name}");
     }
 }
 

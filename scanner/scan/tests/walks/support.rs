@@ -45,7 +45,15 @@ pub fn tables_of(machine: &Machine, format: Format) -> Tables {
 
 /// All tables of a machine's dump but those of every page or block, which only tests of sweeps ask for.
 pub fn tables_with(machine: &Machine, format: Format, provider: &dyn nt::symbols::Provider) -> Tables {
-    let large = ["pages", "residue", "residue_pages", "found_images", "found_records"];
+    let large = [
+        "pages",
+        "pool_allocations",
+        "pool_pages",
+        "residue",
+        "residue_pages",
+        "found_images",
+        "found_records",
+    ];
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| !large.contains(&table.name)).collect();
     these_tables(machine, format, provider, &tables)
 }

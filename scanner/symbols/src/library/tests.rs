@@ -22,7 +22,7 @@ fn a_forced_file_of_another_architecture_is_refused() {
     for (forced, theirs, taken) in
         [(true, Some("x86"), false), (true, Some("x64"), true), (true, None, true), (false, None, true)]
     {
-        let choice = chosen(found(forced, theirs), "x64", &wanted());
+        let choice = chosen(found(forced, theirs), OF_ANOTHER, "x64", &wanted());
         assert_eq!(!choice.source.is_empty(), taken, "{theirs:?}");
         assert_eq!(choice.layouts.types.is_empty(), !taken, "{theirs:?}");
         assert_eq!(choice.notes.len(), usize::from(!taken), "{:?}", choice.notes);
@@ -31,13 +31,13 @@ fn a_forced_file_of_another_architecture_is_refused() {
 
 #[test]
 fn what_the_dump_states_counts_before_a_forced_file() {
-    let mut choice = chosen(found(true, Some("x64")), "x64", &wanted());
+    let mut choice = chosen(found(true, Some("x64")), OF_ANOTHER, "x64", &wanted());
     assert!(choice.layouts.symbols.is_empty());
     corrected(&mut choice, &[Known { type_name: "_T", path: "A", value: 0x18 }]);
     assert_eq!(choice.layouts.field("_T", "A").map(|field| field.offset), Some(0x18));
     assert!(choice.notes[0].contains("so it is read there"), "{:?}", choice.notes);
     assert_eq!(choice.layouts.field("_T", "B"), None, "it may have moved too");
-    let mut choice = chosen(found(true, Some("x64")), "x64", &wanted());
+    let mut choice = chosen(found(true, Some("x64")), OF_ANOTHER, "x64", &wanted());
     let known = [("A", 8), ("B", 0x18)].map(|(path, value)| Known { type_name: "_T", path, value });
     corrected(&mut choice, &known);
     assert_eq!(choice.layouts.field("_T", "A").map(|field| field.offset), Some(8), "confirmed");
@@ -47,7 +47,7 @@ fn what_the_dump_states_counts_before_a_forced_file() {
 /// An exact file is believed, and the note must not say otherwise.
 #[test]
 fn a_doubt_about_an_exact_file_changes_nothing() {
-    let choice = chosen(found(false, Some("x64")), "x64", &wanted());
+    let choice = chosen(found(false, Some("x64")), OF_ANOTHER, "x64", &wanted());
     let notes = doubts(&choice.layouts, &[Known { type_name: "_T", path: "A", value: 0x18 }], "PDB");
     assert!(notes[0].contains("0x18") && !notes[0].contains("read there"), "{notes:?}");
 }

@@ -76,6 +76,14 @@ impl SymbolPath {
         self.elements.is_empty()
     }
 
+    /// The files that it names by themselves.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.elements.iter().filter_map(|element| match element {
+            Element::Place(path) if path.is_file() => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
     /// The servers that a search with `download` would ask.
     pub fn servers(&self) -> impl Iterator<Item = &str> {
         self.elements

@@ -134,7 +134,8 @@ fn fields_of_the_32_bit_header() {
 fn what_was_never_written_is_none() {
     for kind in [Kind::Bits32, Kind::Bits64] {
         let Header { dump_type, records, runs, .. } = header_of(&blank(kind));
-        assert_eq!(format!("{:?}", records.header), format!("{:?}", crate::records::Header::default()));
+        let nothing = crate::records::Header { least_file_size: kind.size(), ..Default::default() };
+        assert_eq!(format!("{:?}", records.header), format!("{nothing:?}"));
         assert_eq!((dump_type, runs), (None, vec![]));
         assert_eq!((records.contexts.len(), records.exceptions.len(), records.faults.len()), (0, 0, 0));
     }

@@ -45,13 +45,21 @@ pub const DATA_BLOCKS_COUNT_32: (&str, u64) = ("DataBlocksCount", 0x64);
 pub const STRUCTURE: &str = "TRIAGE_DUMP";
 
 impl TriageHeader {
+    /// Bytes of the structure.
+    pub fn size(kind: Kind) -> u64 {
+        match kind {
+            Kind::Bits64 => 0x80,
+            Kind::Bits32 => 0x68,
+        }
+    }
+
     pub fn read(file: &[u8], kind: Kind) -> Result<TriageHeader> {
-        // Offsets of: the structure's end, TopOfStack, DataPageAddress, DataPageOffset and what follows it.
-        let (size, data_page, rest) = match kind {
-            Kind::Bits64 => (0x80, 0x60, 0x68),
-            Kind::Bits32 => (0x68, 0x4c, 0x50),
+        // Offsets of: DataPageAddress, DataPageOffset and what follows it.
+        let (data_page, rest) = match kind {
+            Kind::Bits64 => (0x60, 0x68),
+            Kind::Bits32 => (0x4c, 0x50),
         };
-        let bytes = Bytes::at(file, kind.size(), size, STRUCTURE)?;
+        let bytes = Bytes::at(file, kind.size(), TriageHeader::size(kind), STRUCTURE)?;
         let address = |at| match kind {
             Kind::Bits64 => bytes.u64(at),
             Kind::Bits32 => bytes.u32(at).map(u64::from),

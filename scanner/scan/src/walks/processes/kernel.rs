@@ -46,7 +46,8 @@ pub fn walk(system: &System, out: &mut Out<Processes>) -> schema::Result<()> {
             system.problem("unreadable", "_EPROCESS", "UniqueProcessId", Some(process.va), expected, "none");
             continue;
         };
-        let handle_count = handle_count(system, process.va);
+        let table = system.handle_table_of(process.va);
+        let handle_count = table.and_then(|table| system.handle_count(table));
         let row = ProcessRow { process_id, handle_count, ..row(system, &layouts, process, &view) };
         out.push(with_parameters(system, &layouts.halves, process, row))?;
     }
@@ -69,9 +70,9 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         peb: process.peb.map(|va| va.0),
         wow64,
         wow64_peb: wow64_peb.map(|va| va.0),
-        in_active_list: Some(seen.active_list),
-        in_active_list_backward: Some(active),
-        in_kernel_list: sources.kernel_list.then_some(seen.kernel_list),
+        in_active_list: is_in(seen.active_list, sources.active_list),
+        in_active_list_backward: is_in(active, sources.active_list_backward),
+        in_kernel_list: is_in(seen.kernel_list, sources.kernel_list),
         in_session_list: sources.session_list.then_some(seen.session_list),
         in_job_list: sources.job_list.then_some(seen.job_list),
         in_cid_table: sources.cid_table.then_some(seen.cid_table),
@@ -84,6 +85,11 @@ fn row(system: &System, layouts: &Layouts, process: &Process, view: &View) -> Pr
         source: seen.first().into(),
         ..state(layouts, view)
     }
+}
+
+/// Whether a list leads to it: of a list that is not whole nobody knows what is not in it.
+fn is_in(seen: bool, whole: bool) -> Option<bool> {
+    (seen || whole).then_some(seen)
 }
 
 fn integrity_level(system: &System, layouts: &Layouts, view: &View) -> Option<u32> {
@@ -126,12 +132,6 @@ fn state(layouts: &Layouts, view: &View) -> ProcessRow {
         flags3: view.u32(layout.flags3),
         ..counters(layouts, view)
     }
-}
-
-/// As the table states it (up to Windows 7), else counted.
-fn handle_count(system: &System, eprocess: memory::Va) -> Option<u32> {
-    let table = system.handle_table_of(eprocess)?;
-    system.stated_handle_count(table).or_else(|| u32::try_from(system.handles(table).len()).ok())
 }
 
 /// What it used.

@@ -1,0 +1,100 @@
+//! What is wrong with the files of a lake: damaged on their medium, removed by hand, lost in a copy.
+//!
+//! Only the ends of files are read, where Parquet keeps what describes the rest: that takes no longer than opening the
+//! lake in DuckDB does.
+
+use crate::{lake::Lake, table::TableSpec};
+use arrow::array::AsArray;
+use parquet::{
+    arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder},
+    file::reader::SerializedFileReader,
+};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+/// A partition that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The dump whose rows it has.
+    pub dump_id: String,
+    /// Its table.
+    pub table: String,
+    /// The file, which may not be there.
+    pub file: PathBuf,
+    /// What is wrong with it, in a few words.
+    pub why: String,
+}
+
+impl Lake {
+    /// Partitions that cannot be read, and those that a dump of `dumps` lacks, by table and dump.
+    pub fn damage(&self) -> Vec<Damage> {
+        let ids = self.dump_ids();
+        let mut found = Vec::new();
+        for spec in crate::all() {
+            let folder = self.root().join(spec.name);
+            let lacking = ids.iter().filter(|id| self.should_have(id, spec.name));
+            let lacking = lacking.filter(|id| !folder.join(format!("dump_id={id}")).is_dir());
+            found.extend(lacking.map(|id| Damage {
+                dump_id: id.clone(),
+                table: spec.name.into(),
+                file: part(&folder.join(format!("dump_id={id}"))),
+                why: "is missing".into(),
+            }));
+            found.extend(unreadable(&folder, spec.name));
+        }
+        found
+    }
+
+    /// Whether a dump was converted with this table. One whose row of `dumps` cannot be read says nothing.
+    fn should_have(&self, dump_id: &str, table: &str) -> bool {
+        let Some(options) = self.stored(dump_id, "dumplake.options") else { return false };
+        let named = options.split(' ').find_map(|option| option.strip_prefix("tables="));
+        named.is_none_or(|tables| tables.split(',').any(|name| name == table))
+    }
+
+    /// Path of a dump's file as it was named at its conversion.
+    pub fn path_of(&self, dump_id: &str) -> Option<String> {
+        let file = part(&self.root().join("dumps").join(format!("dump_id={dump_id}")));
+        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file).ok()?).ok()?;
+        let column = ProjectionMask::columns(builder.parquet_schema(), ["path"]);
+        let batch = builder.with_projection(column).build().ok()?.next()?.ok()?;
+        let paths = batch.column_by_name("path")?.as_string_opt::<i32>()?;
+        paths.iter().next().flatten().map(str::to_string)
+    }
+}
+
+/// Files of the lake at `root` that cannot be read, by table and dump.
+pub fn unreadable_files(root: &Path) -> Vec<PathBuf> {
+    let of_table = |spec: &&TableSpec| unreadable(&root.join(spec.name), spec.name);
+    crate::all().iter().flat_map(of_table).map(|damage| damage.file).filter(|file| file.exists()).collect()
+}
+
+/// Partitions of a table that are there and cannot be read.
+fn unreadable(folder: &Path, table: &str) -> Vec<Damage> {
+    let partitions = fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = partitions.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut ids: Vec<String> =
+        named.filter_map(|name| name.strip_prefix("dump_id=").map(str::to_string)).collect();
+    ids.sort();
+    let damage = |id: String| {
+        let file = part(&folder.join(format!("dump_id={id}")));
+        let why = broken(&file)?;
+        Some(Damage { dump_id: id, table: table.into(), file, why })
+    };
+    ids.into_iter().filter_map(damage).collect()
+}
+
+fn part(partition: &Path) -> PathBuf {
+    partition.join("part-0.parquet")
+}
+
+/// Why a file cannot be read.
+fn broken(file: &Path) -> Option<String> {
+    let opened = match File::open(file) {
+        Ok(opened) => opened,
+        Err(error) => return Some(format!("cannot be opened ({error})")),
+    };
+    SerializedFileReader::new(opened).err().map(|error| format!("cannot be read ({error})"))
+}

@@ -1,0 +1,75 @@
+//! `pool_allocations` and `pool_pages`: kernel pool as it lies in memory.
+
+use crate::{InlineText, table};
+
+table! {
+    /// One row for every block of kernel pool that has a header (`_POOL_HEADER`), in use or freed, found page by page in all kernel memory and in memory that nothing maps. Only headers that agree with a neighbour are believed: one that stands alone is left out. Allocations of a page and more have no header; they are rows of `big_pool`.
+    pub pool_allocations: PoolAllocations of PoolAllocationRow {
+        /// Virtual address of the header; the memory that was asked for begins 16 bytes behind it, on x86 8. NULL where nothing maps the page.
+        va: Option<u64>,
+        /// Physical address of the header; NULL in dumps of virtual memory.
+        pa: Option<u64>,
+        /// Pool tag (`_POOL_HEADER.PoolTag` without its protected bit); what cannot be printed is a dot.
+        tag: InlineText<4>,
+        /// The number in `_POOL_HEADER.PoolTag`.
+        key: u32,
+        /// True for a protected tag (bit 31 of `_POOL_HEADER.PoolTag`).
+        protected: bool,
+        /// Bytes, the header included (`_POOL_HEADER.BlockSize`).
+        size: u32,
+        /// `allocated` or `freed`.
+        state: &'static str,
+        /// `nonpaged`, `nonpaged_nx`, `paged` or `session`. A free block of a classic pool does not say; it has the kind of the other blocks of its page. `nonpaged_nx` is told from `nonpaged` only where the heap is known.
+        kind: Option<&'static str>,
+        /// What manages the page: `classic` (before Windows 10 1809), `vs` or `lfh` (the two allocators of the segment heap), `segment` (one of these, and nothing tells which).
+        allocator: &'static str,
+        /// The number in `_POOL_HEADER.PoolType`.
+        pool_type: u8,
+        /// Address of the `_EPROCESS` that the block is charged to. NULL where it is charged to none, and where the pointer is hidden behind a cookie that is not known.
+        process_billed: Option<u64>,
+        /// Process id of `process_billed`, where it is a known process.
+        process_id: Option<u32>,
+        /// How sure it is that there is a block, and in this state: `high`, `medium`, `low`.
+        confidence: &'static str,
+        /// Why.
+        reason: &'static str,
+        /// Whether the headers before and behind agree with this one, or the page begins or ends there.
+        chain_ok: bool,
+        /// The first 16 bytes behind the header: as text if all can be printed, else in hexadecimal.
+        preview: InlineText<32>,
+    }
+}
+
+table! {
+    /// One row for every page with blocks of kernel pool: how full it is, and where its blocks disagree.
+    pub pool_pages: PoolPages of PoolPageRow {
+        /// Virtual address of the page; NULL where nothing maps it.
+        va: Option<u64>,
+        /// Physical address of the page; NULL in dumps of virtual memory.
+        pa: Option<u64>,
+        /// `nonpaged`, `nonpaged_nx`, `paged` or `session`, as of the blocks; NULL where all of them are freed.
+        kind: Option<&'static str>,
+        /// What manages the page; see `pool_allocations`.
+        allocator: &'static str,
+        /// Number of blocks found.
+        blocks: u32,
+        /// Bytes in allocated blocks, headers included.
+        bytes_used: u32,
+        /// Bytes in freed blocks, headers included.
+        bytes_free: u32,
+        /// Whether the sizes of all blocks agree from the start of the page to its end; NULL in a segment heap that is not known, whose pool headers say nothing of their neighbours.
+        chain_ok: Option<bool>,
+        /// Number of headers that are wrong.
+        breaks: u32,
+        /// Offset in the page of the first header that is wrong; one that breaks the chain goes before others.
+        broken_at: Option<u32>,
+        /// What is wrong with it: `zero_size` (`BlockSize` is 0), `past_page_end` (`BlockSize` leads out of the page), `previous_size` (not the size of the block before), `block_size` (does not lead to the block behind), `tag` (no text, though in use; sizes agree), `pool_index` (another one than in the rest of the page; sizes agree).
+        wrong: Option<&'static str>,
+        /// Address of the block before it, whose owner may have written too far; physical where the page is mapped nowhere.
+        suspect: Option<u64>,
+        /// Tag of that block.
+        suspect_tag: Option<InlineText<4>>,
+        /// Size of that block.
+        suspect_size: Option<u32>,
+    }
+}
