@@ -32,6 +32,7 @@ const OWNERS: [(&str, &str); 11] = [
     ("ureq", "scanner/symbols"),
     ("blake3", "scanner/scan"),
     ("crossbeam-channel", "scanner/scan"),
+    ("aho-corasick", "scanner/scan"),
     ("arrow", "schema"),
     ("parquet", "schema"),
     ("duckdb", "queries"),
