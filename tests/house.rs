@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Which crates only one box may link.
-const OWNERS: [(&str, &str); 11] = [
+const OWNERS: [(&str, &str); 12] = [
     ("memmap2", "scanner/memory"),
     ("minidump", "scanner/memory"),
     ("cab", "scanner/symbols"),
