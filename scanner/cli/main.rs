@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bulk;
 mod convert;
 mod demo;
 mod info;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         args::Command::Demo(args) => demo::command(&args),
         args::Command::Lake(args) => sql::lake_command(&args),
         args::Command::Symbols(args) => symbols::command(&args),
+        args::Command::Worker(args) => bulk::worker::command(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

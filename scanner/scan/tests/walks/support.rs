@@ -105,6 +105,7 @@ fn tables_looking(
             options,
             tables,
             progress: &|_| {},
+            origin: None,
             found: None,
             needles,
         };
