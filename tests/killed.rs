@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-const DUMPS: usize = 24;
+const DUMPS: usize = 20;
 
 fn dumplake(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dumplake"));

@@ -37,7 +37,7 @@ pub enum Command {
 
 /// Convert dumps to a lake: a folder of Parquet tables and a DuckDB file.
 ///
-/// Folders are searched recursively for dumps, by content. A dump that is in the lake already with
+/// Folders are searched recursively for dumps, by content, and so are archives (.zip, .7z, .gz, .xz, .zst). A dump that is in the lake already with
 /// the same content, tool version and options is skipped.
 ///
 /// The work is done by processes of their own, small dumps side by side and a large one with all processors: a dump
@@ -71,6 +71,12 @@ pub struct Convert {
     /// do not count. Kept on Linux only [default: half of the machine's].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
+    /// Where members of archives lie while they are converted [default: the system's folder for temporary files].
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+    /// Bytes that may lie there at a time; an archive that expands to more is given up [default: 64G].
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub scratch_limit: Option<u64>,
     /// One JSON object a dump on standard output instead of one line.
     #[arg(long)]
     pub json: bool,

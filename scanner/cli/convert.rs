@@ -13,7 +13,7 @@ use crate::{
     bulk::{Answer, Crew, Ended, File, INTERRUPTED, Limits, Origin, Stamp, Status, Task, worker},
     inputs, progress,
     report::{Outcome, Reporter},
-    symbols,
+    symbols, unpack,
 };
 use indicatif::ProgressBar;
 use schema::Lake;
@@ -47,7 +47,8 @@ pub fn command(args: &args::Convert) -> Result<u8> {
     batch.refuse(&inputs.failed);
     let dumps = inputs.dumps.into_iter().map(|path| Input { path, origin: None });
     batch.convert(dumps.collect())?;
-    batch.finish(inputs.ignored)
+    let ignored = unpack::convert(&mut batch, inputs.archives.into_iter().collect())?;
+    batch.finish(inputs.ignored + ignored)
 }
 
 /// The first Ctrl-C ends the work in order, the second one at once.
@@ -61,7 +62,7 @@ fn stop_at_ctrl_c() -> Result<()> {
 
 /// Dumps on their way into a lake.
 pub struct Batch<'a> {
-    args: &'a args::Convert,
+    pub args: &'a args::Convert,
     lake: Lake,
     limits: Limits,
     report: Reporter,
@@ -93,10 +94,13 @@ impl<'a> Batch<'a> {
 
     /// Tells of paths that gave nothing.
     pub fn refuse(&mut self, failed: &[(PathBuf, String)]) {
-        for (path, why) in failed {
-            self.report.ended(self.numbered, Outcome::failed(path, why), &ProgressBar::hidden());
-            self.numbered += 1;
-        }
+        failed.iter().for_each(|(path, why)| self.tell_failed(Outcome::failed(path, why)));
+    }
+
+    /// Tells of something that is no input.
+    pub fn tell_failed(&mut self, outcome: Outcome) {
+        self.report.ended(self.numbered, outcome, &ProgressBar::hidden());
+        self.numbered += 1;
     }
 
     /// Identifies and converts inputs, and tells of them in their order.
@@ -154,13 +158,14 @@ impl<'a> Batch<'a> {
         Ok(code)
     }
 
-    fn jobs(&self) -> usize {
+    /// Dumps that are converted side by side.
+    pub fn jobs(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, |number| number.get());
         self.args.jobs.map_or_else(processors, usize::from)
     }
 
     /// A crew for so many tasks; few of them share all processors.
-    fn crew(&self, tasks: usize) -> Crew {
+    pub fn crew(&self, tasks: usize) -> Crew {
         let threads = self.jobs() / tasks.clamp(1, self.jobs());
         let worker = args::Worker {
             output: self.args.output.clone(),

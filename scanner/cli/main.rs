@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod sql;
 mod symbols;
+mod unpack;
 
 use clap::Parser;
 use std::process::ExitCode;

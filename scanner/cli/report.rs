@@ -35,6 +35,11 @@ impl Outcome {
         Outcome::new(path, None, 0, Ended::failed(why))
     }
 
+    /// The same of a member of the archive.
+    pub fn of_member(self, name: String) -> Outcome {
+        Outcome { member: Some(name), ..self }
+    }
+
     fn status_name(&self) -> &'static str {
         match self.ended.status {
             Status::Converted => "converted",

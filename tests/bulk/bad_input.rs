@@ -48,7 +48,7 @@ fn a_file_that_nobody_may_read() {
     use std::os::unix::fs::PermissionsExt;
     let folder = scratch("unreadable");
     write_dumps(&folder.join("dumps"), 2);
-    let path = folder.join("dumps/0000/mini.dmp");
+    let path = folder.join("dumps/0000.dmp");
     fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
     if fs::File::open(&path).is_ok() {
         eprintln!("skipped: a file that nobody may read: this user may read everything");

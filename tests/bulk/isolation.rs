@@ -55,7 +55,7 @@ fn until_logged(folder: &Path, lines: usize) {
 #[cfg(target_os = "linux")]
 fn a_worker_that_dies_costs_one_dump() {
     let folder = scratch("dying workers");
-    write_dumps(&folder.join("dumps"), 80);
+    write_dumps(&folder.join("dumps"), 40);
     let run = start(&folder, &["convert", "dumps", "-o", "lake", "--jobs", "2", "--json", "--log", "log"]);
     until_logged(&folder, 1);
     let killed = ["-SEGV", "-ABRT", "-KILL"];
@@ -66,14 +66,14 @@ fn a_worker_that_dies_costs_one_dump() {
         }
     }
     let report = report(run);
-    assert_eq!(report.len(), 80, "one line a dump");
+    assert_eq!(report.len(), 40, "one line a dump");
     let failed = count(&report, "failed");
     assert!(failed <= killed.len(), "{failed} failed for {} kills", killed.len());
     for outcome in report.iter().filter(|outcome| outcome["status"] == "failed") {
         let error = outcome["error"].as_str().unwrap();
         assert!(error.contains("was ended by signal"), "{error}");
     }
-    assert_eq!(fs::read_to_string(folder.join("log")).unwrap().lines().count(), 80);
+    assert_eq!(fs::read_to_string(folder.join("log")).unwrap().lines().count(), 40);
     // The next run does what is missing, and the lake is that of a run in which nobody died.
     assert_eq!(dumplake_in(&folder, &["convert", "dumps", "-o", "lake"]).code, 0);
     assert_eq!(dumplake_in(&folder, &["convert", "dumps", "-o", "undisturbed"]).code, 0);
@@ -84,7 +84,7 @@ fn a_worker_that_dies_costs_one_dump() {
 #[cfg(target_os = "linux")]
 fn a_dump_has_so_much_time_and_no_more() {
     let folder = scratch("slow worker");
-    write_dumps(&folder.join("dumps"), 40);
+    write_dumps(&folder.join("dumps"), 20);
     let args = ["convert", "dumps", "-o", "lake", "--jobs", "2", "--json", "--log", "log", "--timeout", "5"];
     let run = start(&folder, &args);
     until_logged(&folder, 1);
@@ -96,9 +96,9 @@ fn a_dump_has_so_much_time_and_no_more() {
     for outcome in failed {
         assert_eq!(outcome["error"], "not converted within 5 s (--timeout)");
     }
-    assert!(report.len() == 40 && count(&report, "converted") >= 39, "{report:?}");
+    assert!(report.len() == 20 && count(&report, "converted") >= 19, "{report:?}");
     assert_eq!(dumplake_in(&folder, &["convert", "dumps", "-o", "lake"]).code, 0);
-    assert_eq!(Ask::open(&folder.join("lake")).cell("SELECT count(*) FROM dumps"), 40);
+    assert_eq!(Ask::open(&folder.join("lake")).cell("SELECT count(*) FROM dumps"), 20);
 }
 
 #[test]
@@ -144,11 +144,11 @@ fn ctrl_c_ends_in_order() {
 #[test]
 fn several_runs_write_one_lake() {
     let folder = scratch("several runs");
-    write_dumps(&folder.join("dumps"), 24);
+    write_dumps(&folder.join("dumps"), 12);
     let run = || start(&folder, &["convert", "dumps", "-o", "lake", "--jobs", "2", "--json"]);
     let runs = [run(), run(), run()];
     for report in runs.map(report) {
-        assert_eq!((report.len(), count(&report, "failed")), (24, 0), "{report:?}");
+        assert_eq!((report.len(), count(&report, "failed")), (12, 0), "{report:?}");
     }
     assert_eq!(dumplake_in(&folder, &["convert", "dumps", "-o", "undisturbed"]).code, 0);
     assert!(content(&folder.join("lake")) == content(&folder.join("undisturbed")));

@@ -17,8 +17,42 @@ pub enum Task {
     Hash(OsString),
     /// Convert a dump; it is not in the lake before the next [`Task::Commit`].
     Convert(File),
+    /// Expand an archive into a folder.
+    Expand(OsString, OsString, Bounds),
     /// Make the dumps converted since the last time part of the lake, all at once.
     Commit,
+}
+
+/// [`archive::Limits`] in a pipe.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Bounds(u64, u64, u64, usize);
+
+impl From<archive::Limits> for Bounds {
+    fn from(archive::Limits { bytes, ratio, free, members }: archive::Limits) -> Bounds {
+        Bounds(bytes, ratio, free, members)
+    }
+}
+
+impl From<Bounds> for archive::Limits {
+    fn from(Bounds(bytes, ratio, free, members): Bounds) -> archive::Limits {
+        archive::Limits { bytes, ratio, free, members }
+    }
+}
+
+/// [`archive::Member`] in a pipe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member(String, Result<OsString, String>);
+
+impl From<archive::Member> for Member {
+    fn from(archive::Member { name, file }: archive::Member) -> Member {
+        Member(name, file.map(PathBuf::into_os_string))
+    }
+}
+
+impl From<Member> for archive::Member {
+    fn from(Member(name, file): Member) -> archive::Member {
+        archive::Member { name, file: file.map(PathBuf::from) }
+    }
 }
 
 /// One dump.
@@ -83,6 +117,8 @@ impl From<&Metadata> for Stamp {
 pub enum Answer {
     /// To [`Task::Hash`]: the hash, and the stamp of what was read; or what went wrong.
     Hashed(Result<(String, Stamp), String>),
+    /// To [`Task::Expand`]: what came out, and what ended it too early.
+    Expanded { members: Vec<Member>, end: Option<String> },
     /// During [`Task::Convert`]: so many more bytes of the file were swept.
     Swept(u64),
     /// To [`Task::Convert`].

@@ -4,7 +4,7 @@
 //! It reads tasks from standard input and writes answers to standard output. It ends when there are no more, and with
 //! the process that started it.
 
-use super::task::{Answer, Ended, File, Origin, Stamp, Status, Task};
+use super::task::{Answer, Bounds, Ended, File, Origin, Stamp, Status, Task};
 use crate::{Result, args, symbols};
 use scan::nt::Depth;
 use schema::{Identity, Lake, Staged, TableSpec};
@@ -54,6 +54,7 @@ pub fn command(args: &args::Worker) -> Result<u8> {
     for line in std::io::stdin().lock().lines() {
         let answer = match serde_json::from_str(&line?)? {
             Task::Hash(path) => Answer::Hashed(hash(Path::new(&path))),
+            Task::Expand(archive, folder, bounds) => expand(Path::new(&archive), Path::new(&folder), bounds),
             Task::Convert(file) => Answer::Ended(run.one(&file, &mut pending)),
             Task::Commit => Answer::Committed(run.commit(std::mem::take(&mut pending))),
         };
@@ -100,6 +101,13 @@ fn hash(path: &Path) -> Result<(String, Stamp), String> {
     let stamp = Stamp::of(path).map_err(|error| error.to_string())?;
     let (hash, _) = scan::content_hash(path, &|_| ()).map_err(|error| error.to_string())?;
     Ok((hash, stamp))
+}
+
+fn expand(archive: &Path, folder: &Path, bounds: Bounds) -> Answer {
+    let result = catch_unwind(|| archive::expand(archive, folder, bounds.into()));
+    let (members, end) =
+        result.unwrap_or_else(|_| (Vec::new(), Some("internal error, please report it".into())));
+    Answer::Expanded { members: members.into_iter().map(Into::into).collect(), end }
 }
 
 impl Run {
