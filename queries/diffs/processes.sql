@@ -16,13 +16,15 @@ WITH alive AS (
     JOIN (SELECT DISTINCT dump_id, scope FROM diff_snapshots(ids)) AS s USING (dump_id)
     WHERE list_contains(ids, p.dump_id) AND NOT coalesce(p.exited, false)
 )
-SELECT dump_id, process_id, name, scope,
-       process_id || CASE WHEN timeless THEN ' ' || lower(coalesce(name, '')) ELSE ' ' || date_trunc('second', create_time)
-           END AS key,
-       concat(coalesce(name, '?'), ' (', process_id, ')') AS subject,
-       create_time, parent_id, private_usage, pagefile_usage, working_set, quota_paged_pool, quota_nonpaged_pool,
-       handle_count
-FROM alive;
+SELECT *, concat(coalesce(arg_max(name, length(name)) OVER (PARTITION BY key), '?'), ' (', process_id, ')') AS subject
+FROM (
+    -- A kernel keeps the first 14 characters of a name.
+    SELECT dump_id, process_id, name, scope,
+           concat(process_id, ' ', CASE WHEN timeless THEN left(lower(coalesce(name, '')), 14)
+                                        ELSE date_trunc('second', create_time)::VARCHAR END) AS key,
+           create_time, parent_id, private_usage, pagefile_usage, working_set, quota_paged_pool, quota_nonpaged_pool,
+           handle_count
+    FROM alive);
 
 CREATE MACRO diff_processes(ids) AS TABLE
 WITH whole AS (SELECT list(DISTINCT dump_id) AS dumps FROM diff_processes_alive(ids)
