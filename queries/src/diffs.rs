@@ -143,19 +143,16 @@ fn one(dumps: &[(String, String)], name: &str) -> Result<String> {
         let path = path.replace('\\', "/");
         path.strip_suffix(&name.replace('\\', "/")).is_some_and(|front| front.ends_with('/'))
     };
-    let tests: [&dyn Fn(&(String, String)) -> bool; 2] =
-        [&|(id, path)| id == name || path == name, &|(id, path)| {
-            (name.len() > 1 && id.starts_with(name)) || tail(path)
-        }];
-    for test in tests {
-        let found: Vec<_> = dumps.iter().filter(|dump| test(dump)).collect();
-        match found[..] {
-            [] => {}
-            [(id, _)] => return Ok(id.clone()),
-            _ => {
-                return Err(Error::Refused(format!("several dumps are called {name}: {}", listed(&found))));
-            }
-        }
+    let exact = |(id, path): &(String, String)| id == name || path == name;
+    let part = |(id, path): &(String, String)| (name.len() > 1 && id.starts_with(name)) || tail(path);
+    let mut found: Vec<_> = dumps.iter().filter(|dump| exact(dump)).collect();
+    if found.is_empty() {
+        found = dumps.iter().filter(|dump| part(dump)).collect();
+    }
+    match found[..] {
+        [] => {}
+        [(id, _)] => return Ok(id.clone()),
+        _ => return Err(Error::Refused(format!("several dumps are called {name}: {}", listed(&found)))),
     }
     let all: Vec<_> = dumps.iter().collect();
     let known = if all.is_empty() { "the lake has none".into() } else { listed(&all) };
