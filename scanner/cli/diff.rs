@@ -16,7 +16,7 @@ pub fn command(args: &args::Diff) -> Result<u8> {
         terminal: is_terminal,
     };
     let wanted = |area: &&'static str| args.by == "all" || args.by == **area;
-    let areas: Vec<&'static str> = diffs::AREAS.into_iter().filter(|area| wanted(&area)).collect();
+    let areas: Vec<&'static str> = diffs::AREAS.into_iter().filter(|area| wanted(area)).collect();
     let limit = (args.limit > 0 && !args.json).then_some(args.limit);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     diffs::Comparison { dumps: &args.dumps, areas: &areas, limit }.run(&session, style, &mut out)?;
