@@ -151,15 +151,20 @@ impl World {
         }
         let place = folder.join("dumps").join(ONE_THREAD).join("busy");
         std::fs::create_dir_all(&place).unwrap();
-        let busy = scenario::busy(Arch::X64, Build::WIN10_19041).dump(Format::Full).write_to(&place).unwrap();
+        let mut busy = scenario::busy(Arch::X64, Build::WIN10_19041);
+        scenario::residue::add(&mut busy);
+        scenario::strays::add(&mut busy);
+        let busy = busy.dump(Format::Full).write_to(&place).unwrap();
         let place = folder.join("dumps").join(ONE_THREAD).join("pools");
         std::fs::create_dir_all(&place).unwrap();
         let pools =
             scenario::pools(Arch::X64, Build::WIN10_19041).dump(Format::Full).write_to(&place).unwrap();
         let lakes = ["four", "one"].map(|jobs| folder.join(jobs));
-        let mut ids = convert(&folder.join("dumps"), &lakes[0], &["--jobs", "4"]);
+        let needle = ["--needle", "crosses a page"];
+        let mut ids = convert(&folder.join("dumps"), &lakes[0], &[&needle[..], &["--jobs", "4"]].concat());
         ids.extend(convert(&folder.join("raw"), &lakes[0], &["--jobs", "4", "--format", "raw"]));
-        convert(&folder.join("dumps").join(ONE_THREAD), &lakes[1], &["--jobs", "1"]);
+        let only = folder.join("dumps").join(ONE_THREAD);
+        convert(&only, &lakes[1], &[&needle[..], &["--jobs", "1"]].concat());
         for made in &mut made {
             made.id = ids[&made.path].clone();
         }
