@@ -3,6 +3,7 @@
 mod ask;
 mod bulk;
 mod cli;
+mod diffs;
 mod hostile;
 mod house;
 mod killed;
