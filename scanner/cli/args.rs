@@ -72,6 +72,9 @@ pub struct Convert {
     /// do not count. Kept on Linux only [default: half of the machine's].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
+    /// Go on until Ctrl-C: convert what comes into the folders, once its size is steady.
+    #[arg(long)]
+    pub watch: bool,
     /// Where members of archives lie while they are converted [default: the system's folder for temporary files].
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,

@@ -13,7 +13,7 @@ use crate::{
     bulk::{Answer, Crew, Ended, File, INTERRUPTED, Limits, Origin, Stamp, Status, Task, worker},
     inputs, progress,
     report::{Outcome, Reporter},
-    symbols, unpack,
+    symbols, unpack, watch,
 };
 use indicatif::ProgressBar;
 use schema::Lake;
@@ -43,6 +43,10 @@ pub fn command(args: &args::Convert) -> Result<u8> {
     let report = Reporter::new(args.json, args.log.as_deref())?;
     stop_at_ctrl_c()?;
     let mut batch = Batch::new(args, Lake::create_or_open(&args.output)?, report);
+    if args.watch {
+        watch::run(&mut batch)?;
+        return batch.finish(0);
+    }
     let inputs = inputs::collect(&args.paths, args.how.format.is_some(), &args.output);
     batch.refuse(&inputs.failed);
     let dumps = inputs.dumps.into_iter().map(|path| Input { path, origin: None });
@@ -136,11 +140,14 @@ impl<'a> Batch<'a> {
         let Batch { args, lake, report, unused, .. } = self;
         let is_gone = report.failed == report.total() && lake.discard();
         let rebuilt = if is_gone { Ok(()) } else { refresh_views(&args.output) };
-        if let Some(summary) = report.summary() {
+        if let Some(summary) = report.summary(args.watch) {
             eprintln!("{summary}");
         }
         if ignored > 0 && !args.json {
             eprintln!("{ignored} other files in the folders are no dumps and were passed over");
+        }
+        if report.total() == 0 && args.watch {
+            return Ok(0);
         }
         if report.total() == 0 {
             eprintln!("no dumps found: name a dump, a folder that holds some, or a pattern");
@@ -238,7 +245,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Writes `lake.duckdb` anew where it has to be: a run that finds everything converted changes no file.
-fn refresh_views(lake: &Path) -> queries::Result<()> {
+pub fn refresh_views(lake: &Path) -> queries::Result<()> {
     let left_out = if queries::is_current(lake)? { Vec::new() } else { queries::rebuild(lake)? };
     for file in left_out {
         let shown = file.to_string_lossy();

@@ -14,6 +14,7 @@ mod report;
 mod sql;
 mod symbols;
 mod unpack;
+mod watch;
 
 use clap::Parser;
 use std::process::ExitCode;

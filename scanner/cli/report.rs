@@ -155,11 +155,11 @@ impl Reporter {
         self.converted + self.skipped + self.failed
     }
 
-    /// What came of all of it, in a line; nothing where the lines above say it.
-    pub fn summary(&self) -> Option<String> {
+    /// What came of all of it, in a line; nothing where a few lines above say it.
+    pub fn summary(&self, always: bool) -> Option<String> {
         let Reporter { converted, skipped, failed, rows, .. } = self;
         let seconds = self.started.elapsed().as_secs_f64();
-        (self.total() > 20 && !self.json).then(|| {
+        ((self.total() > 20 || always) && !self.json).then(|| {
             format!(
                 "{converted} converted, {skipped} skipped, {failed} failed; {rows} rows; {seconds:.1} s, {:.1} dumps/s",
                 *converted as f64 / seconds

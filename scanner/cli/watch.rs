@@ -40,7 +40,8 @@ pub fn run(batch: &mut Batch) -> Result<()> {
         let archives: Vec<(PathBuf, bool)> =
             inputs.archives.into_iter().filter(|(path, _)| is_new(path)).collect();
         if !dumps.is_empty() || !archives.is_empty() {
-            let new: Vec<PathBuf> = dumps.iter().chain(archives.iter().map(|(path, _)| path)).cloned().collect();
+            let new: Vec<PathBuf> =
+                dumps.iter().chain(archives.iter().map(|(path, _)| path)).cloned().collect();
             batch.convert(dumps.into_iter().map(|path| Input { path, origin: None }).collect())?;
             unpack::convert(batch, archives)?;
             refresh_views(&args.output)?;

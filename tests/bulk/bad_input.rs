@@ -49,7 +49,7 @@ fn a_file_that_nobody_may_read() {
     let folder = scratch("unreadable");
     write_dumps(&folder.join("dumps"), 2);
     let path = folder.join("dumps/0000.dmp");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     if fs::File::open(&path).is_ok() {
         eprintln!("skipped: a file that nobody may read: this user may read everything");
         return;

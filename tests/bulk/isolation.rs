@@ -140,6 +140,36 @@ fn ctrl_c_ends_in_order() {
     assert_eq!(Ask::open(&folder.join("lake")).number("SELECT count(*) FROM dumps"), converted as u64);
 }
 
+/// A folder that is watched: what is there, what comes later, what is still being written, and the end.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_folder_is_watched_until_ctrl_c() {
+    let folder = scratch("watch");
+    write_dumps(&folder.join("made"), 3);
+    let (dumps, made) =
+        (folder.join("dumps"), |name: &str| fs::read(folder.join("made").join(name)).unwrap());
+    fs::create_dir(&dumps).unwrap();
+    fs::write(dumps.join("first.dmp"), made("0000.dmp")).unwrap();
+    let run = start(&folder, &["convert", "dumps", "-o", "lake", "--watch", "--json", "--log", "log"]);
+    until_logged(&folder, 1);
+    fs::write(dumps.join("second.dmp"), made("0001.dmp")).unwrap();
+    let whole = made("0002.dmp");
+    let mut slow = fs::File::create(dumps.join("slow.dmp")).unwrap();
+    for piece in whole.chunks(whole.len() / 8 + 1) {
+        std::io::Write::write_all(&mut slow, piece).unwrap();
+        std::thread::sleep(Duration::from_millis(500)); // shorter than the time between two looks
+    }
+    until_logged(&folder, 3);
+    signal(&run.id().to_string(), "-INT");
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names = ["first.dmp", "second.dmp", "slow.dmp"];
+    assert!(text.lines().count() == 3 && names.iter().all(|name| text.contains(name)), "{text}");
+    let ask = Ask::open(&folder.join("lake"));
+    assert_eq!(ask.number("SELECT count(*) FROM dumps WHERE bytes_missing = 0"), 3);
+}
+
 /// Three runs over one folder into one lake, at the same time.
 #[test]
 fn several_runs_write_one_lake() {
