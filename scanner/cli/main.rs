@@ -7,6 +7,7 @@ mod convert;
 mod demo;
 mod info;
 mod inputs;
+mod patterns;
 mod progress;
 mod report;
 mod sql;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         args::Command::Convert(args) => convert::command(&args),
         args::Command::Info(args) => info::command(&args),
         args::Command::Sql(args) => sql::command(&args),
+        args::Command::Patterns(args) => patterns::command(&args),
         args::Command::Demo(args) => demo::command(&args),
         args::Command::Lake(args) => sql::lake_command(&args),
         args::Command::Symbols(args) => symbols::command(&args),
