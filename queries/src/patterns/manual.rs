@@ -4,8 +4,22 @@ use super::{CATALOGUE, SECTIONS};
 use std::fmt::Write;
 
 /// Patterns that analysts know and that the tables of a lake cannot decide yet, with the reason.
-const NOT_YET: &[(&str, &str)] =
-    &[("Hidden Exception", "needs exception records and contexts recognised in raw memory of stacks")];
+const NOT_YET: &[(&str, &str)] = &[
+    ("Hidden Exception (A)", "needs exception records and contexts recognised in the raw memory of stacks"),
+    ("False Effective Address (A)", "needs the operands of the instruction at fault, decoded"),
+    ("Encoded Pointer (A)", "tables have the decoded value only (`timers.dpc`), not the raw one beside it"),
+    (
+        "Execution Residue, Rough, Past and Coincidental stack traces (B)",
+        "need every word of the stacks that points to code",
+    ),
+    ("Regular Data (C)", "needs the bytes at the place of a damage"),
+    (
+        "Code changed in place, import tables (part of Hooked Functions, C)",
+        "needs code pages compared between dumps",
+    ),
+    ("Virtualized Process (ARM64EC) (E)", "needs the hybrid metadata of images as rows"),
+    ("Not My Version (Hardware): firmware (E)", "needs the SMBIOS data as rows"),
+];
 
 /// The text of PATTERNS.md.
 pub fn manual() -> String {

@@ -66,6 +66,43 @@ catalogue! {
     truncated_stack_trace
     glued_stack_trace
     incorrect_stack_trace
+    historical_information
+    stack_trace_collection
+    stack_trace_set
+    dpc_interrupt_stack
+    dual_stack_trace
+    active_thread
+    insufficient_pool
+    pool_leak
+    pool_corruption_kernel
+    handle_leak
+    insufficient_memory
+    hooked_functions
+    hidden_objects
+    injected_memory
+    wait_chain_threads
+    wait_chain_processes
+    wait_chain_mutexes
+    wait_chain_critical_sections
+    wait_chain_resources
+    wait_chain_alpc
+    deadlock
+    blocking_file
+    blocked_thread
+    frozen_process
+    spiking_thread
+    special_process
+    one_thread_process
+    input_thread
+    dialog_box
+    wow64_process
+    isa_specific_code
+    virtualized_system
+    unloaded_module
+    not_my_version_software
+    not_my_version_hardware
+    dump_context
+    fiber_bundle
 }
 
 /// Letter and name of each section of the catalogue.
