@@ -42,6 +42,7 @@ Examples:
   dumplake convert MEMORY.DMP -o lake
   dumplake convert /cases/2026-11 'more/*.dmp' -o lake --jobs 2
   dumplake convert image.bin -o lake --format raw
+  dumplake convert MEMORY.DMP -o lake --needle 'pool party' --needle hex:4d5a9000
   dumplake convert dumps -o lake --json | jq 'select(.status == \"failed\")'
 
 Exit codes: 0 every dump converted or skipped, 1 some dumps failed, 2 nothing could be done.")]
@@ -68,6 +69,10 @@ pub struct Convert {
     /// Search all memory for Windows' kernel where the file does not say where it is, and not the low 4 GiB only.
     #[arg(long)]
     pub search_all_memory: bool,
+    /// Look for this text (as UTF-8 and UTF-16, case counts) or, behind `hex:`, for these bytes in all of memory; the
+    /// places are in the table `needles`. Can be given more than once.
+    #[arg(long = "needle", value_name = "TEXT|hex:..")]
+    pub needles: Vec<String>,
     /// One JSON object a dump on standard output instead of one line.
     #[arg(long)]
     pub json: bool,
