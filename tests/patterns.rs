@@ -41,9 +41,14 @@ fn of(pattern: &str) -> &'static Value {
 
 /// Id of the dump in a folder of the demo.
 fn dump(folder: &str) -> String {
-    let sql = format!("SELECT dump_id FROM dumps WHERE path LIKE '%{folder}%.dmp'");
-    let ran = dumplake_in(demo(), &["sql", "demo/lake", &sql, "--format", "csv"]);
-    ran.out.lines().nth(1).unwrap_or_else(|| panic!("{folder}: {}", ran.err)).trim().to_owned()
+    static DUMPS: OnceLock<Vec<Value>> = OnceLock::new();
+    let dumps = DUMPS.get_or_init(|| {
+        let sql = "SELECT path, dump_id FROM dumps";
+        let ran = dumplake_in(demo(), &["sql", "demo/lake", sql, "--format", "json"]);
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err))
+    });
+    let found = dumps.iter().find(|dump| dump["path"].as_str().unwrap().contains(folder));
+    found.unwrap_or_else(|| panic!("no dump in {folder}"))["dump_id"].as_str().unwrap().to_owned()
 }
 
 /// Subject and strength of the findings in one dump.
@@ -94,8 +99,61 @@ fn the_crash_in_a_driver() {
     check("stack_overflow", "fault/", &[("System 4.128", "certain")]);
     check("glued_stack_trace", "fault/", &[("System 4.148", "strong")]);
     check("truncated_stack_trace", "fault/", &[]);
+    check("dual_stack_trace", "fault/", &[("app.exe 4660.144", "certain")]);
+    assert_eq!(found("active_thread", "fault/").len(), 8);
     assert_eq!(status("multiple_exceptions", "fault/"), "not found");
     assert_eq!(status("manual_dump", "fault/"), "not found");
+}
+
+/// The machine on which nothing goes on.
+#[test]
+fn the_system_that_is_stuck() {
+    let threads = |ids: &[u32]| -> Vec<(String, String)> {
+        ids.iter().map(|id| (format!("stuck.exe 5000.{id}"), "certain".to_owned())).collect()
+    };
+    assert_eq!(found("deadlock", "stuck/"), threads(&[5004, 5008]));
+    let strong = |ids: &[u32]| -> Vec<(String, String)> {
+        threads(ids).into_iter().map(|(thread, _)| (thread, "strong".to_owned())).collect()
+    };
+    assert_eq!(found("wait_chain_mutexes", "stuck/"), strong(&[5004, 5008, 5020, 5028]));
+    assert_eq!(found("wait_chain_resources", "stuck/").len(), 2);
+    check("wait_chain_alpc", "stuck/", &[("asking.exe 5100.5108", "strong")]);
+    check("blocking_file", "stuck/", &[("\\logs\\today.txt", "strong")]);
+    // The owner in notepad runs; that of the other program does not exist.
+    let sections = found("wait_chain_critical_sections", "stuck/");
+    assert_eq!(sections.iter().filter(|(_, strength)| strength == "weak").count(), 1, "{sections:?}");
+    assert!(sections.contains(&("notepad.exe 4660.4664".into(), "weak".into())), "{sections:?}");
+    assert_eq!(status("wait_chain_threads", "stuck/"), "not found");
+    assert_eq!(status("deadlock", "fault/"), "not found");
+}
+
+#[test]
+fn what_else_the_stuck_system_shows() {
+    check("insufficient_memory", "stuck/", &[("commit", "strong"), ("physical memory", "strong")]);
+    let hooks = found("hooked_functions", "stuck/");
+    let of = |strength: &str| {
+        hooks.iter().filter(|hook| hook.1 == strength).map(|hook| hook.0.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("certain"), ["0x5"]);
+    assert_eq!(of("strong"), ["\\Driver\\contoso IRP_MJ_POWER", "vector 0x91 of processor 0"]);
+    assert_eq!(of("weak"), ["\\Driver\\contoso IRP_MJ_DEVICE_CONTROL"]);
+    check("frozen_process", "stuck/", &[("svchost.exe 900", "certain"), ("notepad.exe 4660", "strong")]);
+    check("wow64_process", "stuck/", &[("notepad.exe 4660", "certain"), ("legacy.exe 5600", "certain")]);
+    check("isa_specific_code", "stuck/", &[("legacy.exe 5600", "certain")]);
+    check("active_thread", "stuck/", &[("notepad.exe 4660.4664", "certain")]);
+    check("dpc_interrupt_stack", "stuck/", &[("processor 1", "certain")]);
+    let memory = found("injected_memory", "stuck/");
+    assert_eq!(memory.len(), 1, "one range that is private and executable: {memory:?}");
+    assert!(found("historical_information", "stuck/").contains(&("gone.exe 1200".into(), "certain".into())));
+    assert_eq!(status("hidden_objects", "stuck/"), "not found");
+}
+
+#[test]
+fn snapshots_of_a_service_that_leaks() {
+    check("handle_leak", "friday/u", &[("contoso_svc.exe 1204", "weak")]);
+    assert_eq!(found("handle_leak", "monday/u"), []);
+    check("fiber_bundle", "friday/u", &[("contoso_svc.ex 1204", "certain")]);
+    check("fiber_bundle", "monday/u", &[("contoso_svc.ex 1204", "certain")]);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 -- Pattern: Blocking File
 -- Section: D
 -- Question: Which I/O is stuck, in which driver, on which file?
--- Tables: irps, threads, processes
+-- Tables: irps, threads, processes, crashes
 -- Needs: threads
 -- Reading: one row a request that a driver has and has not finished: seconds is how long its thread has waited. Strong
---   from ten seconds on, weak below; reads of pipes, keyboards and notifications wait for ever by design.
+--   from ten seconds on, weak below; reads of pipes, keyboards and notifications wait for ever by design. Certain for the
+--   power request that bug check 0x9F (kind 3) names itself: a driver kept it too long.
 -- Limits: requests that no thread's list holds (paging, those that a driver made itself) are not seen, and when a request
 --   was issued is not recorded.
 SELECT i.dump_id, 'request' AS subject_kind, coalesce(i.file_name, i.driver_name, hex_address(i.irp)) AS subject, i.irp AS address,
@@ -20,3 +21,11 @@ FROM irps AS i
 LEFT JOIN threads AS t ON t.dump_id = i.dump_id AND t.ethread = i.ethread
 LEFT JOIN processes AS p ON p.dump_id = i.dump_id AND p.process_id = i.process_id
 WHERE i.pending AND i.current_location <= i.stack_count
+UNION ALL
+SELECT c.dump_id, 'request', 'power request', c.parameter4,
+       json_object('irp', hex_address(c.parameter4), 'device', hex_address(c.parameter2), 'triage_block', hex_address(c.parameter3), 'culprit',
+                   c.culprit, 'rule', c.culprit_rule),
+       'The system stopped because power request ' || hex_address(c.parameter4) || ' to device ' || hex_address(c.parameter2)
+           || ' was not finished in time' || coalesce('; ' || c.culprit || ' is on the stack', '') || '.', 'certain'
+FROM crashes AS c
+WHERE c.bugcheck_code = 159 AND c.parameter1 = 3

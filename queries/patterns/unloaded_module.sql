@@ -1,11 +1,11 @@
 -- Pattern: Unloaded Module
 -- Section: E
 -- Question: Did code run in a module that is gone, or will it?
--- Tables: unloaded_modules, modules, crashes, frames, timers, dpcs, work_items, callbacks, threads
+-- Tables: unloaded_modules, modules, crashes, frames, timers, dpcs, work_items, callbacks, threads, residue
 -- Needs: modules
 -- Reading: one row an address in the range of an unloaded module where no module is loaded now. Certain where the
 --   instruction at fault lies there; strong where a frame, a timer, a DPC, a work item, a callback or the start of a
---   living thread does; weak for a guessed frame.
+--   living thread does; weak for a guessed frame and for a return address that is left on a stack.
 -- Limits: the list of unloaded modules has 50 places; what was unloaded earlier is forgotten. Another module may have
 --   lain at the same place before.
 WITH place AS (
@@ -13,6 +13,7 @@ WITH place AS (
     UNION ALL
     SELECT dump_id, 'frame ' || "index" || ' of thread ' || thread_id, ip, CASE WHEN confidence = 'low' THEN 'weak' ELSE 'strong' END
     FROM frames WHERE module IS NULL
+    UNION ALL SELECT dump_id, 'a return address on the stack of thread ' || thread_id, target, 'weak' FROM residue WHERE unloaded
     UNION ALL SELECT dump_id, 'the routine of timer ' || hex_address(timer), routine, 'strong' FROM timers WHERE routine_module IS NULL
     UNION ALL SELECT dump_id, 'the routine of DPC ' || hex_address(dpc), routine, 'strong' FROM dpcs WHERE routine_module IS NULL
     UNION ALL SELECT dump_id, 'the routine of work item ' || hex_address(work_item), routine, 'strong' FROM work_items WHERE routine_module IS NULL

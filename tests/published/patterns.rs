@@ -21,6 +21,16 @@ const FINDINGS: &[(&str, &str, &str, &str)] = &[
     ("100623-6156-01.dmp", "wild_pointer", "0xffffe78f90345f71", "strong"),
     // 0x9F, a power request that took too long: the only code on the stack that is not Microsoft's.
     ("9f.dmp", "origin_module", "rtwlane.sys", "weak"),
+    // The same: parameter 4 is the request, kind 3.
+    ("9f.dmp", "blocking_file", "power request", "certain"),
+    // Its processor block says that a DPC ran: the timer that watched the request.
+    ("9f.dmp", "dpc_interrupt_stack", "processor 6", "certain"),
+    // A driver of VMware, and of no guest only.
+    ("triage_x64.dmp", "virtualized_system", "VMware", "weak"),
+    // The culprit of the crash is another build than in most other dumps of its Windows.
+    ("triage_x64.dmp", "not_my_version_software", "amdppm.sys", "weak"),
+    // Headers alone: all memory is missing.
+    ("coredump_win7_32bit_stripped.raw", "dump_context", "full", "strong"),
     // 0x1E with a breakpoint in the graphics kernel, and a display driver on the stack.
     ("/1e.dmp", "effect_component", "nvlddmkm.sys", "weak"),
     // STATUS_STACK_OVERFLOW.
@@ -44,6 +54,13 @@ const NEAR_MISSES: &[(&str, &str)] = &[
     ("9f.dmp", "manual_dump"),
     ("116_0.dmp", "null_pointer_code"),
     ("13a.dmp", "stack_overflow"),
+    // The writer of a minidump suspends every thread of the process.
+    ("calc.dmp", "blocked_thread"),
+    ("calc.dmp", "frozen_process"),
+    // A small dump lists one thread of a process that has many.
+    ("/1e.dmp", "one_thread_process"),
+    ("116_0.dmp", "hidden_objects"),
+    ("7a.dmp", "hooked_functions"),
 ];
 
 #[test]

@@ -66,6 +66,10 @@ catalogue! {
     truncated_stack_trace
     glued_stack_trace
     incorrect_stack_trace
+    execution_residue
+    rough_stack_trace
+    past_stack_trace
+    coincidental_symbols
     historical_information
     stack_trace_collection
     stack_trace_set

@@ -4,6 +4,10 @@
 
 mod crash;
 mod headers;
+mod memory;
+mod stacks;
+mod system;
+mod waiting;
 
 use super::*;
 use crate::patterns::{CATALOGUE, Finding, Outcome, Selection, run};
