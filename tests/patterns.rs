@@ -150,7 +150,10 @@ fn what_else_the_stuck_system_shows() {
 
 #[test]
 fn snapshots_of_a_service_that_leaks() {
-    check("handle_leak", "friday/u", &[("contoso_svc.exe 1204", "weak")]);
+    check("handle_leak", "friday/u", &[("contoso_svc.exe 1204", "strong")]);
+    // One tag leaks, one waves, one is steady.
+    check("pool_leak", "friday/m", &[("CtLk", "weak")]);
+    assert_eq!(status("pool_leak", "monday/m"), "not found");
     assert_eq!(found("handle_leak", "monday/u"), []);
     check("fiber_bundle", "friday/u", &[("contoso_svc.ex 1204", "certain")]);
     check("fiber_bundle", "monday/u", &[("contoso_svc.ex 1204", "certain")]);
@@ -173,7 +176,7 @@ fn small_dumps_say_what_they_cannot_decide() {
 fn people_are_told_the_same() {
     let ran = patterns(&["--only", "stack_overflow", "--only", "NULL Pointer (Code)"]);
     assert!(ran.out.contains("certain thread System 4.128"), "{}", ran.out);
-    assert!(ran.out.contains("null_pointer_code            in 7 dumps"), "{}", ran.out);
+    assert!(ran.out.contains("null_pointer_code            in 9 dumps"), "{}", ran.out);
     let id = dump("fault/");
     let ran = patterns(&["--dump", &id, "--only", "stack_overflow"]);
     assert!(ran.out.contains("Looked for and not found:\n  nothing"), "{}", ran.out);
