@@ -35,7 +35,7 @@ fn header(m: &Machine, size: u64, tag: &[u8; 4]) -> Vec<u8> {
 }
 
 /// Rows on the pages.
-fn on_pages<'a>(arch: Arch, rows: &'a [Row]) -> Vec<&'a Row> {
+fn on_pages(arch: Arch, rows: &[Row]) -> Vec<&Row> {
     let pages = base(arch)..base(arch) + PAGES as u64 * 0x1000;
     let va =
         |row: &Row| row.get("va").and_then(|va| va.parse().ok()).is_some_and(|va: u64| pages.contains(&va));
