@@ -45,10 +45,11 @@ impl Drop for Scratch {
     }
 }
 
-/// Names and contents of the members, or why there is none.
-fn content(
-    (members, end): (Vec<Member>, Option<String>),
-) -> (Vec<(String, Result<Vec<u8>, String>)>, Option<String>) {
+/// Name and content of a member, or why there is none.
+type Content = (String, Result<Vec<u8>, String>);
+
+/// The members with their content.
+fn content((members, end): (Vec<Member>, Option<String>)) -> (Vec<Content>, Option<String>) {
     let read = |member: Member| (member.name, member.file.map(|path| fs::read(path).unwrap()));
     (members.into_iter().map(read).collect(), end)
 }
