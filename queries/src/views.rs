@@ -51,6 +51,7 @@ library! {
     pool_find
     pool_page
     pool_corruption
+    tag_owner
     memory_usage
     running_threads
     ready_threads
