@@ -38,7 +38,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 
 /// Tags that the pool's books count and that blocks in memory have.
 fn known(job: &Job, system: &System<'_>) -> Tags {
-    let mut tags: Vec<u32> = system.pool_tags().into_keys().map(|tag| tag.0).collect();
+    let mut tags: Vec<u32> = system.pool_tags().keys().map(|tag| tag.0).collect();
     let every: Result<(), std::convert::Infallible> = system.big_pages(|page| {
         tags.push(page.tag.0);
         Ok(())
