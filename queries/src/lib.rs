@@ -9,6 +9,7 @@
 //! ```text
 //! lake.rs      LAKE/lake.duckdb: written anew, checked, repaired
 //! script.rs    the SQL that makes it        views.rs  the library, one file a view
+//! macros.rs    names of codes, times, module+offset
 //! tables.rs    what `schema` tells SQL      path.rs   a folder's name inside of SQL
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
 //! format/      table, csv, json, markdown   safe.rs   text that a terminal may see
@@ -23,6 +24,7 @@ mod error;
 pub mod format;
 mod guard;
 pub mod lake;
+mod macros;
 mod path;
 pub mod prompt;
 pub mod safe;

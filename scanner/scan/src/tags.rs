@@ -16,28 +16,44 @@ const PROTECTED: u32 = 1 << 31;
 const BEFORE: usize = 7;
 /// Instructions of ARM64 within which the upper half of a constant follows the lower one.
 const NEAR: usize = 4;
+/// Of eight bytes so many are the first of four.
+const PLACES: usize = 5;
 /// Bytes behind a place that decide whether a tag is there.
 pub const BEHIND: usize = 4 * (NEAR + 1);
 /// Bytes in front of one, in whole instructions of ARM64.
 pub const IN_FRONT: usize = 8;
 
 /// The tags to look for, without their protected bit.
-#[derive(Debug, Default)]
-pub struct Tags(HashSet<u32>);
+#[derive(Debug)]
+pub struct Tags {
+    known: HashSet<u32>,
+    /// A bit for each hash of a tag: what is no tag mostly ends here.
+    bits: Box<[u64; 1024]>,
+}
 
 impl Tags {
     /// Of all that are given those that are text: others would be met by chance.
     pub fn new(tags: impl Iterator<Item = u32>) -> Tags {
-        Tags(tags.map(|tag| tag & !PROTECTED).filter(|&tag| is_text(tag)).collect())
+        let known: HashSet<u32> = tags.map(|tag| tag & !PROTECTED).filter(|&tag| is_text(tag)).collect();
+        let mut bits = Box::new([0; 1024]);
+        for &tag in &known {
+            let (word, bit) = hash(tag);
+            bits[word] |= bit;
+        }
+        Tags { known, bits }
     }
 
     /// True if there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty()
     }
 
     fn has(&self, number: u32) -> bool {
-        may_be_text(number) && self.0.contains(&(number & !PROTECTED))
+        if !may_be_text(number) {
+            return false;
+        }
+        let (word, bit) = hash(number & !PROTECTED);
+        self.bits[word] & bit != 0 && self.known.contains(&(number & !PROTECTED))
     }
 
     /// Shows the tags that begin in a part of the code, as operands of instructions, by their offset. What lies around
@@ -52,11 +68,28 @@ impl Tags {
         if architecture == Architecture::Arm64 {
             return self.in_arm64(code, part, hit);
         }
-        for at in part.start..part.end.min(code.len().saturating_sub(3)) {
-            let number = number(&code[at..]);
+        let mut look = |at: usize| {
+            let number = code.get(at..).map_or(0, number);
             if self.has(number) && takes_immediate(&code[at.saturating_sub(BEFORE)..at]) {
                 hit(at, number);
             }
+        };
+        let end = part.end.min(code.len().saturating_sub(3));
+        let mut at = part.start;
+        while at < end {
+            let Some(eight) = code.get(at..).and_then(<[u8]>::first_chunk) else {
+                (at..end).for_each(&mut look); // the last few
+                return;
+            };
+            let mut places = text_places(u64::from_le_bytes(*eight));
+            while places != 0 {
+                let place = at + places.trailing_zeros() as usize / 8;
+                if place < end {
+                    look(place);
+                }
+                places &= places - 1;
+            }
+            at += PLACES;
         }
     }
 
@@ -93,6 +126,20 @@ impl Tags {
             }
         }
     }
+}
+
+/// Places of eight bytes at which four bytes begin that may be text: bit 6 of each of the first [`PLACES`] bytes.
+fn text_places(eight: u64) -> u64 {
+    // Bit 5 or bit 6 is set in 0x20 to 0x7f; the last byte of a tag may have bit 7 too.
+    let text = (eight | eight << 1) & 0x4040_4040_4040_4040;
+    let plain = text & !(eight >> 1);
+    plain & plain >> 8 & plain >> 16 & text >> 24
+}
+
+/// A word of [`Tags::bits`] and the bit in it.
+fn hash(tag: u32) -> (usize, u64) {
+    let hash = tag.wrapping_mul(0x9e37_79b1) >> 16;
+    ((hash >> 6) as usize & 1023, 1 << (hash & 63))
 }
 
 fn number(bytes: &[u8]) -> u32 {
