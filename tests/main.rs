@@ -8,6 +8,7 @@ mod house;
 mod killed;
 mod lake;
 mod oracles;
+mod patterns;
 mod published;
 mod readme;
 mod support;

@@ -9,6 +9,7 @@ mod diff;
 mod info;
 mod inputs;
 mod lake;
+mod patterns;
 mod progress;
 mod report;
 mod sql;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         args::Command::Convert(args) => convert::command(&args),
         args::Command::Info(args) => info::command(&args),
         args::Command::Sql(args) => sql::command(&args),
+        args::Command::Patterns(args) => patterns::command(&args),
         args::Command::Diff(args) => diff::command(&args),
         args::Command::Demo(args) => demo::command(&args),
         args::Command::Lake(args) => lake::command(&args),

@@ -5,6 +5,7 @@ mod kernel;
 mod lakes;
 mod library;
 mod macros;
+mod patterns;
 mod safety;
 
 use std::path::{Path, PathBuf};
