@@ -4,7 +4,12 @@
 //! them once.
 
 use memory::{Architecture, Space, Va};
-use nt::{ImageFacts, System, exports::Exports, image_facts, symbols::Names};
+use nt::{
+    ImageFacts, System,
+    exports::Exports,
+    image_facts,
+    symbols::{Names, PdbId},
+};
 use std::sync::{Arc, OnceLock};
 use unwind::{Cached, Image, Memory, call};
 
@@ -38,6 +43,12 @@ pub struct Symbol {
     pub offset: Option<u64>,
     /// Where the function begins, in bytes from the module's first one: by its name, else by unwind data.
     pub start: Option<u64>,
+    /// Source file, where a PDB tells.
+    pub file: Option<String>,
+    /// Line of it.
+    pub line: Option<u32>,
+    /// Functions inlined there, the innermost first.
+    pub inlined: Option<String>,
 }
 
 /// All code of a space.
@@ -125,7 +136,7 @@ impl<'a> Code<'a> {
             Some(start.wrapping_sub(module.base))
         };
         let start = if name.is_some() { Some(rva - offset) } else { by_unwind_data() };
-        Symbol { module: Some(module.name.clone()), name, offset: Some(offset), start }
+        Symbol { module: Some(module.name.clone()), name, offset: Some(offset), start, ..Symbol::default() }
     }
 }
 
@@ -142,6 +153,12 @@ impl<'a> Module<'a> {
         let &(table, table_size) = facts.directories.get(EXCEPTION).unwrap_or(&(0, 0));
         let size = u32::try_from(self.size).unwrap_or(u32::MAX);
         Some(Image::from_facts(self.base, size, facts.machine, table, table_size, &self.memory))
+    }
+
+    /// Its PDB, unless its names are known already.
+    pub fn pdb(&self) -> Option<(&str, PdbId)> {
+        let facts = self.facts.as_ref().filter(|_| self.names.is_none())?;
+        facts.pdb_name.as_deref().zip(facts.pdb)
     }
 
     fn exports(&self) -> &Exports {

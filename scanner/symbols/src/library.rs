@@ -1,8 +1,9 @@
 //! The usual provider: a symbol path that the user names, then the layout pack.
 
 use crate::{
-    Choice, Layouts, Names, PdbId, Provider, Wanted, Wish,
+    Choice, Error, Layouts, Names, PdbId, Place, Provider, Result, Wanted, Wish,
     pack::{ImageVersion, Known, Pack, disagreements, reach},
+    pdb::source,
     store::{self, FileKind, Found, Options, SymbolPath},
 };
 use std::{
@@ -22,6 +23,8 @@ pub struct Library<'a> {
     pack: Option<&'a Pack>,
     /// Many dumps are of one kernel, whose PDB is read once.
     found: Mutex<HashMap<(String, PdbId), Choice>>,
+    /// Files of other images that there are none of: many dumps have the same modules.
+    missing: Mutex<HashSet<(String, PdbId)>>,
     /// Whether any kernel's layouts were wanted.
     asked: AtomicBool,
     /// Files and URLs that layouts were taken from.
@@ -62,6 +65,31 @@ impl Provider for Library<'_> {
         choice.version = image.map(|image| image.version).map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
         choice.notes.splice(0..0, notes);
         choice
+    }
+
+    fn places(&self, name: &str, id: PdbId, rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {
+        if self.path.is_empty() {
+            return Ok(None);
+        }
+        // Images of third parties often name the whole path of the machine that they were built on.
+        let name = name.rsplit(['\\', '/']).next().unwrap_or_default().to_string();
+        let key = (name, id);
+        if self.missing.lock().is_ok_and(|missing| missing.contains(&key)) {
+            return Ok(None);
+        }
+        let found = self.path.pdb(&key.0, id, &self.options);
+        if !matches!(found, Ok(Some(_)))
+            && let Ok(mut missing) = self.missing.lock()
+        {
+            missing.insert(key);
+        }
+        let Some(file) = found? else { return Ok(None) };
+        let (_, places) =
+            source::places(&file.bytes, rvas).map_err(|e| Error::new(format!("{}: {e}", file.origin)))?;
+        if let Ok(mut used) = self.used.lock() {
+            used.insert(file.origin);
+        }
+        Ok(Some(places))
     }
 }
 

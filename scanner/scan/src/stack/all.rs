@@ -1,6 +1,6 @@
 //! The stacks of all threads.
 
-use super::{Bounds, Confidence, End, Frame, Method, Registers, Stack, Starts, walk};
+use super::{Bounds, Confidence, End, Frame, Method, Registers, Stack, Starts, places, walk};
 use crate::code::{Code, Symbol};
 use memory::Space;
 use nt::{System, peb::Halves, process::Process, thread::Thread};
@@ -37,7 +37,10 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
             .and_then(|(user, code)| Some((user.space.as_ref()?, code.get_or_init(|| user.code(system)))));
         one(system, &code, &starts, index, thread, user_code)
     };
-    system.threads().par_iter().enumerate().map(walk_one).collect()
+    let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
+    let user_code = |stack: &ThreadStack| images.get(system.threads().get(stack.thread)?.process)?.get();
+    places::name(system, &code, &user_code, &mut stacks);
+    stacks
 }
 
 /// The user half of a process.

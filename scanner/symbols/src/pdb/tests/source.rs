@@ -1,6 +1,10 @@
 //! Functions, lines and inlined functions, as the crate `pdb-addr2line` reads them from files of Microsoft's linker.
 
-use super::super::source::{Place, places};
+use super::{
+    super::source::{Inlined, Line, Place, places},
+    GUID, Pdb, X64,
+};
+use fixtures::pdb::{self as plan, Procedure};
 use pdb_addr2line::{Context, ContextPdbData};
 use pdb2::FallibleIterator;
 use std::{
@@ -143,4 +147,80 @@ fn public_files() {
     );
     assert!(other.is_empty(), "{other:#?}");
     assert!((folded + hidden) * 20 <= *addresses, "{folded} folded, {:#?}", count.hidden);
+}
+
+fn line(file: &str, line: u32) -> Option<Line> {
+    Some(Line { file: file.into(), line })
+}
+
+/// A procedure of 0x100 bytes at 0x1020, into which two functions are inlined, one inside the other; public symbols.
+fn sample() -> Pdb {
+    let inner = plan::Inlined {
+        name: "Inner".into(),
+        file: "inner.h".into(),
+        declared: 20,
+        line: 18,
+        piece: (0x90, 0x8),
+        inlined: Vec::new(),
+    };
+    let middle = plan::Inlined {
+        name: "Middle".into(),
+        file: "middle.h".into(),
+        declared: 100,
+        line: 130,
+        piece: (0x80, 0x20),
+        inlined: vec![inner],
+    };
+    let outer = Procedure {
+        name: "Outer".into(),
+        place: (1, 0x20),
+        length: 0x100,
+        file: "outer.c".into(),
+        lines: vec![(0, 7), (0x40, 9), (0xa0, 0xf0_0f00)],
+        inlined: vec![middle],
+    };
+    let mut pdb = Pdb::new(GUID, 1, X64);
+    pdb.section(0x1000).section(0x4000);
+    pdb.public("?Outer@@YAXXZ", 1, 0x20).public("Assembler", 1, 0x200).public("Elsewhere", 2, 0);
+    pdb.procedure(outer);
+    pdb
+}
+
+#[test]
+fn functions_lines_and_what_is_inlined() {
+    let (_, found) =
+        places(&sample().bytes(), &[0x1020, 0x10a8, 0x10b4, 0x10c1, 0x1300, 0x10, 0x4001]).unwrap();
+    let outer = |number, inlined| {
+        Some(Place { function: "Outer".into(), start: 0x1020, line: line("outer.c", number), inlined })
+    };
+    let middle = || Inlined { function: "Middle".into(), line: line("middle.h", 130) };
+    let inner = Inlined { function: "Inner".into(), line: line("inner.h", 18) };
+    let public = |function: &str, start| {
+        Some(Place { function: function.into(), start, line: None, inlined: Vec::new() })
+    };
+    assert_eq!(found[0], outer(7, Vec::new()));
+    assert_eq!(found[1], outer(9, vec![middle()]));
+    assert_eq!(found[2], outer(9, vec![inner, middle()]));
+    assert_eq!(found[3].as_ref().map(|place| &place.line), Some(&None), "a hidden line is none");
+    assert_eq!(found[4], public("Assembler", 0x1200), "no procedure: the public symbol");
+    assert_eq!(found[5], None, "before the first section");
+    assert_eq!(found[6], public("Elsewhere", 0x4000));
+}
+
+/// Whatever byte is wrong: an answer or an error, quickly.
+#[test]
+fn damage() {
+    let good = sample().bytes();
+    let asked: Vec<u32> = (0x1000..0x1400).step_by(40).collect();
+    for at in 0..good.len() {
+        for value in [0, 0x7f, 0xff] {
+            // Most of a page is empty, and empty bytes are read as such.
+            if good[at] == value || (good[at] == 0 && at % 31 != 0) {
+                continue;
+            }
+            let mut bytes = good.clone();
+            bytes[at] = value;
+            let _ = places(&bytes, &asked);
+        }
+    }
 }
