@@ -4,7 +4,11 @@ use crate::{
     ask::{Ask, dumplake},
     support::scratch,
 };
-use fixtures::{Arch, Build, Family, Format, isf, scenario};
+use fixtures::{
+    Arch, Build, Family, Format, Machine, isf,
+    pdb::{Inlined, Pdb, Procedure},
+    scenario,
+};
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
@@ -238,4 +242,66 @@ fn a_pack_of_ones_own() {
     let ran = dumplake(&["symbols", "pack", empty.to_str().unwrap(), "-o", pack.to_str().unwrap()]);
     assert!(ran.code == 2 && ran.err.contains("no kernel's layouts"), "{}", ran.err);
     assert!(std::fs::read(&pack).unwrap() == bytes, "a pack that cannot be made replaces nothing");
+}
+
+/// The driver's PDB: a procedure for every function on a stack, each with a name that the image does not export, a line
+/// for its beginning and one for what comes behind, and a function inlined at the first return address.
+fn driver_pdb(machine: &Machine) -> (String, Vec<u8>) {
+    let driver = machine.facts.modules.iter().find(|module| module.name == "contoso.sys").unwrap();
+    let mut pdb = Pdb::new(driver.guid, driver.age, 0x8664);
+    pdb.section(0x1000);
+    let frames = machine.facts.stacks.threads.iter().flat_map(|stack| &stack.frames);
+    let mut seen = std::collections::BTreeSet::new();
+    for frame in frames.filter(|frame| frame.module == "contoso.sys") {
+        let start = (frame.ip - u64::from(frame.offset) - driver.base) as u32;
+        if !seen.insert(start) {
+            continue;
+        }
+        let call = frame.offset.saturating_sub(1);
+        let inlined = Inlined {
+            name: format!("Inlined{}", frame.function),
+            file: "C:\\contoso\\inlined.h".into(),
+            declared: 5,
+            line: 6,
+            piece: (call, 1),
+            inlined: Vec::new(),
+        };
+        pdb.procedure(Procedure {
+            name: format!("Pdb{}", frame.function),
+            place: (1, start - 0x1000),
+            length: frame.offset + 1,
+            file: "C:\\contoso\\driver.c".into(),
+            lines: vec![(0, 10), (call, 20)],
+            inlined: vec![inlined],
+        });
+    }
+    (driver.pdb.clone(), pdb.bytes())
+}
+
+#[test]
+fn frames_of_a_driver_by_its_own_pdb() {
+    let folder = scratch("symbols of a driver");
+    let machine = scenario::stacks(Arch::X64, Build::WIN10_19041);
+    let dump = machine.dump(Format::Full).write_to(&folder).unwrap();
+    let (name, bytes) = driver_pdb(&machine);
+    let symbols = folder.join("symbols");
+    std::fs::create_dir_all(&symbols).unwrap();
+    std::fs::write(symbols.join(&name), &bytes).unwrap();
+    let lake = folder.join("lake");
+    let ask = |options: &[&str], what: &str| {
+        converted(&dump, &lake, options);
+        Ask::open(&lake)
+            .number(&format!("SELECT count(*) FROM frames WHERE module = 'contoso.sys' AND {what}"))
+    };
+    let all = ask(&[], "true");
+    let with = ["--symbols", symbols.to_str().unwrap()];
+    assert!(all > 5 && ask(&[], "symbol LIKE 'Pdb%'") == 0);
+    assert_eq!(ask(&with, "symbol LIKE 'Pdb%' AND text LIKE 'contoso!Pdb%'"), all);
+    let at_a_call = ask(&with, "source_line = 20 AND source_file = 'C:\\contoso\\driver.c'");
+    assert!(at_a_call > 5, "{at_a_call} of {all}");
+    let inlined = ask(&with, "inlined LIKE 'Inlined% (C:\\contoso\\inlined.h:6)'");
+    assert!(inlined > 5, "{inlined} of {all}");
+    // A PDB of another build names nothing.
+    std::fs::write(symbols.join(&name), Pdb::new([7; 16], 1, 0x8664).section(0x1000).bytes()).unwrap();
+    assert_eq!(ask(&["--force", with[0], with[1]], "symbol LIKE 'Pdb%'"), 0);
 }

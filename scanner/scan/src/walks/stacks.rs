@@ -116,7 +116,7 @@ fn used(sp: u64, range: &Range<u64>) -> Option<u64> {
 }
 
 /// The innermost frame outside of the kernel's plumbing.
-fn telling(found: &ThreadStack) -> Option<String> {
+pub fn telling(found: &ThreadStack) -> Option<String> {
     let named = found.stack.frames.iter().zip(&found.symbols);
     let plumbing = |symbol: &Symbol| {
         symbol.name.as_deref().is_none_or(|name| {

@@ -64,12 +64,11 @@ pub fn places(bytes: &[u8], rvas: &[u32]) -> Result<(PdbId, Vec<Option<Place>>)>
     let mut asked = Asked::new(rvas);
     if let Some(map) = Map::read(&file, &header)? {
         let mut steps = Steps(bytes.len().saturating_add(rvas.len()).saturating_mul(STEPS));
-        let found = of_modules(&file, &debug, &map, &mut asked, &mut steps);
-        // What was found before the damage stays.
-        if let Err(e) = found.and_then(|()| of_publics(&file, &header, &map, &mut asked)) {
-            if asked.places.iter().all(Option::is_none) {
-                return Err(e);
-            }
+        let modules = of_modules(&file, &debug, &map, &mut asked, &mut steps);
+        let publics = of_publics(&file, &header, &map, &mut asked);
+        // What was found in spite of the damage stays.
+        if asked.places.iter().all(Option::is_none) {
+            modules.and(publics)?;
         }
     }
     Ok((id, rvas.iter().map(|rva| asked.place(*rva).cloned()).collect()))
