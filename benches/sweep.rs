@@ -121,6 +121,7 @@ fn sweep(path: &Path, names: &[&str]) -> String {
         tables: &tables,
         progress: &|_| {},
         found: None,
+        needles: &[],
     };
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();

@@ -101,6 +101,7 @@ fn walks(path: &Path) {
         tables: schema::all(),
         progress: &|_| {},
         found: None,
+        needles: &[],
     };
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();

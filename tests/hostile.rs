@@ -50,6 +50,7 @@ fn convert(path: &Path, raw: bool) {
         tables: schema::all(),
         progress: &|_| {},
         found: None,
+        needles: &[],
     };
     scan::run(&job, &sink).unwrap();
     let rows = sink.0.load(Ordering::Relaxed);

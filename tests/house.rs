@@ -25,13 +25,14 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Which crates only one box may link.
-const OWNERS: [(&str, &str); 11] = [
+const OWNERS: [(&str, &str); 12] = [
     ("memmap2", "scanner/memory"),
     ("minidump", "scanner/memory"),
     ("cab", "scanner/symbols"),
     ("ureq", "scanner/symbols"),
     ("blake3", "scanner/scan"),
     ("crossbeam-channel", "scanner/scan"),
+    ("aho-corasick", "scanner/scan"),
     ("arrow", "schema"),
     ("parquet", "schema"),
     ("duckdb", "queries"),

@@ -66,6 +66,8 @@ library! {
     unique_stacks
     top_functions
     crash_buckets
+    rough_stack
+    hidden_images
     page_usage
 }
 

@@ -38,6 +38,7 @@ pub struct Run {
     depth: Depth,
     library: ::symbols::Library<'static>,
     symbols: Option<String>,
+    needles: Vec<scan::Needle>,
 }
 
 /// Bytes from which on reading a file twice costs more than it is worth: smaller ones are in the page cache
@@ -65,6 +66,7 @@ pub fn command(args: &args::Convert) -> Result<u8, Error> {
         force: args.force,
         depth: if args.search_all_memory { Depth::Whole } else { Depth::Low },
         symbols: symbols::described(&args.symbols),
+        needles: needles(&args.needles)?,
         library,
     };
     let inputs = inputs::collect(&args.paths, args.format.is_some(), &args.output);
@@ -131,6 +133,7 @@ impl Run {
             depth: Depth::Low,
             library,
             symbols: None,
+            needles: Vec::new(),
         }
     }
 
@@ -217,6 +220,7 @@ impl Run {
             tables: &self.tables,
             progress,
             found: None,
+            needles: &self.needles,
         };
         let done = scan::run(&job, &staged)?;
         let id = scan::dump_id(&done.content_hash);
@@ -231,8 +235,17 @@ impl Run {
         let names: Vec<&str> = self.tables.iter().map(|spec| spec.name).collect();
         let tables = (names.len() < schema::all().len()).then(|| format!("tables={}", names.join(",")));
         let search = (self.depth == Depth::Whole).then(|| "search-all-memory".to_string());
-        [format, tables, search, self.symbols.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let needles = self.needles.iter().map(|needle| format!("needle={:?}", needle.text));
+        let options = [format, tables, search, self.symbols.clone()].into_iter().flatten();
+        options.chain(needles).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// What `--needle` asks for.
+fn needles(texts: &[String]) -> Result<Vec<scan::Needle>, Error> {
+    let parse =
+        |text: &String| scan::Needle::parse(text).map_err(|why| format!("--needle {text}: {why}").into());
+    texts.iter().map(parse).collect()
 }
 
 fn identify_all(paths: &[PathBuf], lake: &Lake) -> Vec<Result<Identified, Box<Outcome>>> {

@@ -81,6 +81,11 @@ impl<'a> Code<'a> {
         Code { architecture, modules }
     }
 
+    /// All images by first address.
+    pub fn modules(&self) -> &[Module<'a>] {
+        &self.modules
+    }
+
     /// The module that holds an address.
     pub fn module(&self, va: u64) -> Option<&Module<'a>> {
         let behind = self.modules.partition_point(|module| module.base <= va);
@@ -159,6 +164,16 @@ impl<'a> Module<'a> {
     pub fn pdb(&self) -> Option<(&str, PdbId)> {
         let facts = self.facts.as_ref().filter(|_| self.names.is_none())?;
         facts.pdb_name.as_deref().zip(facts.pdb)
+    }
+
+    /// Relative addresses and sizes of its executable sections; `None` if its headers are not in the dump.
+    pub fn executable(&self) -> Option<&[(u32, u32)]> {
+        self.facts.as_ref().map(|facts| &facts.executable[..])
+    }
+
+    /// Fills `out` with its bytes at an address; false if one of them is not there.
+    pub fn read(&self, va: u64, out: &mut [u8]) -> bool {
+        self.memory.read(va, out)
     }
 
     fn exports(&self) -> &Exports {

@@ -9,6 +9,7 @@
 mod code;
 mod hash;
 mod names;
+mod needle;
 mod out;
 mod pieces;
 mod reverse;
@@ -19,6 +20,7 @@ mod walks;
 
 pub use hash::{content_hash, dump_id};
 pub use names::{bugcheck_name, exception_name, is_live_dump, ntstatus_name};
+pub use needle::Needle;
 pub use nt;
 pub use sweeps::Found;
 
@@ -43,6 +45,8 @@ pub struct Job<'a> {
     pub progress: &'a (dyn Fn(u64) + Sync),
     /// What the sweeps found for the walks; [`run`] fills it in.
     pub found: Option<&'a Found>,
+    /// What to look for in all of memory, for `needles`.
+    pub needles: &'a [Needle],
 }
 
 /// What [`run`] wrote.

@@ -47,6 +47,12 @@ fn x86_family(before: &[u8], wide: bool) -> Option<Call> {
     if let Some([0xe8, rel @ ..]) = before.last_chunk::<5>() {
         return Some(Call::Direct(i32::from_le_bytes(*rel).into()));
     }
+    x86_indirect(before, wide)
+}
+
+/// The call through a pointer of x86 or x64 (`wide`) code that ends where `before` ends. The bytes of one can look
+/// like those of a direct call: whoever finds that the direct one leads nowhere asks for this.
+pub fn x86_indirect(before: &[u8], wide: bool) -> Option<Call> {
     if let Some([0xff, 0x15, rel @ ..]) = before.last_chunk::<6>() {
         let distance = i64::from(i32::from_le_bytes(*rel));
         return Some(if wide { Call::Slot(distance) } else { Call::Indirect });

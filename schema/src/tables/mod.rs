@@ -10,18 +10,21 @@ mod dumps;
 mod entries;
 mod exceptions;
 mod faults;
+mod found_images;
 mod found_objects;
 mod handles;
 mod irps;
 mod memory;
 mod memory_counters;
 mod modules;
+mod needles;
 mod objects;
 mod pages;
 mod pool;
 mod pool_blocks;
 mod processes;
 mod processors;
+mod residue;
 mod spaces;
 mod stacks;
 mod streams;
@@ -40,18 +43,21 @@ pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
 pub use faults::{FaultRow, Faults};
+pub use found_images::{FoundImageRow, FoundImages, FoundRecordRow, FoundRecords};
 pub use found_objects::{FoundObjectRow, FoundObjects};
 pub use handles::{HandleRow, Handles};
 pub use irps::{IrpRow, IrpStack, IrpStackRow, Irps};
 pub use memory::{MemoryRegionRow, MemoryRegions, MemoryRunRow, MemoryRuns};
 pub use memory_counters::{MemoryCounterRow, MemoryCounters};
 pub use modules::{ModuleRow, Modules, UnloadedModuleRow, UnloadedModules};
+pub use needles::{NeedleRow, Needles};
 pub use objects::{ObjectRow, ObjectTypeRow, ObjectTypes, Objects};
 pub use pages::{PageRow, Pages};
 pub use pool::{BigPool, BigPoolRow, PoolTagRow, PoolTags};
 pub use pool_blocks::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages};
 pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
+pub use residue::{Residue, ResiduePageRow, ResiduePages, ResidueRow};
 pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
 pub use stacks::{FrameRow, Frames, StackRow, Stacks};
 pub use streams::{StreamRow, Streams};
@@ -75,6 +81,11 @@ pub fn all() -> &'static [&'static TableSpec] {
             MemoryRuns::spec(),
             MemoryRegions::spec(),
             Pages::spec(),
+            Residue::spec(),
+            ResiduePages::spec(),
+            FoundImages::spec(),
+            FoundRecords::spec(),
+            Needles::spec(),
             MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),

@@ -4,9 +4,12 @@
 //! [`Part`], which sees the chunk's pages in order and ends in a [`Harvest`]: rows that are final, and findings that
 //! the walks join with what the lists say. Harvests arrive in the order of the chunks, whatever the number of threads.
 
+mod images;
+mod needles;
 mod objects;
 mod pages;
 mod pool;
+mod residue;
 
 pub use objects::FoundObject;
 
@@ -170,6 +173,9 @@ pub fn all<'a>(context: Context<'a>) -> Vec<Box<dyn Sweep + 'a>> {
         Box::new(pages::Pages::new(context)),
         Box::new(pool::Pool::new(context)),
         Box::new(objects::Objects::new(context)),
+        Box::new(residue::Residue::new(context)),
+        Box::new(images::Images::new(context)),
+        Box::new(needles::Needles::new(context)),
     ];
     let wanted = |sweep: &(dyn Sweep + 'a)| {
         let fills = [sweep.tables(), sweep.feeds()].concat();

@@ -112,6 +112,7 @@ mod tests {
             tables: &tables,
             progress: &|_| {},
             found: None,
+            needles: &[],
         };
         let sink = Mutex::new(Vec::new());
         let start = Instant::now();

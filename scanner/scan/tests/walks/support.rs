@@ -45,7 +45,15 @@ pub fn tables_of(machine: &Machine, format: Format) -> Tables {
 
 /// All tables of a machine's dump but those of every page or block, which only tests of sweeps ask for.
 pub fn tables_with(machine: &Machine, format: Format, provider: &dyn nt::symbols::Provider) -> Tables {
-    let large = ["pages", "pool_allocations", "pool_pages"];
+    let large = [
+        "pages",
+        "pool_allocations",
+        "pool_pages",
+        "residue",
+        "residue_pages",
+        "found_images",
+        "found_records",
+    ];
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| !large.contains(&table.name)).collect();
     these_tables(machine, format, provider, &tables)
 }
@@ -56,6 +64,13 @@ pub fn some_tables(machine: &Machine, format: Format, names: &[&str]) -> Tables 
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
     assert_eq!(tables.len(), names.len(), "a table of {names:?} does not exist");
     these_tables(machine, format, &symbols_of(&machine.facts), &tables)
+}
+
+/// The named tables of a machine's dump, with something to look for.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn tables_for(machine: &Machine, format: Format, names: &[&str], needles: &[scan::Needle]) -> Tables {
+    let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
+    tables_looking(machine, format, &symbols_of(&machine.facts), &tables, needles)
 }
 
 /// Every table of a machine's dump.
@@ -70,6 +85,16 @@ fn these_tables(
     provider: &dyn nt::symbols::Provider,
     tables: &[&'static TableSpec],
 ) -> Tables {
+    tables_looking(machine, format, provider, tables, &[])
+}
+
+fn tables_looking(
+    machine: &Machine,
+    format: Format,
+    provider: &dyn nt::symbols::Provider,
+    tables: &[&'static TableSpec],
+    needles: &[scan::Needle],
+) -> Tables {
     opened(machine, format, provider, |dump, system| {
         let (content_hash, tool_version, options) = (Some(""), "", "");
         let job = scan::Job {
@@ -81,6 +106,7 @@ fn these_tables(
             tables,
             progress: &|_| {},
             found: None,
+            needles,
         };
         let rows = Rows::default();
         scan::run(&job, &rows).unwrap();

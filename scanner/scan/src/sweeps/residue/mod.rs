@@ -1,0 +1,247 @@
+//! `residue` and `residue_pages`: return addresses that execution left in memory.
+//!
+//! A word of memory that is an address behind a call was, most likely, put there by that call. On a stack it tells what
+//! the thread did, and below the stack pointer what it did before; on a page that nothing maps any more it is what is
+//! left of a thread that has ended, or of pool that was freed. Elsewhere it is mostly a coincidence: pointers to code in
+//! images and in structures. Those pages are only counted.
+
+mod places;
+mod targets;
+mod words;
+
+use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
+use places::{Kind, Places, Stack, code_of};
+use schema::{
+    Table, TableSpec,
+    tables::{Residue as ResidueTable, ResiduePageRow, ResiduePages, ResidueRow},
+};
+use std::sync::OnceLock;
+use targets::{Stretch, Targets, Verdict};
+
+/// Rows of one page that nothing maps; on pages of stacks there may be one for every word.
+const MOST_UNMAPPED: usize = 128;
+/// Candidates in neighbouring words that are a table of pointers. Return addresses have frames between them.
+const TABLE: usize = 4;
+
+/// The sweep.
+pub struct Residue<'a> {
+    context: Context<'a>,
+    /// Made when the first chunk is looked at: a sweep whose tables are not wanted costs nothing.
+    known: OnceLock<Known<'a>>,
+}
+
+/// Where stacks and code are.
+struct Known<'a> {
+    context: Context<'a>,
+    places: Places,
+    kernel: Targets<'a>,
+    /// Code of processes, made when a page of one of their stacks is met.
+    users: Vec<OnceLock<Option<Targets<'a>>>>,
+}
+
+impl<'a> Residue<'a> {
+    /// Over a dump.
+    pub fn new(context: Context<'a>) -> Residue<'a> {
+        Residue { context, known: OnceLock::new() }
+    }
+}
+
+impl<'a> Known<'a> {
+    fn new(context: Context<'a>) -> Known<'a> {
+        let places = Places::new(context.system, context.map);
+        let kernel = Targets::of_kernel(context.system);
+        let users = (0..places.processes()).map(|_| OnceLock::new()).collect();
+        Known { context, places, kernel, users }
+    }
+
+    /// The code of a process.
+    fn user(&self, index: u16) -> Option<&Targets<'a>> {
+        let slot = self.users.get(usize::from(index))?;
+        slot.get_or_init(|| code_of(self.context.system, self.context.map.process(index)?.va)).as_ref()
+    }
+}
+
+impl Sweep for Residue<'_> {
+    fn name(&self) -> &'static str {
+        "residue"
+    }
+
+    fn tables(&self) -> Vec<&'static TableSpec> {
+        vec![ResidueTable::spec(), ResiduePages::spec()]
+    }
+
+    fn part(&self) -> Box<dyn Part + '_> {
+        Box::new(Rows {
+            known: self.known.get_or_init(|| Known::new(self.context)),
+            rows: ResidueTable::new(),
+            pages: ResiduePages::new(),
+            hits: Vec::new(),
+            left_out: None,
+        })
+    }
+}
+
+/// A word that points into executable code.
+#[derive(Clone, Copy)]
+struct Hit {
+    /// Place in the page's bytes.
+    at: usize,
+    target: u64,
+    stretch: Stretch,
+    in_table: bool,
+}
+
+struct Rows<'a, 'b> {
+    known: &'a Known<'b>,
+    rows: ResidueTable,
+    pages: ResiduePages,
+    /// Those of the page; kept for its memory.
+    hits: Vec<Hit>,
+    left_out: Option<LeftOut>,
+}
+
+impl Part for Rows<'_, '_> {
+    fn page(&mut self, page: &Page<'_>) {
+        let known = self.known;
+        if let Owner::Process(index) = page.owner
+            && let Some(stack) = known.places.user_stack(page, index)
+            && let Some(targets) = known.user(index)
+        {
+            self.collect(page, targets);
+            self.tell(page, targets, Kind::UserStack, Some(stack));
+        }
+        self.collect(page, &known.kernel);
+        if !self.hits.is_empty() {
+            let (kind, stack) = known.places.of(page);
+            self.tell(page, &known.kernel, kind, stack);
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> schema::Result<Harvest> {
+        let mut harvest = Harvest { left_out: self.left_out, ..Harvest::default() };
+        harvest.add(&mut self.rows)?;
+        harvest.add(&mut self.pages)?;
+        Ok(harvest)
+    }
+}
+
+impl Rows<'_, '_> {
+    /// The words of a page that point into executable code.
+    fn collect(&mut self, page: &Page<'_>, targets: &Targets<'_>) {
+        let hits = &mut self.hits;
+        hits.clear();
+        let Some(spans) = &targets.spans else { return };
+        spans.words(page.bytes, page.offset(), |at, target| {
+            if let Some(&stretch) = targets.find(target) {
+                hits.push(Hit { at, target, stretch, in_table: false });
+            }
+        });
+        let width = spans.width();
+        for run in hits.chunk_by_mut(|a, b| b.at - a.at == width).filter(|run| run.len() >= TABLE) {
+            run.iter_mut().for_each(|hit| hit.in_table = true);
+        }
+    }
+
+    /// Rows of the words found.
+    fn tell(&mut self, page: &Page<'_>, targets: &Targets<'_>, kind: Kind, stack: Option<&Stack>) {
+        if self.hits.is_empty() {
+            return;
+        }
+        let (mut validated, mut unverified, mut told) = (0, 0, 0);
+        for index in 0..self.hits.len() {
+            let hit = self.hits[index];
+            let verdict = targets.judge(hit.target, &hit.stretch);
+            validated += u32::from(!matches!(verdict, Verdict::NoCall | Verdict::NotThere));
+            unverified += u32::from(verdict == Verdict::NotThere);
+            if !is_residue(&hit, verdict, kind, targets) {
+                continue;
+            }
+            if kind == Kind::Unmapped && told >= MOST_UNMAPPED {
+                let address = page.pa_of(0).or(page.va_of(0)).unwrap_or(0);
+                self.left_out.get_or_insert(LeftOut { rows: 0, address }).rows += 1;
+                continue;
+            }
+            told += 1;
+            self.rows.push(row(page, targets, kind, stack, &hit, verdict));
+        }
+        let sums = self.sums(page, kind, validated, unverified);
+        self.pages.push(sums);
+    }
+
+    fn sums(&mut self, page: &Page<'_>, kind: Kind, validated: u32, unverified: u32) -> ResiduePageRow {
+        let (candidates, in_tables) =
+            (self.hits.len() as u32, self.hits.iter().filter(|hit| hit.in_table).count() as u32);
+        self.hits.sort_unstable_by_key(|hit| hit.stretch.module);
+        let modules = self.hits.chunk_by(|a, b| a.stretch.module == b.stretch.module).count() as u32;
+        let process = match page.owner {
+            Owner::Process(index) => self.known.context.map.process(index),
+            Owner::Kernel | Owner::Nobody => None,
+        };
+        ResiduePageRow {
+            va: page.va_of(0),
+            pa: page.pa_of(0),
+            page_kind: kind.name().into(),
+            process_id: process.and_then(|process| process.pid),
+            candidates,
+            validated,
+            unverified,
+            in_tables,
+            modules,
+        }
+    }
+}
+
+/// Whether a word is told of, and not only counted. A word of a stack whose code is not in the dump may well be a return
+/// address; elsewhere that would tell of every pointer into code that is paged out. What an unloaded driver left is
+/// always told: nothing has a reason to point there.
+fn is_residue(hit: &Hit, verdict: Verdict, kind: Kind, targets: &Targets<'_>) -> bool {
+    let stack = matches!(kind, Kind::KernelStack | Kind::UserStack);
+    match verdict {
+        _ if !stack && (kind != Kind::Unmapped || hit.in_table) => false,
+        Verdict::NoCall => false,
+        Verdict::NotThere => {
+            let unloaded = targets.modules[hit.stretch.module as usize].unloaded;
+            unloaded || stack && targets.may_be_inside(hit.target, &hit.stretch)
+        }
+        Verdict::Direct(_) | Verdict::Import | Verdict::Indirect => true,
+    }
+}
+
+fn row(
+    page: &Page<'_>,
+    targets: &Targets<'_>,
+    kind: Kind,
+    stack: Option<&Stack>,
+    hit: &Hit,
+    verdict: Verdict,
+) -> ResidueRow {
+    let module = &targets.modules[hit.stretch.module as usize];
+    let (symbol, offset) = targets.symbol(hit.target, &hit.stretch);
+    let va = page.va_of(hit.at);
+    // A word of the stack's page that does not lie on the stack itself has no depth.
+    let stack = stack.zip(va).filter(|(stack, va)| (stack.limit..stack.base).contains(va));
+    let (call, confidence) = match verdict {
+        Verdict::Direct(_) => (Some("direct"), "high"),
+        Verdict::Import => (Some("import"), "high"),
+        Verdict::Indirect => (Some("indirect"), "medium"),
+        Verdict::NotThere | Verdict::NoCall => (None, "low"),
+    };
+    ResidueRow {
+        va,
+        pa: page.pa_of(hit.at),
+        page_kind: kind.name().into(),
+        ethread: stack.map(|(stack, _)| stack.ethread),
+        thread_id: stack.and_then(|(stack, _)| stack.tid),
+        process_id: stack.and_then(|(stack, _)| stack.pid),
+        depth: stack.map(|(stack, va)| stack.base - va),
+        live: stack.and_then(|(stack, va)| stack.sp.map(|sp| va >= sp)),
+        target: hit.target,
+        module: module.name.clone(),
+        symbol,
+        offset,
+        unloaded: module.unloaded,
+        call: call.map(Into::into),
+        called: if let Verdict::Direct(called) = verdict { Some(called) } else { None },
+        confidence: confidence.into(),
+    }
+}

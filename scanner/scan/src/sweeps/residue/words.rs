@@ -1,0 +1,173 @@
+//! Which words of a page point into one of a few spans? The cheap test that decides for nearly every page.
+//!
+//! Code of a half of the address space lies in a few clusters, so the spans are made few: at most [`SPANS`]. A page is
+//! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: for words of 64
+//! bits only their upper halves can be in range, and that a lower half looks like one is rare and costs nothing but time.
+//! Blocks with a lane in range are then looked at word by word.
+
+use memory::Architecture;
+
+/// Spans that are told apart.
+pub const SPANS: usize = 3;
+/// Bytes compared at once.
+const BLOCK: usize = 256;
+
+/// A few ranges of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spans {
+    architecture: Architecture,
+    /// First address and length; the unused ones repeat the first.
+    exact: [(u64, u64); SPANS],
+    /// The same in lanes of 32 bits; the length is the last value in it, less the first.
+    lanes: [(u32, u32); SPANS],
+    /// Bits of a lane that count.
+    mask: u32,
+}
+
+impl Spans {
+    /// Spans over ranges that are sorted and apart: split at the widest gaps. `None` if there are no ranges.
+    pub fn over(architecture: Architecture, ranges: &[(u64, u64)]) -> Option<Spans> {
+        let (first, last) = (ranges.first()?.0, ranges.last()?.1);
+        let mut gaps: Vec<(u64, usize)> = ranges
+            .windows(2)
+            .enumerate()
+            .map(|(index, pair)| (pair[1].0.saturating_sub(pair[0].1), index))
+            .collect();
+        gaps.sort_by_key(|&(gap, index)| (std::cmp::Reverse(gap), index));
+        // Signed addresses of ARM64 keep only their 48 low bits, and with them 16 of a lane.
+        let mask = if architecture == Architecture::Arm64 { 0xffff } else { u32::MAX };
+        let narrow = architecture == Architecture::X86;
+        let lane = |va: u64| if narrow { va.min(u32::MAX.into()) as u32 } else { (va >> 32) as u32 };
+        let mut cuts: Vec<usize> = gaps.iter().take(SPANS - 1).map(|&(_, index)| index).collect();
+        cuts.sort_unstable();
+        let mut exact = [(first, last - first); SPANS];
+        let mut start = first;
+        for (slot, &cut) in cuts.iter().enumerate() {
+            exact[slot] = (start, ranges[cut].1 - start);
+            start = ranges[cut + 1].0;
+        }
+        exact[cuts.len()] = (start, last - start);
+        for slot in cuts.len() + 1..SPANS {
+            exact[slot] = exact[0];
+        }
+        let lanes = exact.map(|(start, len)| {
+            let low = lane(start) & mask;
+            (low, (lane(start.saturating_add(len)) & mask).wrapping_sub(low))
+        });
+        Some(Spans { architecture, exact, lanes, mask })
+    }
+
+    /// Bytes of a word.
+    pub fn width(&self) -> usize {
+        if self.architecture == Architecture::X86 { 4 } else { 8 }
+    }
+
+    /// Calls `found` with place and value of each word that points into a span. `offset` is that of the bytes in
+    /// their page: words are aligned in memory, not in the bytes.
+    pub fn words(&self, bytes: &[u8], offset: usize, mut found: impl FnMut(usize, u64)) {
+        let width = self.width();
+        let skip = offset.wrapping_neg() % width;
+        let Some(bytes) = bytes.get(skip..) else { return };
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        for (number, block) in blocks.iter().enumerate() {
+            if self.any(block) {
+                self.each(block, skip + number * BLOCK, width, &mut found);
+            }
+        }
+        self.each(rest, skip + blocks.len() * BLOCK, width, &mut found);
+    }
+
+    /// Whether a lane is in range. No branch in the loop: it becomes vector code.
+    fn any(&self, block: &[u8; BLOCK]) -> bool {
+        let (mut any, mask) = (false, self.mask);
+        let [a, b, c] = self.lanes;
+        for lane in block.as_chunks::<4>().0 {
+            let value = u32::from_le_bytes(*lane) & mask;
+            any |= value.wrapping_sub(a.0) <= a.1;
+            any |= value.wrapping_sub(b.0) <= b.1;
+            any |= value.wrapping_sub(c.0) <= c.1;
+        }
+        any
+    }
+
+    fn each(&self, bytes: &[u8], at: usize, width: usize, found: &mut impl FnMut(usize, u64)) {
+        for (number, word) in bytes.chunks_exact(width).enumerate() {
+            let value = word.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
+            let value =
+                if self.architecture == Architecture::Arm64 { unwind::arm64::strip(value) } else { value };
+            if self.exact.iter().any(|&(start, len)| value.wrapping_sub(start) <= len) {
+                found(at + number * width, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(spans: &Spans, bytes: &[u8], offset: usize) -> Vec<(usize, u64)> {
+        let mut found = Vec::new();
+        spans.words(bytes, offset, |at, value| found.push((at, value)));
+        found
+    }
+
+    const RANGES: [(u64, u64); 5] = [
+        (0xffff_f802_1000_0000, 0xffff_f802_1100_0000),
+        (0xffff_f804_0000_1000, 0xffff_f804_00a0_0000),
+        (0xffff_f804_0100_0000, 0xffff_f804_0200_0000),
+        (0xffff_f804_0300_0000, 0xffff_f804_0400_0000),
+        (0xffff_fa00_0000_0000, 0xffff_fa00_0000_8000),
+    ];
+
+    #[test]
+    fn clusters_become_spans() {
+        let spans = Spans::over(Architecture::X64, &RANGES).unwrap();
+        let ends = spans.exact.map(|(start, len)| (start, start + len));
+        assert_eq!(
+            ends,
+            [
+                (0xffff_f802_1000_0000, 0xffff_f802_1100_0000),
+                (0xffff_f804_0000_1000, 0xffff_f804_0400_0000),
+                (0xffff_fa00_0000_0000, 0xffff_fa00_0000_8000),
+            ]
+        );
+        assert_eq!(Spans::over(Architecture::X64, &[]), None);
+        let one = Spans::over(Architecture::X86, &[(0x8100_0000, 0x8200_0000)]).unwrap();
+        assert_eq!(one.exact, [(0x8100_0000, 0x100_0000); 3]);
+    }
+
+    #[test]
+    fn every_aligned_word_in_a_span_is_found_wherever_it_lies() {
+        let spans = Spans::over(Architecture::X64, &RANGES).unwrap();
+        let inside = [0xffff_f802_1000_0000u64, 0xffff_f804_0123_4567, 0xffff_fa00_0000_0001];
+        let outside = [0xffff_f803_0000_0000u64, 0xffff_f804_0000_0fff, 0x0000_f804_0123_4567, u64::MAX, 0];
+        for at in (0..4096).step_by(8) {
+            let mut page = [0u8; 4096];
+            for value in outside {
+                page[at..at + 8].copy_from_slice(&value.to_le_bytes());
+                assert_eq!(found(&spans, &page, 0), []);
+            }
+            for value in inside {
+                page[at..at + 8].copy_from_slice(&value.to_le_bytes());
+                assert_eq!(found(&spans, &page, 0), [(at, value)]);
+                // A piece of the page that starts between words.
+                let cut = 5.min(at);
+                assert_eq!(found(&spans, &page[cut..], cut), [(at - cut, value)]);
+                assert_eq!(found(&spans, &page[..at + 7], 0), []);
+            }
+        }
+    }
+
+    #[test]
+    fn narrow_words_and_signed_addresses() {
+        let narrow = Spans::over(Architecture::X86, &[(0x8100_0000, 0x8200_0000)]).unwrap();
+        let mut page = [0u8; 600];
+        page[4..8].copy_from_slice(&0x8123_4567u32.to_le_bytes());
+        page[516..520].copy_from_slice(&0x8100_0000u32.to_le_bytes());
+        assert_eq!(found(&narrow, &page, 0), [(4, 0x8123_4567), (516, 0x8100_0000)]);
+        let signed = Spans::over(Architecture::Arm64, &RANGES).unwrap();
+        page[8..16].copy_from_slice(&0x12ff_f804_0123_4567u64.to_le_bytes());
+        assert_eq!(found(&signed, &page, 0), [(8, 0xffff_f804_0123_4567)]);
+    }
+}

@@ -1,0 +1,169 @@
+//! `residue` and `residue_pages` against what was planted: nothing is missed, and what is told beside it has a name.
+
+use crate::support::{Row, kernels, some_tables};
+use fixtures::{
+    Arch, Build, Format, Machine, PAGE,
+    scenario::{
+        self,
+        residue::{Place, Word},
+    },
+};
+use std::collections::BTreeMap;
+
+const TABLES: [&str; 2] = ["residue", "residue_pages"];
+
+fn planted(arch: Arch, build: Build) -> (Machine, Vec<Word>) {
+    let mut machine = scenario::busy(arch, build);
+    let words = scenario::residue::add(&mut machine);
+    (machine, words)
+}
+
+/// Whether a word is residue, and how sure that is.
+fn expected(word: &Word) -> Option<&'static str> {
+    let unloaded = word.target.why.contains("unloaded");
+    let stack = matches!(word.place, Place::KernelStack { .. } | Place::UserStack { .. });
+    match (word.place, word.target.call) {
+        (Place::Table | Place::Pool | Place::Image, _) => None,
+        (_, Some("direct" | "import")) => Some("high"),
+        (_, Some(_)) => Some("medium"),
+        (_, None) if word.target.missing && (stack || unloaded) => Some("low"),
+        (_, None) => None,
+    }
+}
+
+fn number(row: &Row, column: &str) -> Option<u64> {
+    row.get(column).map(|text| text.parse().unwrap())
+}
+
+fn check(machine: &Machine, word: &Word, row: &Row, what: &str) {
+    let text = |column: &str| row.get(column).map(String::as_str);
+    assert_eq!(text("confidence"), expected(word), "{what}");
+    assert_eq!(number(row, "target"), Some(word.target.va), "{what}");
+    assert_eq!(text("call"), word.target.call, "{what}");
+    assert_eq!(number(row, "called"), word.target.called, "{what}");
+    let (kind, ethread, depth, live) = match word.place {
+        Place::KernelStack { ethread, depth, live } => {
+            ("kernel stack", Some(ethread), Some(depth), Some(live))
+        }
+        Place::UserStack { ethread, depth } => ("user stack", Some(ethread), Some(depth), None),
+        _ => ("unmapped", None, None, None),
+    };
+    assert_eq!(text("page_kind"), Some(kind), "{what}");
+    assert_eq!((number(row, "ethread"), number(row, "depth")), (ethread, depth), "{what}");
+    assert_eq!(text("live"), live.map(|live| if live { "true" } else { "false" }), "{what}");
+    let thread = machine.facts.threads.iter().find(|thread| Some(thread.ethread) == ethread);
+    assert_eq!(number(row, "thread_id"), thread.map(|thread| thread.tid.into()), "{what}");
+    let images = machine.facts.spaces.iter().flat_map(|space| &space.images).map(|image| &image.module);
+    let holds = |base: u64, size: u64| (base..base + size).contains(&word.target.va);
+    let unloaded = machine.facts.unloaded.iter().find(|old| holds(old.start, old.end - old.start));
+    let module =
+        machine.facts.modules.iter().chain(images).find(|module| holds(module.base, module.size.into()));
+    let (name, base) = module
+        .map(|module| (&module.name, module.base))
+        .or(unloaded.map(|old| (&old.name, old.start)))
+        .expect("a module");
+    assert_eq!(text("module"), Some(&**name), "{what}");
+    assert_eq!(text("unloaded") == Some("true"), unloaded.is_some(), "{what}");
+    if text("symbol").is_none() {
+        assert_eq!(number(row, "offset"), Some(word.target.va - base), "{what}");
+    }
+}
+
+#[test]
+fn every_planted_return_address_is_told_and_coincidences_are_not() {
+    for (arch, build) in kernels() {
+        let what = format!("{arch:?} {}", build.number);
+        let (machine, words) = planted(arch, build);
+        let mut tables = some_tables(&machine, Format::Full, &TABLES);
+        let mut by_place = BTreeMap::new();
+        for row in tables.remove("residue").unwrap() {
+            let place = (number(&row, "va"), number(&row, "pa").filter(|_| !row.contains_key("va")));
+            assert!(by_place.insert(place, row).is_none(), "{what}: told twice: {place:x?}");
+        }
+        assert!(words.iter().filter(|word| expected(word).is_some()).count() > 40);
+        for word in &words {
+            let what = format!("{what}: {word:x?}");
+            match (expected(word), by_place.remove(&(word.va, word.pa))) {
+                (Some(_), Some(row)) => check(&machine, word, &row, &what),
+                (None, None) => {}
+                (expected, found) => panic!("{what}: expected {expected:?}, found {found:?}"),
+            }
+        }
+        // Random bytes at the top of each stack: of 32 bits some words point into text that is not in the dump.
+        for row in by_place.values() {
+            let random = row["page_kind"] == "kernel stack" && row["confidence"] == "low";
+            assert!(random && !arch.is_64(), "{what}: {row:?}");
+        }
+    }
+}
+
+#[test]
+fn pages_are_counted() {
+    for (arch, build) in kernels() {
+        let what = format!("{arch:?} {}", build.number);
+        let (machine, words) = planted(arch, build);
+        let mut tables = some_tables(&machine, Format::Full, &TABLES);
+        let rows = tables.remove("residue_pages").unwrap();
+        let of = |place: Place, kind: &str| {
+            let here: Vec<&Word> = words.iter().filter(|word| word.place == place).collect();
+            let page = |address: u64| address / PAGE * PAGE;
+            let row = match (here[0].va, here[0].pa) {
+                (Some(va), _) => rows.iter().find(|row| number(row, "va") == Some(page(va))),
+                (None, pa) => rows.iter().find(|row| number(row, "pa") == pa.map(page)),
+            };
+            let row = row.unwrap_or_else(|| panic!("{what}: no row of {place:?}"));
+            assert_eq!(row["page_kind"], kind, "{what}");
+            let validated = here.iter().filter(|word| word.target.call.is_some()).count() as u64;
+            let unverified = here.iter().filter(|word| word.target.missing).count() as u64;
+            let in_tables = if place == Place::Table { here.len() as u64 } else { 0 };
+            let counts = ["candidates", "validated", "unverified", "in_tables", "modules"]
+                .map(|column| number(row, column).unwrap());
+            assert_eq!(counts, [here.len() as u64, validated, unverified, in_tables, 4], "{what} {place:?}");
+        };
+        of(Place::Unmapped, "unmapped");
+        of(Place::Table, "unmapped");
+        of(Place::Pool, "kernel");
+        of(Place::Image, "image");
+    }
+}
+
+/// Pages that nothing maps, full of valid return addresses with something between, cost so many rows and no more.
+#[test]
+fn pages_of_fake_return_addresses_are_bounded() {
+    let (mut machine, words) = planted(Arch::X64, Build::WIN10_19041);
+    let target = words.iter().find(|word| word.target.call == Some("direct")).unwrap().target.va;
+    machine.more_ram(0x2300, 4);
+    let pair = [target.to_le_bytes(), 0u64.to_le_bytes()].concat();
+    for page in 0x2300..0x2304 {
+        machine.write_pa(page * PAGE, &pair.repeat(256));
+    }
+    let mut tables = some_tables(&machine, Format::Full, &["residue", "residue_pages", "faults"]);
+    let on_page = |row: &&Row| number(row, "pa").is_some_and(|pa| pa / PAGE == 0x2301);
+    assert_eq!(tables["residue"].iter().filter(on_page).count(), 128);
+    let sums = tables.remove("residue_pages").unwrap();
+    assert_eq!(number(sums.iter().find(on_page).unwrap(), "validated"), Some(256));
+    let faults = tables.remove("faults").unwrap();
+    let fault = faults.iter().find(|row| row["kind"] == "too_many" && row["structure"] == "residue").unwrap();
+    assert_eq!((&*fault["found"], number(fault, "address")), ("512 more", Some(0x2300 * PAGE)));
+}
+
+/// A module that claims to be as large as can be, and a ring of unloaded drivers with ranges that make no sense.
+#[test]
+fn modules_that_lie_about_their_size_hide_no_others() {
+    let (mut machine, words) = planted(Arch::X64, Build::WIN10_19041);
+    let last = machine.facts.modules.len() - 1;
+    machine.facts.modules[last].size = u32::MAX;
+    let base = machine.facts.kernel_base;
+    let time = machine.facts.system_time;
+    machine.unloaded("over.sys", base - 0x1000_0000, base + 0x1000_0000 - 0x1000, time);
+    machine.unloaded("wrap.sys", u64::MAX - 0xfff, 0x1000, time);
+    let mut tables = some_tables(&machine, Format::Full, &TABLES);
+    let rows = tables.remove("residue").unwrap();
+    for word in words.iter().filter(|word| word.target.call.is_some() && expected(word).is_some()) {
+        let row = rows.iter().find(|row| match word.va {
+            Some(va) => number(row, "va") == Some(va),
+            None => number(row, "pa") == word.pa,
+        });
+        assert_eq!(row.and_then(|row| number(row, "target")), Some(word.target.va), "{word:x?}");
+    }
+}
