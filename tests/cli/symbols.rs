@@ -305,3 +305,75 @@ fn frames_of_a_driver_by_its_own_pdb() {
     std::fs::write(symbols.join(&name), Pdb::new([7; 16], 1, 0x8664).section(0x1000).bytes()).unwrap();
     assert_eq!(ask(&["--force", with[0], with[1]], "symbol LIKE 'Pdb%'"), 0);
 }
+
+/// An image as its file: the bytes in memory, each section at its own address in the file too.
+fn image_file(system: &scan::nt::System, base: u64, size: u32) -> Vec<u8> {
+    let mut bytes = vec![0; size as usize];
+    for (at, page) in bytes.chunks_mut(0x1000).enumerate() {
+        let _ = system.space.read(memory::Va(base + at as u64 * 0x1000), page);
+    }
+    let u16_at = |bytes: &[u8], at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let pe = u16_at(&bytes, 0x3c);
+    let table = pe + 24 + u16_at(&bytes, pe + 20);
+    for section in (0..u16_at(&bytes, pe + 6)).map(|n| table + n * 40) {
+        bytes.copy_within(section + 8..section + 16, section + 16);
+        bytes.copy_within(section + 12..section + 16, section + 20);
+        let (virtual_size, rva): ([u8; 4], [u8; 4]) = (
+            bytes[section + 8..section + 12].try_into().unwrap(),
+            bytes[section + 12..section + 16].try_into().unwrap(),
+        );
+        bytes[section + 16..section + 20].copy_from_slice(&virtual_size);
+        bytes[section + 20..section + 24].copy_from_slice(&rva);
+    }
+    bytes
+}
+
+/// A small dump holds no code: with the images at hand the crashing thread's frames are those of the complete dump.
+#[test]
+fn code_that_a_dump_lacks_comes_from_image_files() {
+    let folder = scratch("symbols and images");
+    let machine = scenario::stacks(Arch::X64, Build::WIN10_19041);
+    let whole = machine.dump(Format::Full).write_to(&folder).unwrap();
+    let images = folder.join("images");
+    let opened = memory::open(&whole, None).unwrap();
+    let provider = ::symbols::Library::built_in();
+    let system = scan::nt::System::open(&opened, &provider).unwrap();
+    let write = |folder: PathBuf, name: &str, bytes: &[u8]| {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    };
+    for module in machine.facts.modules.iter().filter(|m| ["ntoskrnl.exe", "contoso.sys"].contains(&&*m.name))
+    {
+        let bytes = image_file(&system, module.base, module.size);
+        // The kernel as a symbol store keeps it, the driver as a build leaves it.
+        let key = format!("{:08X}{:x}", module.timestamp, module.size);
+        let place = match module.name.as_str() {
+            "ntoskrnl.exe" => images.join("NTOSKRNL.EXE").join(key),
+            _ => images.clone(),
+        };
+        write(place, &module.name, &bytes);
+        // One of another link time is passed over.
+        let mut other = bytes.clone();
+        let pe = usize::from(u16::from_le_bytes([other[0x3c], other[0x3d]]));
+        other[pe + 8] ^= 1;
+        write(folder.join("others"), &module.name, &other);
+    }
+    std::fs::create_dir_all(folder.join("small")).unwrap();
+    let small = machine.dump(Format::Triage(Family::A)).write_to(&folder.join("small")).unwrap();
+    let frames = |dump: &Path, options: &[&str]| {
+        let lake =
+            folder.join(format!("lake {}{}", dump.ancestors().count(), options.concat().replace('/', "_")));
+        converted(dump, &lake, options);
+        let rows = Ask::open(&lake).rows(
+            "SELECT f.ip, f.confidence FROM frames f JOIN crashes c USING (ethread) WHERE f.mode = 'kernel' \
+             ORDER BY \"index\"",
+        );
+        rows.iter().map(|row| (row["ip"].to_string(), row["confidence"].to_string())).collect::<Vec<_>>()
+    };
+    let known = frames(&whole, &[]);
+    assert!(known.len() > 3);
+    let alone = frames(&small, &[]);
+    assert_ne!(alone, known, "without code there are guesses");
+    assert_eq!(frames(&small, &["--images", folder.join("others").to_str().unwrap()]), alone);
+    assert_eq!(frames(&small, &["--images", images.to_str().unwrap()]), known);
+}

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +21,8 @@ pub struct Library<'a> {
     path: SymbolPath,
     options: Options,
     pack: Option<&'a Pack>,
+    /// Files and folders of images, before those of the path.
+    images: Vec<PathBuf>,
     /// Many dumps are of one kernel, whose PDB is read once.
     found: Mutex<HashMap<(String, PdbId), Choice>>,
     /// Files of other images that there are none of: many dumps have the same modules.
@@ -35,6 +37,11 @@ impl<'a> Library<'a> {
     /// A library of a symbol path, which may be empty, and a pack, which may be missing.
     pub fn new(path: SymbolPath, options: Options, pack: Option<&'a Pack>) -> Library<'a> {
         Library { path, options, pack, ..Library::default() }
+    }
+
+    /// The same with files and folders where images are looked for, before the symbol path.
+    pub fn with_images(self, images: Vec<PathBuf>) -> Library<'a> {
+        Library { images, ..self }
     }
 
     /// The pack that ships with the program, and nothing else.
@@ -65,6 +72,10 @@ impl Provider for Library<'_> {
         choice.version = image.map(|image| image.version).map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
         choice.notes.splice(0..0, notes);
         choice
+    }
+
+    fn image(&self, name: &str, timestamp: u32, size: u32) -> Option<Vec<u8>> {
+        store::image(&self.images, &self.path, name, timestamp, size)
     }
 
     fn places(&self, name: &str, id: PdbId, rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {

@@ -51,6 +51,11 @@ pub trait Provider: Sync {
     fn places(&self, _name: &str, _id: PdbId, _rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {
         Ok(None)
     }
+
+    /// The file of an image by its file name, which is text out of a dump, link time and size of address space.
+    fn image(&self, _name: &str, _timestamp: u32, _size: u32) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Finds nothing.

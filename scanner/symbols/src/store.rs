@@ -8,6 +8,7 @@ mod bytes;
 mod download;
 mod expand;
 mod folder;
+mod images;
 mod name;
 mod path;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::path::Path;
 
 pub use bytes::PdbFile;
 pub use download::Limits;
+pub use images::find as image;
 pub use name::check as check_name;
 pub use path::SymbolPath;
 
