@@ -6,10 +6,12 @@ extern crate dumplake_scan as scan;
 #[allow(dead_code, reason = "shared with the tests of walks")]
 mod support;
 
+mod hostile;
 mod images;
 mod objects;
 mod pages;
 mod pool;
 mod pool_heaps;
 mod residue;
+mod tag_constants;
 mod threads;
