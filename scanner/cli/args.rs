@@ -136,7 +136,7 @@ impl Worker {
     /// The command line that makes this program this worker.
     pub fn arguments(&self) -> Vec<OsString> {
         let How { tables, force, format, search_all_memory, needles, symbols } = &self.how;
-        let SymbolOptions { symbol_paths, download_symbols, force_symbols, pack } = symbols;
+        let SymbolOptions { symbol_paths, download_symbols, force_symbols, images, pack } = symbols;
         let mut arguments: Vec<OsString> = vec!["worker".into()];
         // As `--name=value`: a value may begin with a dash.
         let mut option = |name: &str, value: &OsStr| {
@@ -150,6 +150,7 @@ impl Worker {
         needles.iter().for_each(|needle| option("needle", needle.as_ref()));
         format.iter().for_each(|format| option("format", format.as_ref()));
         symbol_paths.iter().for_each(|path| option("symbols", path.as_ref()));
+        images.iter().for_each(|place| option("images", place.as_os_str()));
         pack.iter().for_each(|pack| option("pack", pack.as_os_str()));
         let flags = [
             (*force, "--force"),
@@ -176,6 +177,10 @@ pub struct SymbolOptions {
     /// Use a file of `--symbols` even if it is not of this kernel; `dumps.symbol_source` says so.
     #[arg(long)]
     pub force_symbols: bool,
+    /// Where image files (.sys, .exe, .dll) are, for code that a dump does not hold: a file, a folder, a symbol store.
+    /// Only a file of the same link time and size is used.
+    #[arg(long, value_name = "WHERE")]
+    pub images: Vec<PathBuf>,
     /// Use this layout pack instead of the one inside the program; `none` for no pack.
     #[arg(long, value_name = "FILE")]
     pub pack: Option<PathBuf>,
@@ -478,6 +483,7 @@ mod tests {
                 symbol_paths: vec!["-a b".into(), "srv*x*https://y".into()],
                 download_symbols: true,
                 force_symbols: true,
+                images: vec!["--i".into(), "j".into()],
                 pack: Some("none".into()),
             },
         };

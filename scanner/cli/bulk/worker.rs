@@ -142,6 +142,7 @@ impl Run {
         let mut staged = self.lake.begin_unnamed()?;
         let depth = if self.how.search_all_memory { Depth::Whole } else { Depth::Low };
         let system = scan::nt::System::open_at(&dump, &self.library, depth);
+        let system = system.map(|system| system.with_names(&self.library));
         let unsaid = AtomicU64::new(0);
         let done =
             scan::run(&self.job(&dump, system.as_ref(), file, &options, &|n| tell(&unsaid, n)), &staged)?;
