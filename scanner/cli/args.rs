@@ -16,6 +16,7 @@ Examples:
   dumplake demo                              try it on synthetic dumps, no input needed
   dumplake convert C:\\Dumps -o lake          every dump in a folder becomes one lake
   dumplake sql lake \"FROM bugchecks\"         which bugchecks, how often, on which builds
+  dumplake analyze lake                      what crashed, where, why probably
   dumplake patterns lake                     what is unusual in each dump, with evidence
   dumplake info MEMORY.DMP                   what one file is
 
@@ -26,6 +27,7 @@ pub enum Command {
     Convert(Convert),
     Info(Info),
     Sql(Sql),
+    Analyze(Analyze),
     Patterns(Patterns),
     Diff(Diff),
     Demo(Demo),
@@ -183,6 +185,32 @@ pub enum SqlFormat {
     Markdown,
 }
 
+/// The morning read: what crashed, where, why probably, what else is unusual, which crashes are alike.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake analyze lake
+  dumplake analyze lake --dump MEMORY.DMP --markdown > report.md
+  dumplake analyze lake --json | jq '.dumps[].crash.code'
+
+Exit codes: 0 read; 1 some patterns could not run; 2 nothing could be done.")]
+pub struct Analyze {
+    /// The lake.
+    pub lake: PathBuf,
+    /// This dump only: its id, the beginning of it, its path, or the end of its path.
+    #[arg(long, value_name = "DUMP")]
+    pub dump: Option<String>,
+    /// Dumps to tell of, the newest first; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// One JSON object, of all dumps.
+    #[arg(long)]
+    pub json: bool,
+    /// Markdown, for a report.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+}
+
 /// Look for every pattern of the catalogue (PATTERNS.md) in a lake or one of its dumps.
 ///
 /// Prints what was found with its evidence, what was looked for and not found, and what a dump cannot decide because
@@ -201,8 +229,8 @@ pub struct Patterns {
     /// The lake.
     #[arg(required_unless_present = "list", value_name = "LAKE")]
     pub lake: Option<PathBuf>,
-    /// This dump only (`dumps.dump_id`).
-    #[arg(long, value_name = "ID")]
+    /// This dump only: its id, the beginning of it, its path, or the end of its path.
+    #[arg(long, value_name = "DUMP")]
     pub dump: Option<String>,
     /// This pattern only, by the name of its file or its title; can be given several times.
     #[arg(long, value_name = "NAME")]
@@ -268,8 +296,11 @@ pub struct Demo {
 /// Look after a lake.
 #[derive(Args)]
 #[command(after_help = "\
-Example:
-  dumplake lake repair lake       after the folder was moved, for a stock DuckDB")]
+Examples:
+  dumplake lake list lake                     what is in it, and how large that is
+  dumplake lake remove lake old.dmp d7f55b89  dumps by file name or id
+  dumplake lake verify lake                   read every row of every table
+  dumplake lake repair lake                   after the folder was moved, for a stock DuckDB")]
 pub struct Lake {
     #[command(subcommand)]
     pub command: LakeCommand,
@@ -277,6 +308,27 @@ pub struct Lake {
 
 #[derive(Subcommand)]
 pub enum LakeCommand {
+    /// List the dumps with their rows and sizes.
+    List {
+        /// The lake.
+        lake: PathBuf,
+        /// One JSON object a dump.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take dumps out of the lake, with all their rows.
+    Remove {
+        /// The lake.
+        lake: PathBuf,
+        /// Id, beginning of an id, path, or end of a path.
+        #[arg(required = true, value_name = "DUMP")]
+        dumps: Vec<String>,
+    },
+    /// Read every row of every table, and compare their number with what the conversions counted. Changes nothing.
+    Verify {
+        /// The lake.
+        lake: PathBuf,
+    },
     /// Finish what an interrupted conversion left and write lake.duckdb anew.
     Repair {
         /// The lake.

@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod analyze;
 mod args;
 mod convert;
 mod demo;
 mod diff;
 mod info;
 mod inputs;
+mod lake;
 mod patterns;
 mod progress;
 mod report;
@@ -27,10 +29,11 @@ fn main() -> ExitCode {
         args::Command::Convert(args) => convert::command(&args),
         args::Command::Info(args) => info::command(&args),
         args::Command::Sql(args) => sql::command(&args),
+        args::Command::Analyze(args) => analyze::command(&args),
         args::Command::Patterns(args) => patterns::command(&args),
         args::Command::Diff(args) => diff::command(&args),
         args::Command::Demo(args) => demo::command(&args),
-        args::Command::Lake(args) => sql::lake_command(&args),
+        args::Command::Lake(args) => lake::command(&args),
         args::Command::Symbols(args) => symbols::command(&args),
     };
     match result {

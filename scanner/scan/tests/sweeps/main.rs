@@ -13,4 +13,5 @@ mod pages;
 mod pool;
 mod pool_heaps;
 mod residue;
+mod tag_constants;
 mod threads;
