@@ -98,10 +98,16 @@ fn addresses_of_pool_are_written_as_such() {
         [text.as_slice(), &[("chain_ok", "NULL"), ("size", "32")]].concat()
     };
     let (mapped, unmapped) = (of("18446735277616533536", "4128"), of("NULL", "8208"));
+    // Of two big allocations the first page of one is in the dump.
+    let paged = [("va", "18446735277616545792"), ("tag", "'Proc'"), ("allocator", "'big'"), ("size", "8192")];
     lake.put("pool_allocations", FIRST, &[&mapped, &unmapped]);
-    lake.put("big_pool", FIRST, &[&[("tag", "'Proc'"), ("address", "18446735277616537600")]]);
-    let sql = "SELECT address, pa FROM pool_find WHERE tag = 'Proc'";
-    let expected = "0xfffff80000001020,0x0000000000001020\n0xfffff80000002000,\n,0x0000000000002010";
+    lake.put("pool_allocations", SECOND, &[&paged]);
+    let big = |address: &'static str| [("tag", "'Proc'"), ("address", address)];
+    lake.put("big_pool", FIRST, &[&big("18446735277616537600")]);
+    lake.put("big_pool", SECOND, &[&big("18446735277616545792")]);
+    let sql = "SELECT address, pa, size FROM pool_find WHERE tag = 'Proc'";
+    let expected = "0xfffff80000001020,0x0000000000001020,32\n0xfffff80000002000,,\n,0x0000000000002010,32\n\
+                    0xfffff80000004000,,8192";
     assert_eq!(lake.csv(sql), expected);
     let sql = "SELECT header, mapped, chain_ok FROM pool_page WHERE page = ";
     let page = "hex_address(18446735277616533999 & ~4095::UBIGINT)";

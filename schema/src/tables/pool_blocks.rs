@@ -3,9 +3,9 @@
 use crate::{InlineText, table};
 
 table! {
-    /// One row for every block of kernel pool that has a header (`_POOL_HEADER`), in use or freed, found page by page in all kernel memory and in memory that nothing maps. Only headers that agree with a neighbour are believed, and those that the segment heap's own books name; one that stands alone is left out, but for tags that `pool_tags` counts in a segment heap. Allocations of a page and more have no header; they are rows of `big_pool`.
+    /// One row for every block of kernel pool that has a header (`_POOL_HEADER`), in use or freed, found page by page in all kernel memory and in memory that nothing maps. Only headers that agree with a neighbour are believed, and those that the segment heap's own books name; one that stands alone is left out, but for tags that `pool_tags` counts in a segment heap. Allocations of a page and more have no header: those that the kernel's table of big pages names are here where their first page is in the dump, and all of them in `big_pool`.
     pub pool_allocations: PoolAllocations of PoolAllocationRow {
-        /// Virtual address of the header; the memory that was asked for begins 16 bytes behind it, on x86 8. NULL where nothing maps the page.
+        /// Virtual address of the header; the memory that was asked for begins 16 bytes behind it, on x86 8. NULL where nothing maps the page. Of an allocation with pages of its own, the address of the first.
         va: Option<u64>,
         /// Physical address of the header; NULL in dumps of virtual memory.
         pa: Option<u64>,
@@ -15,16 +15,16 @@ table! {
         key: u32,
         /// True for a protected tag (bit 31 of `_POOL_HEADER.PoolTag`).
         protected: bool,
-        /// Bytes, the header included (`_POOL_HEADER.BlockSize`).
-        size: u32,
+        /// Bytes, the header included (`_POOL_HEADER.BlockSize`, `_POOL_TRACKER_BIG_PAGES.NumberOfBytes`).
+        size: u64,
         /// `allocated` or `freed`.
         state: &'static str,
         /// `nonpaged`, `nonpaged_nx`, `paged` or `session`. A free block of a classic pool does not say; it has the kind of the other blocks of its page. `nonpaged_nx` is told from `nonpaged` only where the heap is known.
         kind: Option<&'static str>,
-        /// What manages the page: `classic` (before Windows 10 1809), `vs` or `lfh` (the two allocators of the segment heap), `segment` (one of these, and nothing tells which).
+        /// What manages the page: `classic` (before Windows 10 1809), `vs` or `lfh` (the two allocators of the segment heap), `segment` (one of these, and nothing tells which), `big` (pages of its own, in any kernel).
         allocator: &'static str,
-        /// The number in `_POOL_HEADER.PoolType`.
-        pool_type: u8,
+        /// The number in `_POOL_HEADER.PoolType`; of a big allocation `POOL_TYPE`, NULL where the kernel or its layout source does not state it.
+        pool_type: Option<u32>,
         /// Address of the `_EPROCESS` that the block is charged to. NULL where it is charged to none, and where the pointer is hidden behind a cookie that is not known.
         process_billed: Option<u64>,
         /// Process id of `process_billed`, where it is a known process.

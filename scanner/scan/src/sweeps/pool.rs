@@ -1,6 +1,9 @@
 //! `pool_allocations` and `pool_pages`: blocks of kernel pool on every page that can hold some.
 
+mod big;
+
 use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
+use big::Big;
 use memory::Va;
 use nt::poolheap::{Blocks, PoolHeaps};
 use nt::poolpage::{Block, Era, Evidence, Kind, Reader, VsPage};
@@ -25,6 +28,8 @@ pub struct Pool<'a> {
     heaps: PoolHeaps,
     /// Every tag that the pool's tracker counts.
     tags: Vec<u32>,
+    /// Allocations with pages of their own.
+    big: Big,
 }
 
 impl<'a> Pool<'a> {
@@ -40,7 +45,7 @@ impl<'a> Pool<'a> {
             true => (system.pool_heaps(), system.pool_tags().keys().map(|tag| tag.0).collect()),
             false => Default::default(),
         };
-        Pool { context, era, cookie, processes, heaps, tags }
+        Pool { context, era, cookie, processes, heaps, tags, big: Big::of(system) }
     }
 }
 
@@ -83,6 +88,7 @@ impl Part for Rows<'_> {
         if matches!(page.owner, Owner::Process(_)) {
             return;
         }
+        self.big(page);
         let Some(manager) = self.read(page) else { return };
         let era = self.pool.era;
         let stated = self.reader.blocks().iter().find_map(|block| era.kind(&block.header));
@@ -190,7 +196,7 @@ impl Pool<'_> {
             state: if block.allocated { "allocated" } else { "freed" },
             kind: self.era.kind(header).filter(|_| !of.exact).or(of.kind).map(Kind::name),
             allocator: of.allocator,
-            pool_type: header.pool_type,
+            pool_type: Some(header.pool_type.into()),
             process_billed: billed,
             process_id: billed.and_then(|process| self.process_id(process)),
             confidence,

@@ -2,12 +2,12 @@
 
 use crate::support::{Row, Tables, some_tables};
 use fixtures::{
-    Arch, Build, Damage, Facts, Format, Machine, PoolBlock, PoolKind, PoolPage, PoolPlace, scenario,
+    Arch, Build, Damage, Facts, Format, Machine, PoolBlock, PoolKind, PoolPage, PoolPlace, Space, scenario,
 };
 use std::collections::BTreeMap;
 
 /// Kernels with a classic pool.
-fn kernels() -> Vec<(Arch, Build)> {
+pub fn kernels() -> Vec<(Arch, Build)> {
     let old = |build: &Build| build.number < 17_763;
     let x64 = Build::X64.into_iter().filter(old).map(|build| (Arch::X64, build));
     let x86 = Build::X86.into_iter().filter(old).map(|build| (Arch::X86Pae, build));
@@ -83,6 +83,48 @@ fn check_block(facts: &Facts, page: &PoolPage, block: &PoolBlock, row: &Row, nam
     assert_eq!(number(row, "process_id"), billed.map(|process| process.pid.into()), "{name}");
     if !block.content.is_empty() && block.billed.is_none() && block.size > 32 {
         assert_eq!(row["preview"], String::from_utf8_lossy(&block.content[..16]), "{name}");
+    }
+}
+
+/// Those of the table of big pages whose first page is in the dump; the word at their begin is the preview.
+#[test]
+fn allocations_with_pages_of_their_own() {
+    for (arch, build) in crate::support::kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let mut machine = scenario::busy(arch, build);
+        let planted = machine.facts.resources.big_pool.clone();
+        for big in &planted[1..] {
+            machine.write_va(Space::Kernel, big.va, b"a big allocation and its content");
+        }
+        let tables = some_tables(&machine, Format::Full, &["pool_allocations"]);
+        let big = tables["pool_allocations"].iter().filter(|row| row["allocator"] == "big");
+        let rows: BTreeMap<u64, &Row> = big.map(|row| (number(row, "va").unwrap(), row)).collect();
+        let layout = machine.layout();
+        if !layout.has("_POOL_TRACKER_BIG_PAGES") {
+            assert!(rows.is_empty(), "{name}: no public source has the table");
+            continue;
+        }
+        let found: Vec<u64> = rows.keys().copied().collect();
+        let expected: Vec<u64> = planted[1..].iter().map(|big| big.va).collect();
+        assert_eq!(found, expected, "{name}: the first page of the first is not in the dump");
+        for big in &planted[1..] {
+            let row = rows[&big.va];
+            assert_eq!(number(row, "size"), Some(big.bytes), "{name}");
+            assert_eq!(number(row, "key"), Some(big.tag.key().into()), "{name}");
+            assert_eq!((&*row["preview"], row.get("chain_ok")), ("a big allocation", None), "{name}");
+            let state = if big.free { ("freed", "medium") } else { ("allocated", "high") };
+            assert_eq!((&*row["state"], &*row["confidence"]), state, "{name}");
+            let typed = layout.find("_POOL_TRACKER_BIG_PAGES", "PoolType").is_some();
+            assert_eq!(number(row, "pool_type"), typed.then_some(big.pool_type.into()), "{name}");
+            let kind = match big.pool_type {
+                0 | 4 => "nonpaged",
+                1 => "paged",
+                33 => "session",
+                0x200 => "nonpaged_nx",
+                other => panic!("{other}"),
+            };
+            assert_eq!(row.get("kind").map(String::as_str), typed.then_some(kind), "{name}");
+        }
     }
 }
 

@@ -29,6 +29,15 @@ fn ranges(machine: &Machine) -> impl Iterator<Item = (usize, &HeapRange)> {
     heaps.flat_map(|heap| heap.ranges.iter().map(|range| (heap.index, range)))
 }
 
+/// Between the two kinds of pool, no era is left out.
+#[test]
+fn every_era() {
+    let all: Vec<_> = crate::pool::kernels().into_iter().chain(kernels()).collect();
+    let has = |arch, number| all.iter().any(|(of, build)| *of == arch && build.number == number);
+    assert!([2600, 7601, 19_041].into_iter().all(|number| has(Arch::X86Pae, number)));
+    assert!([7601, 9600, 14_393, 17_763, 19_041, 22_621, 26_100].into_iter().all(|n| has(Arch::X64, n)));
+}
+
 #[test]
 fn every_block_in_its_state_and_nothing_else() {
     for (arch, build) in kernels() {
