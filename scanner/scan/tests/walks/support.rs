@@ -106,6 +106,7 @@ fn tables_looking(
             options,
             tables,
             progress: &|_| {},
+            origin: None,
             found: None,
             needles,
         };
