@@ -153,6 +153,8 @@ fn snapshots_of_a_service_that_leaks() {
     check("handle_leak", "friday/u", &[("contoso_svc.exe 1204", "strong")]);
     // One tag leaks, one waves, one is steady.
     check("pool_leak", "friday/m", &[("CtLk", "weak")]);
+    let reading = of("pool_leak")["findings"][0]["reading"].as_str().unwrap();
+    assert!(reading.starts_with("Tag CtLk (contoso.sys) grew"), "{reading}");
     assert_eq!(status("pool_leak", "monday/m"), "not found");
     assert_eq!(found("handle_leak", "monday/u"), []);
     check("fiber_bundle", "friday/u", &[("contoso_svc.ex 1204", "certain")]);

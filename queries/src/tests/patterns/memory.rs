@@ -67,8 +67,13 @@ fn a_tag_that_grows_and_never_falls() {
             &[&tag("'Leak'", "1", leak), &tag("'Wave'", "2", wave), &tag("'Stdy'", "3", "7000000")],
         );
     }
+    let owner = |kind: &'static str, module: &'static str| {
+        [("tag", "'Leak'"), ("key", "1"), ("kind", kind), ("module", module), ("va", "64"), ("count", "1")]
+    };
+    lake.put("tag_constants", THIRD, &[&owner("'immediate'", "'leak.sys'"), &owner("'string'", "'x.sys'")]);
     let expected = (THIRD.to_owned(), "Leak".to_owned(), "strong".to_owned());
     assert_eq!(subjects(&lake, "pool_leak"), [expected]);
+    assert!(found(&lake, "pool_leak")[0].reading.starts_with("Tag Leak (leak.sys) grew"));
     // Of another boot, they are not compared.
     lake.put(
         "dumps",
