@@ -1,10 +1,14 @@
 //! Code that return addresses lead into, and whether a call is before an address.
 
 use super::words::Spans;
-use crate::code::Code;
+use crate::code::{Code, executable};
 use memory::{Architecture, Space, Va};
 use nt::System;
 use unwind::call::{self, Call};
+
+/// Bytes of retpoline stubs behind a module, as `RetpolineStubOffset` (0) and `RetpolineStubSize` of
+/// `KDDEBUGGER_DATA64` state them.
+const STUBS: u64 = 0x1000;
 
 /// A stretch of code. Stretches are sorted and apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +97,7 @@ impl<'a> Targets<'a> {
         let (mut modules, mut found) = (Vec::new(), Vec::new());
         for image in images {
             let facts = nt::image_facts(space, Va(image.1));
-            add(&mut modules, &mut found, image, facts.as_ref().map(|facts| &facts.executable[..]));
+            add(&mut modules, &mut found, image, facts.as_ref().and_then(executable));
         }
         Targets::new(architecture, Reader::Process(space), modules, apart(found))
     }
@@ -154,7 +158,8 @@ impl<'a> Targets<'a> {
                 let called = target.wrapping_add_signed(distance);
                 let called =
                     if self.architecture == Architecture::X86 { called & 0xffff_ffff } else { called };
-                self.stretch_of(called).map(|_| Verdict::Direct(called))?
+                let known = self.stretch_of(called).is_some() || self.is_stub(called, stretch);
+                known.then_some(Verdict::Direct(called))?
             }
             Some(Call::Slot(distance)) => {
                 let slot = target.wrapping_add_signed(distance);
@@ -164,6 +169,14 @@ impl<'a> Targets<'a> {
             }
             Some(Call::Indirect) => Verdict::Indirect,
         })
+    }
+
+    /// Whether an address lies on the page behind a module, where Windows puts the stubs that imported functions are
+    /// called through: it writes direct calls of them over the calls through pointers.
+    fn is_stub(&self, called: u64, stretch: &Stretch) -> bool {
+        let module = &self.modules[stretch.module as usize];
+        let behind = called.checked_sub(module.base).and_then(|rva| rva.checked_sub(module.size));
+        self.architecture == Architecture::X64 && behind.is_some_and(|behind| behind < STUBS)
     }
 
     fn read(&self, va: u64, out: &mut [u8]) -> bool {
@@ -211,7 +224,7 @@ fn unloaded(system: &System<'_>) -> Vec<(String, u64, u64)> {
     stated.filter_map(|it| Some((last(it.name.clone()?), narrow(it.start), narrow(it.end)))).collect()
 }
 
-/// Adds a module and its executable sections; all of it if its headers are not in the dump.
+/// Adds a module and its executable sections; all of it if its section table is not in the dump.
 fn add(
     modules: &mut Vec<Module>,
     found: &mut Vec<Stretch>,
