@@ -21,7 +21,10 @@ fn planted(arch: Arch, build: Build) -> (Machine, Vec<Word>) {
 /// Whether a word is residue, and how sure that is.
 fn expected(word: &Word) -> Option<&'static str> {
     let unloaded = word.target.why.contains("unloaded");
-    let stack = matches!(word.place, Place::KernelStack { .. } | Place::UserStack { .. });
+    let stack = matches!(
+        word.place,
+        Place::KernelStack { .. } | Place::ProcessorStack { .. } | Place::UserStack { .. }
+    );
     match (word.place, word.target.call) {
         (Place::Table | Place::Pool | Place::Image, _) => None,
         (_, Some("direct" | "import")) => Some("high"),
@@ -45,6 +48,7 @@ fn check(machine: &Machine, word: &Word, row: &Row, what: &str) {
         Place::KernelStack { ethread, depth, live } => {
             ("kernel stack", Some(ethread), Some(depth), Some(live))
         }
+        Place::ProcessorStack { depth } => ("processor stack", None, Some(depth), None),
         Place::UserStack { ethread, depth } => ("user stack", Some(ethread), Some(depth), None),
         _ => ("unmapped", None, None, None),
     };

@@ -6,6 +6,7 @@
 //! images and in structures. Those pages are only counted.
 
 mod places;
+mod processors;
 mod targets;
 mod words;
 
@@ -195,7 +196,7 @@ impl Rows<'_, '_> {
 /// address; elsewhere that would tell of every pointer into code that is paged out. What an unloaded driver left is
 /// always told: nothing has a reason to point there.
 fn is_residue(hit: &Hit, verdict: Verdict, kind: Kind, targets: &Targets<'_>) -> bool {
-    let stack = matches!(kind, Kind::KernelStack | Kind::UserStack);
+    let stack = kind.is_stack();
     match verdict {
         _ if !stack && (kind != Kind::Unmapped || hit.in_table) => false,
         Verdict::NoCall => false,
@@ -216,10 +217,11 @@ fn row(
     verdict: Verdict,
 ) -> ResidueRow {
     let module = &targets.modules[hit.stretch.module as usize];
-    let (symbol, offset) = targets.symbol(hit.target, &hit.stretch);
+    let name = targets.symbol(hit.target, &hit.stretch);
     let va = page.va_of(hit.at);
     // A word of the stack's page that does not lie on the stack itself has no depth.
     let stack = stack.zip(va).filter(|(stack, va)| (stack.limit..stack.base).contains(va));
+    let thread = stack.and_then(|(stack, _)| stack.thread);
     let (call, confidence) = match verdict {
         Verdict::Direct(_) => (Some("direct"), "high"),
         Verdict::Import => (Some("import"), "high"),
@@ -230,15 +232,16 @@ fn row(
         va,
         pa: page.pa_of(hit.at),
         page_kind: kind.name().into(),
-        ethread: stack.map(|(stack, _)| stack.ethread),
-        thread_id: stack.and_then(|(stack, _)| stack.tid),
-        process_id: stack.and_then(|(stack, _)| stack.pid),
-        depth: stack.map(|(stack, va)| stack.base - va),
+        ethread: thread.map(|thread| thread.ethread),
+        thread_id: thread.and_then(|thread| thread.tid),
+        process_id: thread.and_then(|thread| thread.pid),
+        depth: stack.and_then(|(stack, va)| Some(stack.top? - va)),
         live: stack.and_then(|(stack, va)| stack.sp.map(|sp| va >= sp)),
         target: hit.target,
         module: module.name.clone(),
-        symbol,
-        offset,
+        symbol: name.function,
+        offset: name.offset,
+        function_offset: name.function_offset,
         unloaded: module.unloaded,
         call: call.map(Into::into),
         called: if let Verdict::Direct(called) = verdict { Some(called) } else { None },

@@ -34,6 +34,17 @@ pub struct Module {
     pub unloaded: bool,
 }
 
+/// What an address of code is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The function, where a symbol or an export tells.
+    pub function: Option<String>,
+    /// Bytes from its beginning; from the module's where no function is known.
+    pub offset: u64,
+    /// Bytes from the beginning of the function, by its name or by unwind data.
+    pub function_offset: Option<u64>,
+}
+
 /// Where code is read.
 enum Reader<'a> {
     /// Through the pages that are kept of each module.
@@ -186,18 +197,19 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Function and bytes from its beginning; from the module's where no function is known.
-    pub fn symbol(&self, target: u64, stretch: &Stretch) -> (Option<String>, u64) {
+    /// What a return address is called: by the call before it, which may be a function's last instruction.
+    pub fn symbol(&self, target: u64, stretch: &Stretch) -> Name {
         let module = &self.modules[stretch.module as usize];
         let in_module = target.wrapping_sub(module.base);
-        match &self.reader {
-            Reader::Kernel(code) if !module.unloaded => {
-                let symbol = code.symbol(target.wrapping_sub(1));
-                let offset = symbol.offset.filter(|_| symbol.name.is_some());
-                (symbol.name, offset.map_or(in_module, |offset| offset + 1))
-            }
-            _ => (None, in_module),
+        let unknown = Name { function: None, offset: in_module, function_offset: None };
+        let Reader::Kernel(code) = &self.reader else { return unknown };
+        if module.unloaded {
+            return unknown;
         }
+        let symbol = code.symbol(target.wrapping_sub(1));
+        let function_offset = symbol.start.and_then(|start| in_module.checked_sub(start));
+        let offset = symbol.offset.filter(|_| symbol.name.is_some());
+        Name { offset: offset.map_or(in_module, |offset| offset + 1), function: symbol.name, function_offset }
     }
 
     /// Of code that is not in the dump: whether symbols allow an address inside a function there.
