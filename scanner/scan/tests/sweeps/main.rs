@@ -12,4 +12,5 @@ mod pages;
 mod pool;
 mod pool_heaps;
 mod residue;
+mod residue_hostile;
 mod threads;

@@ -78,6 +78,13 @@ pub enum Verdict {
     Indirect,
 }
 
+impl Verdict {
+    /// Whether a call is there.
+    pub fn is_call(self) -> bool {
+        !matches!(self, Verdict::NoCall | Verdict::NotThere)
+    }
+}
+
 impl<'a> Targets<'a> {
     /// Modules of the kernel: loaded and unloaded ones.
     pub fn of_kernel(system: &'a System<'_>) -> Targets<'a> {
