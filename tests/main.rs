@@ -2,6 +2,7 @@
 
 mod ask;
 mod cli;
+mod diffs;
 mod hostile;
 mod house;
 mod killed;

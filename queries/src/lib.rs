@@ -12,11 +12,13 @@
 //! tables.rs    what `schema` tells SQL      path.rs   a folder's name inside of SQL
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
 //! format/      table, csv, json, markdown   safe.rs   text that a terminal may see
+//! diffs.rs     what changed between snapshots: macros, one file an area, and the report
 //! prompt/      the interactive prompt
 //! ```
 
 #![forbid(unsafe_code)]
 
+pub mod diffs;
 mod error;
 pub mod format;
 mod guard;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::path::{self, glob_literal, quote};
 use crate::tables::{Column, Table};
-use crate::views;
+use crate::{diffs, views};
 
 /// What Windows people write: `hex_address(18446735277616529408)` is `0xfffff80000000000`, `hex_code(268435582)` is
 /// `0x1000007E`, `file_name('C:\\Windows\\System32\\Ntfs.sys')` is `ntfs.sys`.
@@ -35,6 +35,9 @@ pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> St
     for view in views::LIBRARY {
         let _ = writeln!(sql, "{}", view.sql);
         comment(&mut sql, "VIEW", &name(view.name), &view.question());
+    }
+    for diff in diffs::DIFFS {
+        let _ = writeln!(sql, "{}", diff.sql);
     }
     sql
 }

@@ -38,6 +38,11 @@ impl Session {
         &self.left_out
     }
 
+    /// For statements of this crate's own, which need no guard.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// The lake's folder, absolute and without links.
     pub fn root(&self) -> &Path {
         &self.root

@@ -2,7 +2,8 @@
 -- Tables: threads, processes
 -- How to read it: volatility's "orphan threads". One row a thread that has not ended, starts in the kernel's half, and
 --   whose start address lies in no module of the list: the module hides, or was unloaded under its thread. seen is false
---   where no list leads to the thread either.
+--   where no list leads to the thread either. Threads whose start address was overwritten since, which waiting for
+--   changes of the registry does, are not here.
 CREATE VIEW orphan_threads AS
 SELECT t.dump_id, t.process_id, p.name AS process, t.thread_id, hex_address(t.start_address) AS start,
        t.state_name AS state, t.create_time, coalesce(t.in_kernel_list, false) AS seen, t.hidden,

@@ -25,6 +25,7 @@ pub enum Command {
     Convert(Convert),
     Info(Info),
     Sql(Sql),
+    Diff(Diff),
     Demo(Demo),
     Lake(Lake),
     Symbols(Symbols),
@@ -180,9 +181,42 @@ pub enum SqlFormat {
     Markdown,
 }
 
+/// Say what changed between dumps of one lake: leaks, what came and went, what was replaced.
+///
+/// With three dumps and more, what rises all the time stands before what comes and goes. The same in SQL: the macros
+/// `diff_pool(['d...', 'd...'])` and so on; `.views` in the prompt names them.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake diff lake monday.dmp friday.dmp
+  dumplake diff lake d7f55 d154 d37a --by pool
+  dumplake diff lake a/memory.dmp b/memory.dmp --json
+
+A dump is named by its id, the beginning of it, its path, or the end of its path.")]
+pub struct Diff {
+    /// The lake.
+    pub lake: PathBuf,
+    /// Two dumps or more, in the order of time.
+    #[arg(required = true, num_args = 2.., value_name = "DUMP")]
+    pub dumps: Vec<String>,
+    /// What to compare.
+    #[arg(long, value_name = "WHAT", default_value = "all", value_parser = areas())]
+    pub by: String,
+    /// Rows of each part; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: u64,
+    /// One JSON object with all rows of every part.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn areas() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(queries::diffs::AREAS.into_iter().chain(["all"]))
+}
+
 /// Make synthetic dumps, convert them and ask a handful of questions.
 ///
-/// Writes a kernel crash and two snapshots of a leaking system, all invented, then the lake.
+/// Writes crashes, a stuck system and three snapshots of a leaking one, all invented, then the lake.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -1,12 +1,15 @@
 //! `dumplake demo`: invented dumps, converted and questioned, so that anybody can try the tool.
 //!
-//! The synthetic machine crashes once (a small kernel dump), a second one leaks: two live dumps of its kernel, and
+//! The synthetic machine crashes once (a small kernel dump), a second one leaks: three live dumps of its kernel, and
 //! beside each a minidump of the service that forgets to close its handles; a third one is stuck: a dump of all its
 //! memory, in which threads wait for each other; and a fourth one crashes in a driver, with whole stacks.
 
 use crate::{Result, args, convert::Run, inputs, report};
-use fixtures::{Arch, Build, Family, Format, Handle, Machine, ProcessId, Space, scenario};
-use queries::{Session, Style, safe::terminal};
+use fixtures::{
+    Arch, Build, Family, Format, Machine,
+    scenario::{self, leaking::leaking},
+};
+use queries::{Session, Style, diffs, safe::terminal};
 use schema::Lake;
 use std::{
     fs,
@@ -14,8 +17,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// `LIVE_SYSTEM_DUMP`: the marker of a dump that nobody crashed for.
-const LIVE_SYSTEM_DUMP: u32 = 0x161;
 /// `DRIVER_IRQL_NOT_LESS_OR_EQUAL`.
 const DRIVER_IRQL: u32 = 0xd1;
 
@@ -41,6 +42,10 @@ pub fn command(args: &args::Demo) -> Result<u8> {
         writeln!(out, "\n$ dumplake sql {shown_lake} \"{query}\"")?;
         Session::open(&lake)?.run(query, Style::default(), &mut out)?;
     }
+    writeln!(out, "\n$ dumplake diff {shown_lake} {} --by pool --limit 6", SNAPSHOTS.join(" "))?;
+    let dumps = SNAPSHOTS.map(String::from);
+    let leak = diffs::Comparison { dumps: &dumps, areas: &["pool"], limit: Some(6) };
+    leak.run(&Session::open(&lake)?, Style::default(), &mut out)?;
     writeln!(out, "\nNow ask yourself: dumplake sql {shown_lake}")?;
     Ok(report::exit_code(&outcomes))
 }
@@ -63,6 +68,9 @@ pub const QUERIES: [&str; 11] = [
     "SELECT frame, text, how, sure FROM stack_frames JOIN dumps d USING (dump_id) WHERE d.path LIKE '%fault%' \
      AND thread_id = 8 ORDER BY frame",
 ];
+
+/// The three dumps of the kernel that leaks.
+const SNAPSHOTS: [&str; 3] = ["monday/memory.dmp", "wednesday/memory.dmp", "friday/memory.dmp"];
 
 /// A file that says "made by the demo", so that the next demo may replace what is there.
 const MARK: &str = ".dumplake-demo";
@@ -89,8 +97,9 @@ fn write_dumps(folder: &Path) -> Result<()> {
     crashed_machine().dump(Format::Triage(Family::B)).write_to(&place("crash")?)?;
     scenario::busy(Arch::X64, Build::WIN10_19041).dump(Format::BitmapFull).write_to(&place("stuck")?)?;
     scenario::stacks(Arch::X64, Build::WIN10_19041).dump(Format::BitmapFull).write_to(&place("fault")?)?;
-    for (day, leaked) in [("monday", 40), ("friday", 400)] {
-        let (machine, service) = leaking_machine(leaked);
+    for (snapshot, day) in ["monday", "wednesday", "friday"].into_iter().enumerate() {
+        let (mut machine, service) = leaking(Arch::X64, Build::WIN10_19041, snapshot);
+        machine.comment("invented by dumplake demo");
         machine.dump(Format::BitmapKernel).write_to(&place(day)?)?;
         machine.dump(Format::UserMinidump { process: service, full: false }).write_to(&place(day)?)?;
     }
@@ -111,34 +120,4 @@ fn crashed_machine() -> Machine {
         .crash(DRIVER_IRQL, [0xffff_a508_dead_b000, 2, 0, driver + 0x1a2c])
         .comment("invented by dumplake demo");
     machine
-}
-
-/// A server whose driver forgets pool pages and whose service forgets events: `leaked` of each.
-fn leaking_machine(leaked: u32) -> (Machine, ProcessId) {
-    let mut machine = Machine::new(Arch::X64, Build::WIN10_19041);
-    machine.processors(2).crash(LIVE_SYSTEM_DUMP, [0; 4]).comment("invented by dumplake demo");
-    machine.facts.product_type = 3;
-    machine.facts.system_time += u64::from(leaked) * 10_000_000_000; // the later snapshot has leaked more
-    machine.facts.uptime += u64::from(leaked) * 10_000_000_000;
-    let service = machine.process("contoso_svc.exe", 1_204);
-    machine.thread(service, 1_208);
-    machine.user_module(service, "contoso_svc.exe", 0x7ff6_4000_0000, 0x4_0000);
-    for number in 0..leaked {
-        let page = machine.kernel_alloc(0x1000);
-        machine.write_va(Space::Kernel, page, format!("forgotten buffer {number}").as_bytes());
-        machine.handle(service, event(0x100 + u64::from(number) * 4));
-    }
-    (machine, service)
-}
-
-fn event(handle: u64) -> Handle {
-    Handle {
-        handle,
-        type_name: "Event".into(),
-        object_name: None,
-        attributes: 0,
-        granted_access: 0x1f_0003,
-        handle_count: 1,
-        pointer_count: 2,
-    }
 }

@@ -5,6 +5,7 @@
 mod args;
 mod convert;
 mod demo;
+mod diff;
 mod info;
 mod inputs;
 mod progress;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         args::Command::Convert(args) => convert::command(&args),
         args::Command::Info(args) => info::command(&args),
         args::Command::Sql(args) => sql::command(&args),
+        args::Command::Diff(args) => diff::command(&args),
         args::Command::Demo(args) => demo::command(&args),
         args::Command::Lake(args) => sql::lake_command(&args),
         args::Command::Symbols(args) => symbols::command(&args),

@@ -11,10 +11,7 @@ use std::{
 pub fn command(args: &args::Sql) -> Result<u8> {
     schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
     let session = Session::open(&args.lake)?;
-    for file in session.left_out() {
-        let shown = file.to_string_lossy();
-        eprintln!("warning: {} cannot be read and is left out; see `dumplake lake repair`", terminal(&shown));
-    }
+    warn_of_left_out(&session);
     let is_terminal = std::io::stdout().is_terminal();
     let style = Style { format: format(args.format), width: is_terminal.then(width), terminal: is_terminal };
     // The prompt must be seen after the answer: standard output flushes at each line by itself.
@@ -33,6 +30,14 @@ pub fn command(args: &args::Sql) -> Result<u8> {
     Ok(done.map(|()| 0)?)
 }
 
+/// Says which files of the lake cannot be read.
+pub fn warn_of_left_out(session: &Session) {
+    for file in session.left_out() {
+        let shown = file.to_string_lossy();
+        eprintln!("warning: {} cannot be read and is left out; see `dumplake lake repair`", terminal(&shown));
+    }
+}
+
 fn format(format: args::SqlFormat) -> Format {
     match format {
         args::SqlFormat::Table => Format::Table,
@@ -43,7 +48,7 @@ fn format(format: args::SqlFormat) -> Format {
 }
 
 /// Columns of the terminal that standard output is.
-fn width() -> usize {
+pub fn width() -> usize {
     console::Term::stdout().size_checked().map_or(80, |(_, columns)| columns.into())
 }
 

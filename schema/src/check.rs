@@ -30,11 +30,12 @@ pub struct Damage {
 impl Lake {
     /// Partitions that cannot be read, and those that a dump of `dumps` lacks, by table and dump.
     pub fn damage(&self) -> Vec<Damage> {
-        let ids = self.dump_ids();
+        let ids: Vec<(String, Due)> =
+            self.dump_ids().into_iter().map(|id| (id.clone(), self.due(&id))).collect();
         let mut found = Vec::new();
         for spec in crate::all() {
             let folder = self.root().join(spec.name);
-            let lacking = ids.iter().filter(|id| self.should_have(id, spec.name));
+            let lacking = ids.iter().filter(|(_, due)| due.has(spec.name)).map(|(id, _)| id);
             let lacking = lacking.filter(|id| !folder.join(format!("dump_id={id}")).is_dir());
             found.extend(lacking.map(|id| Damage {
                 dump_id: id.clone(),
@@ -47,11 +48,16 @@ impl Lake {
         found
     }
 
-    /// Whether a dump was converted with this table. One whose row of `dumps` cannot be read says nothing.
-    fn should_have(&self, dump_id: &str, table: &str) -> bool {
-        let Some(options) = self.stored(dump_id, "dumplake.options") else { return false };
+    /// Which tables of a dump must have a file. One whose row of `dumps` cannot be read says nothing.
+    fn due(&self, dump_id: &str) -> Due {
+        if let Some(rows) = self.rows_of(dump_id) {
+            return Due::These(
+                rows.into_iter().filter(|(_, rows)| *rows > 0).map(|(table, _)| table).collect(),
+            );
+        }
+        let Some(options) = self.stored(dump_id, "dumplake.options") else { return Due::These(Vec::new()) };
         let named = options.split(' ').find_map(|option| option.strip_prefix("tables="));
-        named.is_none_or(|tables| tables.split(',').any(|name| name == table))
+        named.map_or(Due::All, |tables| Due::These(tables.split(',').map(str::to_string).collect()))
     }
 
     /// Path of a dump's file as it was named at its conversion.
@@ -62,6 +68,22 @@ impl Lake {
         let batch = builder.with_projection(column).build().ok()?.next()?.ok()?;
         let paths = batch.column_by_name("path")?.as_string_opt::<i32>()?;
         paths.iter().next().flatten().map(str::to_string)
+    }
+}
+
+/// Tables that a dump must have a file of.
+enum Due {
+    /// Every table: an older version wrote files without rows too.
+    All,
+    These(Vec<String>),
+}
+
+impl Due {
+    fn has(&self, table: &str) -> bool {
+        match self {
+            Due::All => true,
+            Due::These(tables) => tables.iter().any(|name| name == table),
+        }
     }
 }
 
@@ -87,7 +109,7 @@ fn unreadable(folder: &Path, table: &str) -> Vec<Damage> {
 }
 
 fn part(partition: &Path) -> PathBuf {
-    partition.join("part-0.parquet")
+    partition.join(crate::publish::PART)
 }
 
 /// Why a file cannot be read.

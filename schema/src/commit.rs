@@ -5,7 +5,10 @@
 //! the names become paths of folders that are moved and removed.
 
 use crate::{disk, lake::check_id};
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 const FILE: &str = "manifest";
 /// The last line of a whole note.
@@ -18,11 +21,13 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Writes the note and waits until it is on the disk.
-    pub fn write(&self, folder: &Path) -> io::Result<()> {
+    /// Writes the note; [`disk::sync`] waits until it is on the disk.
+    pub fn write(&self, folder: &Path) -> io::Result<PathBuf> {
         let lines: Vec<&str> =
             [&self.dump_id].into_iter().chain(&self.tables).map(String::as_str).chain([END]).collect();
-        disk::write(&folder.join(FILE), format!("{}\n", lines.join("\n")).as_bytes())
+        let note = folder.join(FILE);
+        disk::write(&note, format!("{}\n", lines.join("\n")).as_bytes())?;
+        Ok(note)
     }
 
     /// The note of `folder`; `None` when there is none, or none that can be believed: nothing of such a

@@ -2,7 +2,7 @@
 
 use crate::{
     Lake,
-    scratch::{ID, Scratch, content, convert, identity, staging},
+    scratch::{ID, Scratch, content, convert, identity, staged, staging},
 };
 use std::{cell::Cell, collections::BTreeMap, fs, io, path::Path};
 
@@ -115,6 +115,37 @@ fn a_kill_at_any_step_leaves_the_old_tables_or_the_new() {
         assert!((25..60).contains(&first), "{first} steps");
         let second = end_at_every_step(end, true);
         assert!(second >= first + 6, "{second} steps: three old tables are retired");
+    }
+}
+
+/// The same for two dumps that are committed together: each is there whole, or as it was before.
+#[test]
+fn a_kill_at_any_step_of_a_common_commit() {
+    const SECOND: &str = "d00000000000000aa";
+    let scratch = Scratch::new("common");
+    for number in 0.. {
+        let root = scratch.0.join(number.to_string());
+        lake_with(&root, true);
+        let reached = ended(number, End::Before, || {
+            let lake = Lake { root: root.clone(), made: Vec::new() };
+            let staged = [ID, SECOND].map(|id| staged(&lake, id, "new", &NEW));
+            let _ = staged.into_iter().collect::<crate::Result<Vec<_>>>().and_then(crate::commit);
+        });
+        let (old, new) = (tables(&OLD, "old"), tables(&NEW, "new"));
+        let second = content(&root, SECOND);
+        assert!(is_whole_or_absent(&root, true), "step {number}: {:?}", content(&root, ID));
+        assert!(!second.contains_key("dumps") || second == new, "step {number}: {second:?}");
+        Lake::create_or_open(&root).unwrap_or_else(|error| panic!("step {number}: {error}"));
+        let (first, second) = (content(&root, ID), content(&root, SECOND));
+        assert!(first == old || first == new, "step {number}: {first:?}");
+        assert!(second.is_empty() || second == new, "step {number}: {second:?}");
+        assert_eq!(staging(&root), Vec::<String>::new(), "step {number}");
+        assert_eq!(content(&root, OTHER), tables(&OLD, "other"), "step {number}");
+        fs::remove_dir_all(&root).unwrap();
+        if !reached {
+            assert!(number > 50, "{number} steps");
+            return;
+        }
     }
 }
 

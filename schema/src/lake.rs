@@ -12,7 +12,7 @@ use parquet::file::{
     reader::{FileReader, SerializedFileReader},
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
 };
@@ -40,6 +40,8 @@ pub struct Identity {
 
 /// Name of the size in the metadata.
 const SIZE: &str = "dumplake.file_size";
+/// Name of the number of rows of each table, in the metadata of `dumps`: `contexts=2 crashes=0 ...`.
+pub(crate) const ROWS: &str = "dumplake.rows";
 
 impl Identity {
     pub(crate) fn pairs(&self) -> [(&'static str, String); 4] {
@@ -127,9 +129,18 @@ impl Lake {
 
     /// The metadata of a dump; `None` if it is not in the lake, or in a file that cannot be read.
     fn metadata(&self, dump_id: &str) -> Option<Vec<KeyValue>> {
-        let path = self.root.join("dumps").join(format!("dump_id={dump_id}")).join("part-0.parquet");
+        let path = self.root.join("dumps").join(format!("dump_id={dump_id}")).join(publish::PART);
         let reader = SerializedFileReader::new(File::open(&path).ok()?).ok()?;
         Some(reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default())
+    }
+
+    /// Rows of each table that a dump was converted with, as its conversion counted them. A table without rows has no
+    /// file. `None` if the dump is not in the lake, its row of `dumps` cannot be read, or an older version wrote it.
+    pub fn rows_of(&self, dump_id: &str) -> Option<BTreeMap<String, u64>> {
+        let stored = self.stored(dump_id, ROWS)?;
+        let pair =
+            |text: &str| Some((text.split_once('=')?.0.to_string(), text.split_once('=')?.1.parse().ok()?));
+        stored.split(' ').map(pair).collect()
     }
 
     /// True when the lake has this dump, converted with this identity.

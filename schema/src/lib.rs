@@ -33,7 +33,7 @@ pub use check::{Damage, unreadable_files};
 pub use error::{Error, Result};
 pub use lake::{Identity, Lake};
 pub use manual::manual;
-pub use staged::{Sink, Staged};
+pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
 

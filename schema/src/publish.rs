@@ -1,6 +1,7 @@
 //! How the tables of a dump become part of a lake: whole or not at all.
 //!
 //! 1. They are written to `.staging/<id>.<n>.tmp`, under a lock file that their writer holds.
+//!    All files of all dumps that are committed together are brought to the disk.
 //! 2. **Commit**: one rename to `.staging/<id>.<n>.ready`, with a `manifest` of the tables in it.
 //! 3. **Publication**: under the lake's publication lock, the old `dumps` partition is retired (the
 //!    dump is out of the lake), every table's partition is replaced, `dumps` comes last.
@@ -14,6 +15,7 @@ use crate::{
     error::{Error, Result},
 };
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     hash::{BuildHasher, Hasher, RandomState},
     io,
@@ -24,6 +26,9 @@ use std::{
 pub fn staging(root: &Path) -> PathBuf {
     root.join(".staging")
 }
+
+/// Name of the one file of a partition.
+pub const PART: &str = "part-0.parquet";
 
 /// Name of the publication lock.
 const PUBLICATION: &str = "publication";
@@ -60,36 +65,64 @@ pub fn remove_lock(folder: &Path) {
     let _ = disk::remove_file(&lock_path(folder));
 }
 
-/// Commits a staging folder and publishes it.
+/// A dump whose files are closed.
+pub struct Ready<'a> {
+    pub dump_id: &'a str,
+    /// Its staging folder.
+    pub folder: &'a Path,
+    /// The tables that have a file in it.
+    pub tables: &'a [&'static str],
+}
+
+/// Commits staging folders and publishes them. The disk is waited for a few times, however many they are.
 ///
-/// Errors: `dumps` is not among the tables, or the file system refuses. Once the folder bears its new
+/// Errors: `dumps` is not among the tables of one, or the file system refuses. Once a folder bears its new
 /// name, the next opening publishes it all the same.
-pub fn commit(root: &Path, dump_id: &str, folder: &Path, tables: &[&str]) -> Result<()> {
+pub fn commit(root: &Path, ready: &[Ready]) -> Result<()> {
+    let ids: BTreeSet<&str> = ready.iter().map(|one| one.dump_id).collect();
+    if ids.len() < ready.len() {
+        // The same dump twice: one publication must end before the next may begin.
+        return ready.iter().try_for_each(|one| commit(root, std::slice::from_ref(one)));
+    }
+    let mut written = Vec::new();
+    for one in ready {
+        written.extend(write_note(one)?);
+    }
+    disk::sync(&staging(root), &written).map_err(|error| Error::new("write", &staging(root), error))?;
+    let _publication = lock_publication(root)?;
+    publish_pending(root, |dump_id| ids.contains(dump_id))?; // what another process left of these must not come later
+    let mut renamed = Vec::new();
+    for Ready { dump_id, folder, .. } in ready {
+        // The name says whose tables these are, also when that was not known at the beginning.
+        let to = staging(root).join(format!("{dump_id}.{}.ready", unique()));
+        disk::rename(folder, &to).map_err(|error| Error::new("commit", folder, error))?;
+        renamed.push(to);
+    }
+    sync_folder(&staging(root)).map_err(|error| Error::new("commit", &staging(root), error))?;
+    publish(root, &renamed)
+}
+
+/// Writes the note of a dump. The value is every file and folder that must be on the disk before its commit.
+fn write_note(ready: &Ready) -> Result<Vec<PathBuf>> {
+    let &Ready { dump_id, folder, tables } = ready;
     let commit =
         Commit { dump_id: dump_id.into(), tables: tables.iter().map(|&table| table.into()).collect() };
     if !commit.is_sound() {
         return Err(Error::plain(format!("{dump_id}: tables without `dumps` cannot be committed")));
     }
-    let synced = tables.iter().try_for_each(|table| sync_folder(&folder.join(table)));
-    let written = synced.and_then(|()| commit.write(folder)).and_then(|()| sync_folder(folder));
-    written.map_err(|error| Error::new("write", folder, error))?;
-    // The name says whose tables these are, also when that was not known at the beginning.
-    let ready = staging(root).join(format!("{dump_id}.{}.ready", unique()));
-    let publication = lock_publication(root)?;
-    publish_pending(root, dump_id)?; // what another process left of this dump must not come after ours
-    let renamed = disk::rename(folder, &ready).and_then(|()| sync_folder(&staging(root)));
-    renamed.map_err(|error| Error::new("commit", folder, error))?;
-    publish(root, &ready)?;
-    drop(publication);
-    Ok(())
+    let note = commit.write(folder).map_err(|error| Error::new("write", folder, error))?;
+    let of_table = |table: &&str| [folder.join(table).join(PART), folder.join(table)];
+    let tables = tables.iter().flat_map(of_table);
+    Ok(tables.chain([note, folder.to_path_buf()]).collect())
 }
 
-/// Publishes what is committed and not yet published, of the dumps whose id begins with `prefix`.
-fn publish_pending(root: &Path, prefix: &str) -> Result<()> {
+/// Publishes what is committed and not yet published, of the dumps that are wanted; one after the other, since two
+/// may be the same dump.
+fn publish_pending(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
     for folder in entries(&staging(root))? {
-        let ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
-        if ours && is_ready(&folder) {
-            publish(root, &folder)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if wanted(name.split('.').next().unwrap_or_default()) && is_ready(&folder) {
+            publish(root, std::slice::from_ref(&folder))?;
         }
     }
     Ok(())
@@ -125,7 +158,7 @@ pub fn recover(root: &Path) -> Result<()> {
         return Ok(());
     }
     let publication = lock_publication(root)?;
-    publish_pending(root, "")?;
+    publish_pending(root, |_| true)?;
     for path in entries(&staging)? {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("tmp") => remove_abandoned(&path),
@@ -145,25 +178,44 @@ fn lock_publication(root: &Path) -> Result<File> {
     open().map_err(|error| Error::new("lock", &path, error))
 }
 
-/// Moves every table of a committed folder into the lake. May be called again after an interruption.
-fn publish(root: &Path, ready: &Path) -> Result<()> {
-    let failed = |error: io::Error| Error::new("publish", ready, error);
-    // The note goes last but for the folder itself: without one, everything is published or nothing is.
-    let Some(Commit { dump_id, mut tables }) = Commit::read(ready).map_err(failed)? else {
-        return disk::remove_folder(ready).map_err(failed);
-    };
-    let partition = format!("dump_id={dump_id}");
-    tables.sort_by_key(|table| *table == "dumps"); // the table that says "it is there" comes last
-    if ready.join("dumps").exists() {
-        // Not before this is gone from the lake may a table change: a dump that is there is whole.
-        retire(root, &root.join("dumps").join(&partition)).map_err(failed)?;
-        retire_others(root, &partition, &tables).map_err(failed)?;
+/// Moves every table of committed folders, of different dumps, into the lake. May be called again after an
+/// interruption.
+fn publish(root: &Path, ready: &[PathBuf]) -> Result<()> {
+    let mut moves = Vec::new();
+    for folder in ready {
+        let failed = |error: io::Error| Error::new("publish", folder, error);
+        // The note goes last but for the folder itself: without one, everything is published or nothing is.
+        match Commit::read(folder).map_err(failed)? {
+            Some(commit) => moves.push((folder, format!("dump_id={}", commit.dump_id), commit.tables)),
+            None => disk::remove_folder(folder).map_err(failed)?,
+        }
     }
-    for table in &tables {
-        replace(root, &ready.join(table), &root.join(table), &partition).map_err(failed)?;
+    for (folder, partition, tables) in &moves {
+        if folder.join("dumps").exists() {
+            // Not before this is gone from the lake may a table change: a dump that is there is whole.
+            let gone = retire(root, &root.join("dumps").join(partition));
+            let gone = gone.and_then(|()| retire_others(root, partition, tables));
+            gone.map_err(|error| Error::new("publish", folder, error))?;
+        }
     }
-    sync_folder(root).and_then(|()| Commit::remove(ready)).map_err(failed)?;
-    disk::remove_folder(ready).map_err(failed)
+    for says_it_is_there in [false, true] {
+        // The table that says "it is there" comes last.
+        let mut changed = BTreeSet::from([root.to_path_buf()]);
+        for (folder, partition, tables) in &moves {
+            for table in tables.iter().filter(|table| (*table == "dumps") == says_it_is_there) {
+                let moved = replace(root, &folder.join(table), &root.join(table), partition);
+                moved.map_err(|error| Error::new("publish", folder, error))?;
+                changed.insert(root.join(table));
+            }
+        }
+        let synced = changed.iter().try_for_each(|folder| sync_folder(folder));
+        synced.map_err(|error| Error::new("publish into", root, error))?;
+    }
+    for (folder, ..) in &moves {
+        let removed = Commit::remove(folder).and_then(|()| disk::remove_folder(folder));
+        removed.map_err(|error| Error::new("remove", folder, error))?;
+    }
+    Ok(())
 }
 
 /// Puts one staged table folder in the place of a partition; nothing to do when it has been moved.
@@ -174,8 +226,7 @@ fn replace(root: &Path, staged: &Path, table: &Path, partition: &str) -> io::Res
     disk::create_folders(table)?;
     let target = table.join(partition);
     retire(root, &target)?;
-    disk::rename(staged, &target)?;
-    sync_folder(table)
+    disk::rename(staged, &target)
 }
 
 /// Retires the partitions of tables that the new conversion did not write.

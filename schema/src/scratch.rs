@@ -1,6 +1,6 @@
 //! What the tests of this crate share: a folder of their own, a table, and a look at a lake.
 
-use crate::{Identity, Lake, Result, Sink, Table, TableSpec};
+use crate::{Identity, Lake, Result, Sink, Staged, Table, TableSpec};
 use arrow::array::{AsArray, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::{
@@ -62,11 +62,16 @@ pub fn batch(version: &str) -> RecordBatch {
 
 /// Converts a dump: `tables`, each with one row that says `version`.
 pub fn convert(lake: &Lake, id: &str, version: &str, tables: &[&'static str]) -> Result<()> {
+    staged(lake, id, version, tables)?.commit()
+}
+
+/// The same without the commit.
+pub fn staged<'a>(lake: &'a Lake, id: &str, version: &str, tables: &[&'static str]) -> Result<Staged<'a>> {
     let staged = lake.begin(id, &identity(version))?;
     for table in tables {
         staged.write(&spec(table), batch(version))?;
     }
-    staged.commit()
+    Ok(staged)
 }
 
 /// What a lake holds of a dump: for each table that has its partition, the version in its row.

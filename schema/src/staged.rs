@@ -4,7 +4,7 @@
 use crate::{
     disk,
     error::{Error, Result},
-    lake::{Identity, Lake, check_id},
+    lake::{Identity, Lake, ROWS, check_id},
     publish,
     table::TableSpec,
 };
@@ -17,8 +17,9 @@ use parquet::{
 use std::{
     collections::BTreeMap,
     fs::File,
+    ops::DerefMut,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Rows in a row group: DuckDB's own vector-group size, so that its threads share a file well.
@@ -33,11 +34,17 @@ const DICTIONARY: usize = 64 * 1024;
 
 /// Takes batches of rows: the lake, or a collection in a test.
 pub trait Sink: Sync {
-    /// Adds `batch` to `table`. A batch without rows makes the table exist.
+    /// Adds `batch` to `table`. A batch without rows says that the table was looked for.
     fn write(&self, table: &TableSpec, batch: RecordBatch) -> Result<()>;
 }
 
-type Writer = Arc<Mutex<ArrowWriter<File>>>;
+/// One table on its way. It has a file from its first row on: most tables of a small dump have none, and thousands of
+/// files that hold nothing but their schema cost more than all rows.
+#[derive(Default)]
+struct Part {
+    rows: u64,
+    writer: Option<ArrowWriter<File>>,
+}
 
 /// The tables of one dump on their way into a lake. Dropped without [`Staged::commit`], it leaves
 /// nothing behind.
@@ -47,14 +54,16 @@ pub struct Staged<'a> {
     folder: PathBuf,
     /// Held while we live, so that another process can tell our folder from one left by a kill.
     lock: Option<File>,
-    writers: Mutex<BTreeMap<&'static str, Writer>>,
+    parts: Mutex<BTreeMap<&'static str, Arc<Mutex<Part>>>>,
+    /// Tables that have a file, once all files are closed.
+    closed: Option<Vec<&'static str>>,
 }
 
 impl<'a> Staged<'a> {
     pub(crate) fn new(lake: &'a Lake, name: Option<(String, Identity)>) -> Result<Staged<'a>> {
         let prefix = name.as_ref().map_or("unnamed", |(dump_id, _)| dump_id);
         let (folder, lock) = publish::claim(lake.root(), prefix)?;
-        Ok(Staged { lake, name, folder, lock: Some(lock), writers: Mutex::default() })
+        Ok(Staged { lake, name, folder, lock: Some(lock), parts: Mutex::default(), closed: None })
     }
 
     /// Says which dump it is, if that was not known when it began.
@@ -66,51 +75,93 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// Closes the files: nothing more can be written, and what is left to do is [`commit`].
+    ///
+    /// Errors: it has no name, or the file system refuses.
+    pub fn finish(&mut self) -> Result<()> {
+        let Some((_, identity)) = &self.name else {
+            return Err(Error::plain("tables without the id of their dump cannot be committed"));
+        };
+        let parts = std::mem::take(lock(&self.parts).deref_mut());
+        let rows: Vec<String> =
+            parts.iter().map(|(name, part)| format!("{name}={}", lock(part).rows)).collect();
+        let rows = rows.join(" ");
+        let mut closed = Vec::new();
+        for (name, part) in parts {
+            let Some(writer) = lock(&part).writer.take() else { continue };
+            let told = (name == "dumps").then_some((ROWS, rows.clone()));
+            close(writer, identity.pairs().into_iter().chain(told), &self.folder)?;
+            closed.push(name);
+        }
+        self.closed = Some(closed);
+        Ok(())
+    }
+
     /// Makes all tables part of the lake, replacing those of an earlier conversion of the same dump.
     ///
     /// Errors: it has no name, or the file system refuses.
     pub fn commit(self) -> Result<()> {
-        let Some((dump_id, identity)) = &self.name else {
-            return Err(Error::plain("tables without the id of their dump cannot be committed"));
-        };
-        let writers = std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut tables = Vec::new();
-        for (name, writer) in writers {
-            close(writer, identity, &self.folder)?;
-            tables.push(name);
-        }
-        publish::commit(self.lake.root(), dump_id, &self.folder, &tables)
+        commit(vec![self])
     }
 
-    fn writer(&self, table: &TableSpec) -> Result<Writer> {
-        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(writer) = writers.get(table.name) {
-            return Ok(writer.clone());
-        }
+    fn part(&self, table: &TableSpec) -> Arc<Mutex<Part>> {
+        lock(&self.parts).entry(table.name).or_default().clone()
+    }
+
+    fn open(&self, table: &TableSpec) -> Result<ArrowWriter<File>> {
         let folder = self.folder.join(table.name);
         disk::create_folders(&folder).map_err(|error| Error::new("create", &folder, error))?;
-        let path = folder.join("part-0.parquet");
+        let path = folder.join(publish::PART);
         let file = disk::create_file(&path).map_err(|error| Error::new("create", &path, error))?;
-        let writer = ArrowWriter::try_new(file, table.schema(), Some(properties()))
-            .map_err(|error| Error::new("write", &path, error))?;
-        let writer = Arc::new(Mutex::new(writer));
-        writers.insert(table.name, writer.clone());
-        Ok(writer)
+        ArrowWriter::try_new(file, table.schema(), Some(properties()))
+            .map_err(|error| Error::new("write", &path, error))
+    }
+}
+
+/// Makes several dumps part of their lake at once: what waits for the disk waits once for all of them. After an error
+/// some may be in the lake; each is there whole or not at all.
+///
+/// Errors: one has no name, or the file system refuses.
+pub fn commit(mut staged: Vec<Staged>) -> Result<()> {
+    for one in staged.iter_mut().filter(|one| one.closed.is_none()) {
+        one.finish()?;
+    }
+    let mut ready = Vec::new();
+    for one in &staged {
+        let (Some((dump_id, _)), Some(tables)) = (&one.name, &one.closed) else { continue };
+        ready.push(publish::Ready { dump_id, folder: &one.folder, tables });
+    }
+    match staged.first() {
+        Some(first) => publish::commit(first.lake.root(), &ready),
+        None => Ok(()),
     }
 }
 
 impl Sink for Staged<'_> {
     fn write(&self, table: &TableSpec, batch: RecordBatch) -> Result<()> {
-        let writer = self.writer(table)?;
-        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write(&batch).map_err(|error| Error::new("write", &self.folder.join(table.name), error))
+        let part = self.part(table);
+        let mut part = lock(&part);
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if part.writer.is_none() {
+            part.writer = Some(self.open(table)?);
+        }
+        part.rows += batch.num_rows() as u64;
+        let written = part.writer.as_mut().map_or(Ok(()), |writer| writer.write(&batch));
+        written.map_err(|error| Error::new("write", &self.folder.join(table.name), error))
     }
+}
+
+/// A thread that panicked leaves no table half written: the dump is never committed then.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Staged<'_> {
     fn drop(&mut self) {
         // Windows deletes no file that is open.
-        self.writers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.parts).clear();
         // Nobody reads this folder; what cannot be removed now goes at the next opening. After a commit
         // it bears another name, and there is nothing to remove.
         if self.folder.exists() {
@@ -129,20 +180,22 @@ fn properties() -> WriterProperties {
         .build()
 }
 
-/// Writes the footer and waits until the file is on the disk: the commit must not come before it.
-fn close(writer: Writer, identity: &Identity, folder: &Path) -> Result<()> {
-    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-    for (key, value) in identity.pairs() {
-        writer.append_key_value_metadata(KeyValue::new(key.to_string(), value.to_string()));
+/// Writes the footer; [`publish::commit`] waits until it is on the disk.
+fn close(
+    mut writer: ArrowWriter<File>,
+    pairs: impl Iterator<Item = (&'static str, String)>,
+    folder: &Path,
+) -> Result<()> {
+    for (key, value) in pairs {
+        writer.append_key_value_metadata(KeyValue::new(key.to_string(), value));
     }
-    writer.finish().map_err(|error| Error::new("write", folder, error))?;
-    disk::sync(writer.inner()).map_err(|error| Error::new("write", folder, error))
+    writer.close().map(drop).map_err(|error| Error::new("write", folder, error))
 }
 
 /// A sink that keeps everything, for tests.
 impl Sink for Mutex<Vec<(String, RecordBatch)>> {
     fn write(&self, table: &TableSpec, batch: RecordBatch) -> Result<()> {
-        let mut kept = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(self);
         kept.push((table.name.to_string(), batch));
         Ok(())
     }

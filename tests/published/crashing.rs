@@ -68,6 +68,25 @@ fn the_crashing_process_is_plausible() {
     assert_eq!(names["triage_x64.dmp"], ("System".to_string(), 4));
 }
 
+/// What memory holds of the crashed processes and threads is found by its shape too. A start address in pool, as the list
+/// of registry notifications of a thread in `1e.dmp` looks like one, is none.
+#[test]
+fn small_dumps_hide_nobody() {
+    let Some(real) = real("crashed threads found by shape") else { return };
+    for table in ["processes", "threads"] {
+        let query = format!(
+            "SELECT count(*) FILTER (found_by_shape) AS found, count(found_by_shape) AS known, \
+             count(found_in_pool) FILTER (NOT found_in_pool) AS denied FROM {table} WHERE source = 'triage copy'"
+        );
+        let row = &real.ask().rows(&query)[0];
+        assert!(row["found"].as_u64().unwrap() > 4, "{table}: {row:?}");
+        assert_eq!((&row["known"], row["denied"].as_u64()), (&row["found"], Some(0)), "{table}: {row:?}");
+    }
+    for view in ["hidden_processes", "hidden_threads", "orphan_threads"] {
+        assert_eq!(real.ask().rows(&format!("FROM {view}")), Vec::new(), "{view}");
+    }
+}
+
 /// The crashed processor runs the crashed thread, which belongs to the crashed process: on every dump, also on those
 /// that do not say where the processor's block lay.
 #[test]

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::error::{Error, Result};
 use crate::format::{Format, Style};
 use crate::sql::Session;
-use crate::{tables, views};
+use crate::{diffs, tables, views};
 
 /// What the prompt does after an entry.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Next {
 
 const HELP: &str = "\
 .tables            the tables of the lake, and what a row of each is
-.views             the library of views, and the question that each answers
+.views             the library of views and comparisons (diff_...), and the question that each answers
 .schema NAME       the columns of a table or view; for a view also how to read it
 .format FORMAT     table, csv, json or markdown
 .help              this
@@ -36,7 +36,8 @@ pub fn run(session: &Session, style: &mut Style, line: &str, out: &mut dyn Write
             list(out, &rows)?;
         }
         ("views", None) => {
-            let rows: Vec<_> = views::LIBRARY.iter().map(|view| (view.name, view.question())).collect();
+            let known = views::LIBRARY.iter().chain(diffs::DIFFS);
+            let rows: Vec<_> = known.map(|view| (view.name, view.question())).collect();
             list(out, &rows)?;
         }
         ("schema", Some(name)) => schema(session, *style, name, out)?,
@@ -48,6 +49,9 @@ pub fn run(session: &Session, style: &mut Style, line: &str, out: &mut dyn Write
 
 fn schema(session: &Session, style: Style, name: &str, out: &mut dyn Write) -> Result<()> {
     let known = |known: &str| known.eq_ignore_ascii_case(name);
+    if let Some(diff) = diffs::DIFFS.iter().find(|diff| known(diff.name)) {
+        return write(out, &format!("{}\n{}\n", diff.question(), diff.how_to_read()));
+    }
     if let Some(view) = views::LIBRARY.iter().find(|view| known(view.name)) {
         write(out, &format!("{}\n{}\n\n", view.question(), view.how_to_read()))?;
     } else if let Some(table) = tables::all().iter().find(|table| known(table.name)) {

@@ -70,6 +70,46 @@ fn a_request_that_no_driver_has_is_not_pending() {
 }
 
 #[test]
+fn threads_of_small_dumps_are_not_called_hidden() {
+    let lake = Lake::empty();
+    let of = |id: &'static str, source: &'static str, hidden: &'static str| {
+        [("thread_id", id), ("source", source), ("hidden", hidden), ("in_kernel_list", "false")]
+    };
+    lake.put(
+        "threads",
+        FIRST,
+        &[
+            &of("1", "'triage copy'", "NULL"),
+            &of("2", "'object''s members'", "true"),
+            &of("3", "'pool header'", "NULL"),
+            &of("4", "'PspCidTable'", "true"),
+        ],
+    );
+    let sql = "SELECT thread_id, verdict FROM hidden_threads ORDER BY 1";
+    assert_eq!(lake.csv(sql), "2,hidden\n3,unknown\n4,hidden");
+}
+
+#[test]
+fn addresses_of_pool_are_written_as_such() {
+    let lake = Lake::empty();
+    let of = |va: &'static str, pa: &'static str| {
+        let text =
+            [("va", va), ("pa", pa), ("tag", "'Proc'"), ("allocator", "'lfh'"), ("state", "'allocated'")];
+        [text.as_slice(), &[("chain_ok", "NULL"), ("size", "32")]].concat()
+    };
+    let (mapped, unmapped) = (of("18446735277616533536", "4128"), of("NULL", "8208"));
+    lake.put("pool_allocations", FIRST, &[&mapped, &unmapped]);
+    lake.put("big_pool", FIRST, &[&[("tag", "'Proc'"), ("address", "18446735277616537600")]]);
+    let sql = "SELECT address, pa FROM pool_find WHERE tag = 'Proc'";
+    let expected = "0xfffff80000001020,0x0000000000001020\n0xfffff80000002000,\n,0x0000000000002010";
+    assert_eq!(lake.csv(sql), expected);
+    let sql = "SELECT header, mapped, chain_ok FROM pool_page WHERE page = ";
+    let page = "hex_address(18446735277616533999 & ~4095::UBIGINT)";
+    assert_eq!(lake.csv(&format!("{sql}{page}")), "0xfffff80000001020,true,");
+    assert_eq!(lake.csv(&format!("{sql}'0x0000000000002000'")), "0x0000000000002010,false,");
+}
+
+#[test]
 fn only_a_thread_that_waits_has_a_reason() {
     let lake = Lake::empty();
     let of = |id: &'static str, state: &'static str| {

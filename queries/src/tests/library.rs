@@ -1,6 +1,7 @@
 //! The library of views: every one runs, and answers what its header says.
 
 use super::*;
+use crate::diffs::DIFFS;
 use crate::views::LIBRARY;
 
 /// Two crashes with the same code and a dump without one.
@@ -199,4 +200,85 @@ fn macros_write_numbers_as_debuggers_do() {
         csv(&session, sql),
         "0xfffff80000000000,0x1000007E,,0xffffffffffffffff,0xC0000005,0xFFFFFE0000000000,,0x9F,ntfs.sys,ntfs.sys,y.sys"
     );
+}
+
+/// The macros of comparisons: run on nothing and on dumps of which nothing is known.
+#[test]
+fn every_comparison_runs_on_an_empty_and_on_a_filled_lake() {
+    for lake in [Lake::empty(), crashes()] {
+        let session = lake.session();
+        for diff in DIFFS {
+            for ids in [format!("['{FIRST}', '{SECOND}']"), format!("['{SECOND}']"), "['nobody']".to_owned()]
+            {
+                csv(&session, &format!("SELECT * FROM {}({ids})", diff.name));
+            }
+        }
+        csv(&session, &format!("FROM diff_pool_blocks('{FIRST}', '{SECOND}')"));
+    }
+}
+
+#[test]
+fn every_comparison_has_a_header_that_is_true() {
+    for diff in DIFFS {
+        assert!(diff.question().ends_with('?'), "{}: {}", diff.name, diff.question());
+        assert!(diff.how_to_read().ends_with('.'), "{}: {}", diff.name, diff.how_to_read());
+        assert!(diff.sql.contains("-- Cannot compare: "), "{}", diff.name);
+        assert!(diff.sql.contains(&format!("CREATE MACRO {}(ids) AS TABLE", diff.name)), "{}", diff.name);
+        let named = diff.tables();
+        for table in tables::all() {
+            let read = ["FROM", "JOIN"].iter().any(|word| {
+                diff.sql.match_indices(&format!("{word} {}", table.name)).any(|(at, found)| {
+                    !diff.sql[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            });
+            // Through `diff_snapshots` and `diff_processes_alive` they read more, and name it.
+            assert!(
+                !read || named.iter().any(|name| name == table.name),
+                "{} hides {}",
+                diff.name,
+                table.name
+            );
+        }
+        for name in &named {
+            assert!(tables::all().iter().any(|table| table.name == name), "{} names {name}", diff.name);
+        }
+    }
+}
+
+#[test]
+fn every_file_of_comparisons_is_in_the_library() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("diffs");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<String> =
+        files.map(|file| format!("diff_{}", file.file_stem().unwrap().to_str().unwrap())).collect();
+    let mut names: Vec<&str> = DIFFS.iter().map(|diff| diff.name).collect();
+    files.sort();
+    names.sort();
+    assert_eq!(files, names);
+}
+
+/// What turns a series of values into a judgement.
+#[test]
+fn a_leak_is_told_from_a_wave() {
+    let lake = Lake::empty();
+    let session = lake.session();
+    for (series, expected) in [
+        ("[1, 2, 3]", "rising,2,1.0"),
+        ("[1, 1, 3]", "step up,2,1.0"),
+        ("[1, 10, 9]", "mostly rising,8,4.0"),
+        ("[10, 90, 11]", "wave,1,0.5"),
+        ("[3, 2, 1]", "falling,-2,-1.0"),
+        ("[5, 5, 5]", "steady,0,0.0"),
+        ("[NULL, 4, 5]", "rose,1,1.0"),
+        ("[4, NULL, NULL]", ",0,"),
+    ] {
+        let sql = format!(
+            "SELECT diff_trend(s), diff_delta(s), diff_per_hour(s, [0.0, 1.0, 2.0]) FROM (SELECT {series} AS s)"
+        );
+        assert_eq!(csv(&session, &sql), expected, "{series}");
+    }
+    let texts = "SELECT string_agg(coalesce(diff_change(t), '-'), ' ' ORDER BY i) FROM (VALUES \
+        (1, ['', 'x']), (2, ['x', '']), (3, ['x', 'y']), (4, ['x', NULL]), (5, ['', 'x', '']), (6, ['x', '', 'x']), \
+        (7, [NULL, 'x', 'x'])) AS v(i, t)";
+    assert_eq!(csv(&session, texts), "new gone changed - came and went went and came -");
 }

@@ -114,7 +114,12 @@ impl System<'_> {
     }
 
     /// Counters of every tag: the sum over `PoolTrackTable`, its expansion and the processors' `ExPoolTagTables`.
-    pub fn pool_tags(&self) -> BTreeMap<Tag, TagUse> {
+    /// They are read once: a second time the bound of what is read of one dump might cut them shorter.
+    pub fn pool_tags(&self) -> &BTreeMap<Tag, TagUse> {
+        self.pool_tags.get_or_init(|| self.read_pool_tags())
+    }
+
+    fn read_pool_tags(&self) -> BTreeMap<Tag, TagUse> {
         let layout = TrackerTable::of(self);
         let mut tags = BTreeMap::new();
         let (Some(table), Some(count)) = (self.table("PoolTrackTable"), self.track_count()) else {

@@ -206,6 +206,54 @@ impl<'s, 'a> Shapes<'s, 'a> {
         }
     }
 
+    /// Whether enough of a kind's layout is known to recognise one by its own members. Of links, sections and ports the
+    /// first members are those of many other things.
+    pub fn knows_members(&self, kind: Kind) -> bool {
+        let known = |fields: &[Option<Field>]| fields.iter().all(Option::is_some);
+        let (process, thread, driver) = (&self.process, &self.thread, &self.driver);
+        let (device, file, module) = (&self.device, &self.file, &self.module);
+        match kind {
+            Kind::Process => {
+                let times = known(&[process.create_time, process.exit_time]);
+                times && known(&[process.threads, process.links, process.pid, process.name, process.dtb])
+            }
+            Kind::Thread => {
+                let stack =
+                    known(&[self.state.stack_base.or(self.state.initial_stack), self.state.stack_limit]);
+                stack && known(&[thread.links, thread.owner, thread.tid, thread.pid])
+            }
+            Kind::Driver => {
+                let pointers = [driver.first_device, driver.section, driver.extension, driver.fast_io];
+                let image = [driver.name, driver.start, driver.driver_size, driver.dispatch];
+                driver.size != 0 && known(&pointers) && known(&image)
+            }
+            Kind::Device => {
+                let pointers = [device.driver, device.next, device.attached, device.current_irp, device.vpb];
+                let more = [device.device_extension, device.extension, device.stack_size, device.device_type];
+                device.size != 0 && known(&pointers) && known(&more)
+            }
+            Kind::File => file.size != 0 && known(&[file.device, file.name]),
+            Kind::Mutant => self.knows_headers(kind),
+            Kind::Module => {
+                let image = [module.base, module.size_of_image, module.entry_point, module.links];
+                known(&image) && known(&[module.base_name, module.full_name])
+            }
+            Kind::SymbolicLink | Kind::Section | Kind::Port => false,
+        }
+    }
+
+    /// Whether the headers in front of a kind are known: then one can be recognised behind its pool header. Loader
+    /// entries lie right behind theirs, and need their members known.
+    pub fn knows_headers(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Module => self.knows_members(kind),
+            _ => {
+                let told = self.named[kind as usize].is_some();
+                self.header_size().is_some() && (told || self.knows_members(kind))
+            }
+        }
+    }
+
     /// Bytes of the structure of a kind, 0 where the layouts do not say.
     pub fn size(&self, kind: Kind) -> u32 {
         match kind {

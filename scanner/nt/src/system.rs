@@ -6,7 +6,12 @@ pub use opening::mode_name;
 
 use crate::object::{Listed, Objects};
 use crate::{
-    Candidate, Depth, Kdbg, Kernel, View, census::Census, discover, eresource::Resource, owner::Owner,
+    Candidate, Depth, Kdbg, Kernel, View,
+    census::Census,
+    discover,
+    eresource::Resource,
+    owner::Owner,
+    pool::{Tag, TagUse},
     pte::Entries,
 };
 use memory::{Architecture, Dump, Fault, Pa, PagingMode, Space, Va, records::Problem};
@@ -54,6 +59,7 @@ pub struct System<'a> {
     pub(crate) tree: OnceLock<Vec<Listed>>,
     pub(crate) owners: OnceLock<Vec<Owner>>,
     pub(crate) resources: OnceLock<Vec<Resource>>,
+    pub(crate) pool_tags: OnceLock<BTreeMap<Tag, TagUse>>,
 }
 
 #[derive(Default)]
@@ -100,6 +106,7 @@ impl<'a> System<'a> {
             tree: OnceLock::new(),
             owners: OnceLock::new(),
             resources: OnceLock::new(),
+            pool_tags: OnceLock::new(),
         };
         if dump.image().is_some() {
             system.judge_roots(&found.searched);

@@ -2,6 +2,7 @@
 
 use crate::{System, View, layout};
 use memory::{Time, Va};
+use symbols::Field;
 
 layout! {
     /// `_ETHREAD` with its `_KTHREAD` (`Tcb`): what finds threads and tells them apart.
@@ -118,6 +119,17 @@ impl System<'_> {
         let value = thread.uint(layout.create_time)?;
         let value = if layout.old_owner.is_some() { value >> 3 } else { value };
         Some(value).filter(|&value| value != 0).and_then(Time::from_filetime)
+    }
+
+    /// Where a thread started. Since Windows Vista the member shares its place with a list of registry notifications
+    /// (`_ETHREAD.PostBlockList`), whose first word is `ForwardLinkShadow`: once that is set, the start is gone.
+    pub fn thread_start(&self, layout: &ThreadState, thread: &View<'_>) -> Option<Va> {
+        let (field, width) = (layout.start_address?, self.pointer_size());
+        if self.build >= 6000 {
+            let shadow = Field { offset: field.offset.checked_sub(width)?, size: width, bits: None };
+            thread.uint(Some(shadow)).filter(|&link| link == 0)?;
+        }
+        thread.pointer(Some(field))
     }
 
     /// Low half of the number of clock ticks since boot. `KUSER_SHARED_DATA.TickCount` lies at a fixed place since

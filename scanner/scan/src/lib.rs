@@ -98,7 +98,8 @@ fn sweep(job: &Job, system: &nt::System<'_>, sink: &dyn Sink) -> schema::Result<
     }
     // A pair of files has one hash over both.
     let hash = job.content_hash.is_none() && job.dump.companion().is_none();
-    run::Pass { pieces: &pieces, sweeps: &sweeps, map: &map, system, hash, progress: job.progress }.run(sink)
+    let (tables, progress) = (job.tables, job.progress);
+    run::Pass { pieces: &pieces, sweeps: &sweeps, tables, map: &map, system, hash, progress }.run(sink)
 }
 
 /// What a dump is, in a few words, for the line at the end of a conversion.

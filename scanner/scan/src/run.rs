@@ -16,7 +16,7 @@ use crate::{
 };
 use blake3::hazmat::ChainingValue;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use schema::Sink;
+use schema::{Sink, TableSpec};
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -38,6 +38,8 @@ pub struct Pass<'a> {
     pub pieces: &'a Pieces<'a>,
     /// The sweeps that take part.
     pub sweeps: &'a [Box<dyn Sweep + 'a>],
+    /// The tables to write: a sweep may fill others beside.
+    pub tables: &'a [&'static TableSpec],
     /// Which virtual address leads to a frame.
     pub map: &'a ReverseMap,
     /// Where sweeps that had to end or to leave rows out are noted.
@@ -88,6 +90,10 @@ impl Pass<'_> {
             drop(done); // the writer ends when nobody can send any more
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+
+    fn wants(&self, table: &TableSpec) -> bool {
+        self.tables.iter().any(|wanted| wanted.name == table.name)
     }
 
     /// Sweeps chunks until there are no more, or until the writer has given up.
@@ -196,7 +202,7 @@ impl<'a> Book<'a> {
     }
 
     fn add(&mut self, index: usize, harvest: Harvest) -> schema::Result<()> {
-        for (table, batch) in harvest.batches {
+        for (table, batch) in harvest.batches.into_iter().filter(|(table, _)| self.pass.wants(table)) {
             *self.rows.entry(table.name).or_default() += batch.num_rows() as u64;
             self.sink.write(table, batch)?;
         }
@@ -221,7 +227,7 @@ impl<'a> Book<'a> {
     /// Makes every table exist and notes what was left out.
     fn close(mut self) -> schema::Result<Swept> {
         for (index, sweep) in self.pass.sweeps.iter().enumerate() {
-            for table in sweep.tables() {
+            for table in sweep.tables().into_iter().filter(|table| self.pass.wants(table)) {
                 self.rows.entry(table.name).or_default();
                 self.sink.write(table, schema::empty(table))?;
             }

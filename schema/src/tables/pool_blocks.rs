@@ -33,8 +33,8 @@ table! {
         confidence: &'static str,
         /// Why.
         reason: &'static str,
-        /// Whether the headers before and behind agree with this one, or the page begins or ends there.
-        chain_ok: bool,
+        /// Whether the headers before and behind agree with this one, or the page begins or ends there; NULL where blocks do not know their neighbours: in an LFH subsegment, and in a segment heap that is not known.
+        chain_ok: Option<bool>,
         /// The first 16 bytes behind the header: as text if all can be printed, else in hexadecimal.
         preview: InlineText<32>,
     }
@@ -57,7 +57,7 @@ table! {
         bytes_used: u32,
         /// Bytes in freed blocks, headers included.
         bytes_free: u32,
-        /// Whether the sizes of all blocks agree from the start of the page to its end; NULL in a segment heap that is not known, whose pool headers say nothing of their neighbours.
+        /// Whether the sizes of all blocks agree from the start of the page to its end; NULL where blocks do not know their neighbours: in an LFH subsegment, and in a segment heap that is not known.
         chain_ok: Option<bool>,
         /// Number of headers that are wrong.
         breaks: u32,

@@ -35,7 +35,7 @@ table! {
         kernel_time_seconds: Option<f64>,
         /// Seconds in user mode (`MINIDUMP_THREAD_INFO.UserTime`; `_KTHREAD.UserTime` in clock ticks).
         user_time_seconds: Option<f64>,
-        /// Where it started (`MINIDUMP_THREAD_INFO.StartAddress`; `_ETHREAD.StartAddress`).
+        /// Where it started (`MINIDUMP_THREAD_INFO.StartAddress`; `_ETHREAD.StartAddress`). NULL in a kernel dump once a list of registry notifications (`_ETHREAD.PostBlockList`) took its place.
         start_address: Option<u64>,
         /// Processors that it may run on, a bit each (`MINIDUMP_THREAD_INFO.Affinity`; `_KTHREAD.Affinity.Mask`).
         affinity: Option<u64>,

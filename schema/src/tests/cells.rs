@@ -253,14 +253,6 @@ fn many_rows_come_in_groups_that_duckdb_can_share() {
     assert_eq!(last, 122_880);
 }
 
-/// A table without rows is a table all the same: its file says which columns there are.
-#[test]
-fn no_rows_make_an_empty_table() {
-    let scratch = Scratch::new("empty");
-    let batch = read(&stored(&scratch, Vec::new(), &identity("1")));
-    assert_eq!((batch.num_rows(), batch.num_columns()), (0, 2 * BASE));
-}
-
 #[test]
 fn cells_know_their_types() {
     fn check<T: crate::Cell>(cell: CellType, nullable: bool) {

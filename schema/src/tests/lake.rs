@@ -212,6 +212,50 @@ fn many_threads_write_one_dump() {
     assert_eq!((rows("dumps"), rows("modules"), rows("threads")), (100, 50, 50));
 }
 
+/// Most tables of a small dump have no rows: they have no file either, and nobody takes that for damage.
+#[test]
+fn a_table_without_rows_has_no_file_and_is_not_missing() {
+    let scratch = Scratch::new("empty");
+    let lake = Lake::create_or_open(&scratch.0.join("lake")).unwrap();
+    let staged = lake.begin(ID, &identity("1")).unwrap();
+    for table in ["dumps", "modules", "threads"] {
+        staged.write(&spec(table), batch("1").slice(0, usize::from(table != "threads"))).unwrap();
+    }
+    staged.commit().unwrap();
+    let rows = [("dumps", 1), ("modules", 1), ("threads", 0)].map(|(name, rows)| (name.to_string(), rows));
+    assert_eq!(lake.rows_of(ID), Some(rows.into()));
+    assert!(!lake.root().join("threads").exists());
+    let missing = || lake.damage().into_iter().map(|damage| (damage.table, damage.why)).collect::<Vec<_>>();
+    assert_eq!(missing(), []);
+    fs::remove_dir_all(lake.root().join("modules")).unwrap();
+    assert_eq!(missing(), [("modules".to_string(), "is missing".to_string())]);
+}
+
+/// Several dumps at once; the last two are one dump, of which the later conversion counts.
+#[test]
+fn dumps_are_committed_together() {
+    let scratch = Scratch::new("together");
+    let lake = Lake::create_or_open(&scratch.0.join("lake")).unwrap();
+    let staged = |id: &str, version: &str, tables: &[&'static str]| {
+        crate::scratch::staged(&lake, id, version, tables).unwrap()
+    };
+    let other = "d00000000000000ff";
+    crate::commit(vec![
+        staged(other, "1", &["dumps", "modules"]),
+        staged(ID, "2", &["dumps", "threads"]),
+        staged(ID, "3", &["dumps", "modules"]),
+    ])
+    .unwrap();
+    let tables = |version: &str| ["dumps", "modules"].map(|table| (table.to_string(), version.to_string()));
+    assert_eq!(content(lake.root(), other), tables("1").into());
+    assert_eq!(content(lake.root(), ID), tables("3").into());
+    // One that cannot be committed leaves nothing, and takes the others with it: the caller tries them again.
+    let both = vec![staged(other, "4", &["dumps"]), staged(ID, "4", &["threads"])];
+    assert!(crate::commit(both).unwrap_err().to_string().contains("without `dumps`"));
+    assert_eq!(content(lake.root(), other), tables("1").into());
+    assert_eq!(staging(lake.root()), Vec::<String>::new());
+}
+
 /// In a lake from elsewhere the lock may be a link; what it leads to must not be emptied.
 #[cfg(unix)]
 #[test]

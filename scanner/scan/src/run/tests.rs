@@ -64,6 +64,16 @@ impl Sink for Keeping {
 
 /// 16 MiB of memory: five chunks with the header.
 fn swept(sweeps: &[Counting], most: u64, threads: usize) -> (schema::Result<Rows>, Vec<String>) {
+    swept_to(&[tables::Pages::spec()], sweeps, most, threads)
+}
+
+/// The same with the tables that are wanted.
+fn swept_to(
+    tables: &[&'static TableSpec],
+    sweeps: &[Counting],
+    most: u64,
+    threads: usize,
+) -> (schema::Result<Rows>, Vec<String>) {
     let runs = [Run { first: 1, count: 0x9e }, Run { first: 0x100, count: 0xf00 }];
     let machine = Machine::with_ram(Arch::X64, Build::WIN10_19041, &runs);
     let folder = std::env::temp_dir().join(format!(
@@ -81,8 +91,15 @@ fn swept(sweeps: &[Counting], most: u64, threads: usize) -> (schema::Result<Rows
         .iter()
         .map(|s| Box::new(Counting { name: s.name, panics_at: s.panics_at }) as Box<dyn Sweep + '_>)
         .collect();
-    let pass =
-        Pass { pieces: &pieces, sweeps: &boxed, map: &map, system: &system, hash: true, progress: &|_| {} };
+    let pass = Pass {
+        pieces: &pieces,
+        sweeps: &boxed,
+        tables,
+        map: &map,
+        system: &system,
+        hash: true,
+        progress: &|_| {},
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let result = pool.install(|| pass.run(&Keeping(Mutex::new(0), most)));
     let problems = system
@@ -116,6 +133,13 @@ fn a_sweep_that_panics_ends_alone_and_says_where() {
         let found = "internal_error bad an internal error in the pages from offset 0x400000 of the file on";
         assert!(problems.iter().any(|problem| problem == found), "{problems:?}");
     }
+}
+
+#[test]
+fn tables_that_nobody_wants_are_not_written() {
+    // The sink fails at the first row.
+    let (rows, _) = swept_to(&[tables::Threads::spec()], &[GOOD], 0, 2);
+    assert_eq!(rows.unwrap(), Rows::new());
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl<'a> Pool<'a> {
         processes.sort_unstable();
         let era = Era::of(system.pointer_size(), system.build);
         let (heaps, tags) = match era.segment_heap {
-            true => (system.pool_heaps(), system.pool_tags().into_keys().map(|tag| tag.0).collect()),
+            true => (system.pool_heaps(), system.pool_tags().keys().map(|tag| tag.0).collect()),
             false => Default::default(),
         };
         Pool { context, era, cookie, processes, heaps, tags }
@@ -110,6 +110,13 @@ struct Of {
     exact: bool,
 }
 
+impl Of {
+    /// Whether a block's header, or that of its chunk, holds the size of the one before.
+    fn has_chain(&self) -> bool {
+        matches!(self.allocator, "classic" | "vs")
+    }
+}
+
 impl Rows<'_> {
     /// Fills the reader; `None` if no pool is on the page.
     fn read(&mut self, page: &Page<'_>) -> Option<Of> {
@@ -177,7 +184,7 @@ impl Pool<'_> {
             process_id: billed.and_then(|process| self.process_id(process)),
             confidence,
             reason,
-            chain_ok: block.before && block.behind,
+            chain_ok: of.has_chain().then_some(block.before && block.behind),
             preview: preview(bytes.get(self.era.unit..).unwrap_or_default()),
         }
     }
@@ -218,7 +225,7 @@ impl Pool<'_> {
             blocks: blocks.len() as u32,
             bytes_used,
             bytes_free,
-            chain_ok: (of.exact || !self.era.segment_heap).then_some(hard.is_none()),
+            chain_ok: of.has_chain().then_some(hard.is_none()),
             breaks: breaks.len() as u32,
             broken_at: first.map(|found| found.at.into()),
             wrong: first.map(|found| found.wrong.name()),

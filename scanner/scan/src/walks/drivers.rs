@@ -35,7 +35,9 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
         })?;
     }
     for found in findings.others(system, drivers.iter().map(|(driver, _)| *driver)) {
-        out.push(hidden_row(system, &layout, found))?;
+        let (found_in_pool, found_by_shape) = findings.cells(Some(found));
+        let row = hidden_row(system, &layout, found);
+        out.push(DriverRow { found_in_pool, found_by_shape, ..row })?;
     }
     out.finish()
 }
@@ -72,8 +74,6 @@ fn hidden_row(system: &System, layout: &DriverObject, found: &FoundObject) -> Dr
         driver: found.va,
         devices: va.map_or(0, |va| system.driver_devices(va).len() as u32),
         in_directory: false,
-        found_in_pool: Some(found.pool),
-        found_by_shape: Some(found.shape),
         pa: found.pa,
         hidden: found.va.map(|_| found.is_in_use()),
         ..row

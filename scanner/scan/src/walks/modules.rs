@@ -58,11 +58,12 @@ fn kernel_modules(job: &Job, system: &System, out: &mut Out<Modules>) -> schema:
         findings.others(system, entries.iter().copied()).into_iter().filter(|found| found.is_in_use())
     {
         let view = found.view(system, layout.size);
+        let (found_in_pool, found_by_shape) = findings.cells(Some(found));
         let row = loaded(system, &layout, &view).filter(|row| row.header_present == Some(true));
         if let Some(row) = row {
             out.push(ModuleRow {
-                found_in_pool: Some(found.pool),
-                found_by_shape: Some(found.shape),
+                found_in_pool,
+                found_by_shape,
                 entry_pa: found.pa,
                 hidden: Some(true),
                 source: found.source().into(),

@@ -59,8 +59,7 @@ fn big_page(system: &System, page: BigPage) -> BigPoolRow {
 
 pub fn pool_tags(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<PoolTags>::new(sink);
-    let tags = job.system.map(|system| system.pool_tags()).unwrap_or_default();
-    for (tag, of) in tags {
+    for (tag, of) in job.system.into_iter().flat_map(System::pool_tags) {
         out.push(PoolTagRow {
             tag: tag.text(),
             key: tag.0,

@@ -1,6 +1,6 @@
 //! `big_pool` and `pool_tags` of every build equal the plan; damaged tables end where the damage is.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, kernels, symbols_of, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Machine, PoolUse, Space, Tag, scenario};
 
 fn cell(row: &Row, name: &str) -> Option<u64> {
@@ -35,6 +35,15 @@ fn every_build() {
             assert!(faults(&tables, structure).is_empty(), "{name}: {:?}", faults(&tables, structure));
         }
     }
+}
+
+/// The sweep and the walk both ask for the tags; reading them again would meet the bound of what is read of a dump.
+#[test]
+fn the_tracker_is_read_once() {
+    let machine = scenario::busy(Arch::X64, Build::WIN10_19041);
+    crate::support::with_system(&machine, Format::Full, &symbols_of(&machine.facts), |system| {
+        assert!(!system.pool_tags().is_empty() && std::ptr::eq(system.pool_tags(), system.pool_tags()));
+    });
 }
 
 fn big_pool(facts: &Facts, rows: &[Row], name: &str) {

@@ -149,6 +149,25 @@ fn flags_of_every_build() {
     }
 }
 
+/// Registry notifications lie where the start address was, since Windows Vista: public symbols have both as a union.
+#[test]
+fn a_start_address_that_was_overwritten() {
+    for (arch, build) in kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let mut machine = scenario::busy(arch, build.clone());
+        let (thread, width) = (machine.facts.threads[1].clone(), arch.pointer());
+        let at = thread.ethread + machine.layout().offset("_ETHREAD", "StartAddress") as u64;
+        let list = (at - width as u64).to_le_bytes();
+        machine.patch(Space::Kernel, at - width as u64, &[&list[..width], &list[..width]].concat());
+        let tables = tables_of(&machine, Format::Full);
+        let row =
+            tables["threads"].iter().find(|row| number(row, "ethread") == Some(thread.ethread)).unwrap();
+        let kept = (build.number < 6000).then(|| u64::from_le_bytes(list));
+        assert_eq!(number(row, "start_address"), kept, "{name}");
+        assert!(!row.contains_key("start_owner"), "{name}");
+    }
+}
+
 /// Both lists of a process lose a thread; the table of ids still has it.
 #[test]
 fn a_thread_in_no_list() {

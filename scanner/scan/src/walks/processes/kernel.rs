@@ -63,8 +63,9 @@ pub fn walk(job: &Job, system: &System, out: &mut Out<Processes>) -> schema::Res
         out.push(with_parameters(system, &layouts.halves, process, row))?;
     }
     for found in findings.others(system, processes.iter().map(|process| process.va)) {
+        let (found_in_pool, found_by_shape) = findings.cells(Some(found));
         if let Some(row) = hidden(system, &layouts, found) {
-            out.push(row)?;
+            out.push(ProcessRow { found_in_pool, found_by_shape, ..row })?;
         }
     }
     Ok(())
@@ -85,8 +86,6 @@ fn hidden(system: &System, layouts: &Layouts, found: &FoundObject) -> Option<Pro
         process_id,
         eprocess: found.va,
         pa: found.pa,
-        found_in_pool: Some(found.pool),
-        found_by_shape: Some(found.shape),
         hidden: match exited {
             true => Some(false),
             false => row.hidden.filter(|_| found.is_in_use()),

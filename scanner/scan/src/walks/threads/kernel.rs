@@ -73,8 +73,9 @@ pub fn walk(job: &Job, system: &System, out: &mut Out<Threads>) -> schema::Resul
         })?;
     }
     for found in findings.others(system, system.threads().iter().map(|thread| thread.va)) {
+        let (found_in_pool, found_by_shape) = findings.cells(Some(found));
         if let Some(row) = layouts.hidden(found) {
-            out.push(row)?;
+            out.push(ThreadRow { found_in_pool, found_by_shape, ..row })?;
         }
     }
     Ok(())
@@ -92,8 +93,6 @@ impl Layouts<'_, '_> {
             thread_id,
             ethread: found.va,
             pa: found.pa,
-            found_in_pool: Some(found.pool),
-            found_by_shape: Some(found.shape),
             hidden: match row.terminated {
                 Some(true) => Some(false),
                 ended => ended.filter(|_| found.is_in_use()).map(|_| true),
@@ -107,7 +106,7 @@ impl Layouts<'_, '_> {
     fn row(&self, thread: &Thread, view: &View) -> ThreadRow {
         let (system, layout, seen) = (self.system, &self.state, &thread.seen);
         let flags = view.u32(layout.cross_thread_flags);
-        let start = view.pointer(layout.start_address);
+        let start = system.thread_start(layout, view);
         let win32_start = view.pointer(layout.win32_start_address);
         let owner = |va: Option<Va>| va.and_then(|va| system.owner_text(va));
         let ended = flags.is_some_and(|flags| flags & TERMINATED != 0);
