@@ -11,6 +11,7 @@ mod objects;
 mod pages;
 mod pool;
 mod pool_heaps;
+mod remade;
 mod residue;
 mod residue_hostile;
 mod threads;
