@@ -4,6 +4,7 @@
 mod crashing;
 mod minidump_dump;
 mod overview;
+mod residue;
 mod rizin;
 mod stacks;
 mod stackwalk;
