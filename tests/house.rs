@@ -154,3 +154,8 @@ fn check_generated(name: &str, fresh: &str) {
 fn the_manual_is_fresh() {
     check_generated("TABLES.md", &schema::manual());
 }
+
+#[test]
+fn the_pattern_manual_is_fresh() {
+    check_generated("PATTERNS.md", &queries::patterns::manual());
+}

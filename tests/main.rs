@@ -7,6 +7,7 @@ mod hostile;
 mod house;
 mod killed;
 mod oracles;
+mod patterns;
 mod published;
 mod readme;
 mod support;

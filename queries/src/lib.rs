@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! lake.rs      LAKE/lake.duckdb: written anew, checked, repaired
+//! patterns/    the pattern catalogue: one SQL file a pattern, run over a dump or a lake
 //! script.rs    the SQL that makes it        views.rs  the library, one file a view
 //! tables.rs    what `schema` tells SQL      path.rs   a folder's name inside of SQL
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
@@ -22,8 +23,10 @@ pub mod diffs;
 mod error;
 pub mod format;
 mod guard;
+mod header;
 pub mod lake;
 mod path;
+pub mod patterns;
 pub mod prompt;
 pub mod safe;
 mod script;

@@ -24,6 +24,8 @@ CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
     TRY_CAST(TRY_CAST(x AS INTEGER)::HUGEINT + 4294967296 AS UBIGINT),
     TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
 CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
+CREATE MACRO who(process, process_id, thread_id) AS concat_ws(' ', coalesce(process, 'a process'),
+    nullif(concat_ws('.', process_id, thread_id), ''));
 ";
 
 /// The whole script, where `source` gives what reads the partitions of a table, if it has any.

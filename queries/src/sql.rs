@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::{self, Style};
 use crate::guard::{self, Kind};
 use crate::lake;
+use crate::patterns;
 use crate::statement;
 
 /// A connection to a lake that reads the lake and can do nothing else.
@@ -57,10 +58,25 @@ impl Session {
     pub fn run(&self, sql: &str, style: Style, out: &mut dyn Write) -> Result<()> {
         let (mut statements, last) = statement::split(sql);
         statements.push(last);
+        for pattern in patterns::macros(sql) {
+            self.connection.execute_batch(&pattern)?;
+        }
         for statement in statements.into_iter().filter(|statement| !statement::is_blank(statement)) {
             self.run_one(statement, style, out)?;
         }
         Ok(())
+    }
+
+    /// The rows of one query as text, NULL as None. For questions of the program's own, whose answers are bounded.
+    pub(crate) fn texts(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        guard::check(&self.connection, sql)?;
+        let mut statement = self.connection.prepare(sql)?;
+        let _ = statement.stream_arrow([])?; // see `run_one`
+        let mut rows = Vec::new();
+        while let Some(chunk) = statement.step()? {
+            format::texts(&chunk.into(), &mut rows).map_err(Error::Output)?;
+        }
+        Ok(rows)
     }
 
     fn run_one(&self, sql: &str, style: Style, out: &mut dyn Write) -> Result<()> {

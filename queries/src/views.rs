@@ -3,6 +3,8 @@
 //!
 //! To add one: write `views/<name>.sql` and add the word below, after the views that it uses.
 
+use crate::header;
+
 /// A view of the library.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
@@ -69,6 +71,7 @@ library! {
     rough_stack
     hidden_images
     page_usage
+    dump_lacks
 }
 
 impl View {
@@ -88,20 +91,7 @@ impl View {
         self.header("How to read it:")
     }
 
-    /// A paragraph of the header: from its title to the next title, on one line.
     fn header(&self, title: &str) -> String {
-        let lines = self.sql.lines().map_while(|line| line.strip_prefix("--"));
-        let mut paragraph = String::new();
-        let mut inside = false;
-        for line in lines.map(str::trim_end) {
-            // Titles stand one blank after the dashes, what goes on stands further to the right.
-            let starts = line.starts_with(' ') && !line.starts_with("  ");
-            inside = if starts { line.trim_start().starts_with(title) } else { inside };
-            if inside {
-                paragraph.push_str(if paragraph.is_empty() { "" } else { " " });
-                paragraph.push_str(line.trim_start().trim_start_matches(title).trim_start());
-            }
-        }
-        paragraph
+        header::paragraph(self.sql, title)
     }
 }

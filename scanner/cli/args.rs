@@ -16,6 +16,7 @@ Examples:
   dumplake demo                              try it on synthetic dumps, no input needed
   dumplake convert C:\\Dumps -o lake          every dump in a folder becomes one lake
   dumplake sql lake \"FROM bugchecks\"         which bugchecks, how often, on which builds
+  dumplake patterns lake                     what is unusual in each dump, with evidence
   dumplake info MEMORY.DMP                   what one file is
 
 Exit codes: 0 all well, 1 some of the work failed, 2 nothing could be done.";
@@ -25,6 +26,7 @@ pub enum Command {
     Convert(Convert),
     Info(Info),
     Sql(Sql),
+    Patterns(Patterns),
     Diff(Diff),
     Demo(Demo),
     Lake(Lake),
@@ -179,6 +181,41 @@ pub enum SqlFormat {
     Csv,
     Json,
     Markdown,
+}
+
+/// Look for every pattern of the catalogue (PATTERNS.md) in a lake or one of its dumps.
+///
+/// Prints what was found with its evidence, what was looked for and not found, and what a dump cannot decide because
+/// the memory is not in it.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake patterns lake
+  dumplake patterns lake --dump d7f55b89b4ac11718
+  dumplake patterns lake --only deadlock --only 'NULL Pointer (Data)'
+  dumplake patterns lake --json | jq '.[] | select(.found > 0) | .pattern'
+  dumplake sql lake \"FROM pattern_deadlock()\"    the same by hand
+
+Exit codes: 0 every pattern ran, found or not; 1 some could not run; 2 nothing could be done.")]
+pub struct Patterns {
+    /// The lake.
+    #[arg(required_unless_present = "list", value_name = "LAKE")]
+    pub lake: Option<PathBuf>,
+    /// This dump only (`dumps.dump_id`).
+    #[arg(long, value_name = "ID")]
+    pub dump: Option<String>,
+    /// This pattern only, by the name of its file or its title; can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Findings to show for each pattern and dump; the rest is counted.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rows: u32,
+    /// An array with an object for each pattern.
+    #[arg(long)]
+    pub json: bool,
+    /// List the patterns and the question that each answers, and stop.
+    #[arg(long)]
+    pub list: bool,
 }
 
 /// Say what changed between dumps of one lake: leaks, what came and went, what was replaced.

@@ -8,6 +8,7 @@ mod demo;
 mod diff;
 mod info;
 mod inputs;
+mod patterns;
 mod progress;
 mod report;
 mod sql;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         args::Command::Convert(args) => convert::command(&args),
         args::Command::Info(args) => info::command(&args),
         args::Command::Sql(args) => sql::command(&args),
+        args::Command::Patterns(args) => patterns::command(&args),
         args::Command::Diff(args) => diff::command(&args),
         args::Command::Demo(args) => demo::command(&args),
         args::Command::Lake(args) => sql::lake_command(&args),

@@ -107,6 +107,18 @@ pub(crate) fn nothing() -> Box<dyn Answer> {
     Box::new(Nothing)
 }
 
+/// Appends the rows of a chunk as text, NULL as None.
+pub(crate) fn texts(batch: &RecordBatch, rows: &mut Vec<Vec<Option<String>>>) -> io::Result<()> {
+    let columns = cell::Columns::new(batch);
+    let cells = columns.cells()?;
+    let mut text = String::new();
+    for row in 0..batch.num_rows() {
+        let values = cells.iter().map(|cell| Ok(cell.text(row, &mut text)?.map(str::to_owned)));
+        rows.push(values.collect::<io::Result<_>>()?);
+    }
+    Ok(())
+}
+
 /// Names of the columns.
 fn names(schema: &Schema) -> Vec<String> {
     schema.fields().iter().map(|field| field.name().clone()).collect()

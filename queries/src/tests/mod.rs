@@ -4,6 +4,7 @@ mod answers;
 mod kernel;
 mod lakes;
 mod library;
+mod patterns;
 mod safety;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 //! Row for row, column for column; a difference must be named where it is allowed. volatility3 has the machine's own
 //! symbols as an ISF file, so this needs nothing but the package itself.
 
+mod found;
 mod modules;
 mod objects;
 mod pool;
@@ -14,7 +15,7 @@ mod tokens;
 
 use super::python::Python;
 use crate::support::scratch;
-use fixtures::{Arch, Build, Facts, Format, isf, scenario};
+use fixtures::{Arch, Build, Facts, Format, Machine, isf, scenario};
 use serde_json::Value;
 use std::{collections::BTreeMap, path::PathBuf, sync::OnceLock};
 pub use walk_support::Row;
@@ -95,14 +96,23 @@ pub fn read() -> Option<&'static [Read]> {
     static READ: OnceLock<Option<Vec<Read>>> = OnceLock::new();
     let made = READ.get_or_init(|| {
         let python = Python::with_volatility()?;
-        Some(BUILDS.iter().map(|build| one(&python, build.clone())).collect())
+        let read = |build: &Build| {
+            let machine = scenario::busy(Arch::X64, build.clone());
+            one(&python, machine, PLUGINS, walk_support::tables_of)
+        };
+        Some(BUILDS.iter().map(read).collect())
     });
     made.as_deref()
 }
 
-fn one(python: &Python, build: Build) -> Read {
-    let folder = scratch(&format!("volatility rows {}", build.number));
-    let machine = scenario::busy(Arch::X64, build);
+/// A machine's dump, read by both.
+fn one(
+    python: &Python,
+    machine: Machine,
+    plugins: &[&str],
+    tables: impl Fn(&Machine, Format) -> Tables,
+) -> Read {
+    let folder = scratch(&format!("volatility rows {}", machine.facts.build.number));
     let symbols = folder.join("symbols");
     let file = symbols.join("windows").join(isf::file_name(&machine.facts));
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -111,10 +121,10 @@ fn one(python: &Python, build: Build) -> Read {
     // python tests/oracle/vol3_rows.py DUMP SYMBOLS PLUGIN...
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/vol3_rows.py");
     let fixed = [script.as_os_str(), path.as_os_str(), symbols.as_os_str()];
-    let plugins = PLUGINS.iter().map(|plugin| plugin.as_ref());
+    let plugins = plugins.iter().map(|plugin| plugin.as_ref());
     let output = python.run(&fixed.into_iter().chain(plugins).collect::<Vec<_>>());
     let theirs = serde_json::from_str(output.trim()).unwrap();
-    let ours = walk_support::tables_of(&machine, Format::Full);
+    let ours = tables(&machine, Format::Full);
     Read { facts: machine.facts, theirs, ours }
 }
 

@@ -6,6 +6,7 @@ extern crate dumplake_scan as scan;
 #[allow(dead_code, reason = "shared with the tests of walks")]
 mod support;
 
+mod hostile;
 mod images;
 mod objects;
 mod pages;

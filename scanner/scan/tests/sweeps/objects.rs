@@ -183,6 +183,8 @@ fn other_objects_are_found_whether_a_handle_leads_to_them_or_not() {
                 let row =
                     row.unwrap_or_else(|| panic!("{name}: {kind} {:?} {:#x}", object.name, object.body));
                 assert_eq!(cell(row, "found_in_pool"), "true", "{name}: {kind} {:?}", object.name);
+                let state = if object.freed { "freed" } else { "allocated" };
+                assert_eq!(cell(row, "state"), state, "{name}: {kind} {:#x}", object.body);
                 let handle = facts.kernel_handles.iter().any(|handle| handle.object == object.body);
                 assert_eq!(
                     cell(row, "in_list"),

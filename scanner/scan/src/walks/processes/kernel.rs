@@ -9,9 +9,11 @@ use nt::{
     peb::Halves,
     process::{Eprocess, Process, Seen},
     shape::Kind,
+    thread::Ethread,
     token::Token,
 };
 use schema::tables::{ProcessRow, Processes};
+use std::collections::BTreeSet;
 
 /// Bytes of a page on every architecture of Windows.
 const PAGE: u64 = 0x1000;
@@ -62,13 +64,25 @@ pub fn walk(job: &Job, system: &System, out: &mut Out<Processes>) -> schema::Res
         };
         out.push(with_parameters(system, &layouts.halves, process, row))?;
     }
+    let owners = owners_of_hidden_threads(job, system);
     for found in findings.others(system, processes.iter().map(|process| process.va)) {
         let (found_in_pool, found_by_shape) = findings.cells(Some(found));
         if let Some(row) = hidden(system, &layouts, found) {
-            out.push(ProcessRow { found_in_pool, found_by_shape, ..row })?;
+            let owner = found.va.is_some_and(|va| owners.contains(&va));
+            let is_thread_owner = row.is_thread_owner.map(|is| is || owner);
+            out.push(ProcessRow { found_in_pool, found_by_shape, is_thread_owner, ..row })?;
         }
     }
     Ok(())
+}
+
+/// Processes that threads name which only memory holds: they may be in no list either.
+fn owners_of_hidden_threads(job: &Job, system: &System) -> BTreeSet<u64> {
+    let layout = Ethread::of(system);
+    let threads = Findings::of(job, Kind::Thread);
+    let others = threads.others(system, system.threads().iter().map(|thread| thread.va)).into_iter();
+    let in_use = others.filter(|found| found.is_in_use());
+    in_use.filter_map(|found| Some(found.view(system, layout.size).pointer(layout.owner)?.0)).collect()
 }
 
 /// A process that only memory holds. Nobody knows what became of the memory that it names unless the kernel maps it.

@@ -1,0 +1,23 @@
+-- Pattern: Origin Module
+-- Section: A
+-- Question: Which module started the path that failed?
+-- Tables: crashes, frames
+-- Needs: crash_stack
+-- Reading: one row a crash: the outermost frame of the crashing stack whose module is not Microsoft's (by its name, see
+--   the view microsoft_drivers). caller_of is the frame that it called.
+-- Limits: a name is no signature. Work that a driver hands to a worker thread or a DPC does not have the driver's
+--   earlier code on its stack. With guessed frames the finding is weak.
+WITH own AS (
+    SELECT c.dump_id, c.ethread, f."index" AS depth, f.module, f.text, f.ip, f.confidence,
+           lag(f.text) OVER (PARTITION BY c.dump_id, c.ethread ORDER BY f."index") AS calls,
+           lower(f.module) NOT IN (SELECT name FROM microsoft_drivers) AS third_party, c.culprit
+    FROM crashes AS c
+    JOIN frames AS f ON f.dump_id = c.dump_id AND f.ethread = c.ethread
+    WHERE f.mode = 'kernel')
+SELECT dump_id, 'module' AS subject_kind, module AS subject, ip AS address,
+       json_object('frame', depth, 'at', text, 'caller_of', calls, 'sure', confidence, 'culprit', culprit) AS evidence,
+       text || ' is the outermost code on the stack that is not Microsoft''s by its name.' AS reading,
+       CASE confidence WHEN 'high' THEN 'strong' ELSE 'weak' END AS strength
+FROM own
+WHERE third_party AND module IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY dump_id ORDER BY depth DESC) = 1

@@ -1,0 +1,339 @@
+//! Section A: crash and exception.
+
+use super::*;
+
+const AV: &str = "3221225477";
+
+/// A crash with what a page fault states.
+fn crash<'a>(code: &'a str, address: &'a str, ip: &'a str, module: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("bugcheck_code", code),
+        ("fault_address", address),
+        ("fault_ip", ip),
+        ("fault_module", module),
+        ("fault_text", "'contoso+0x1'"),
+        ("fault_source", "'parameter'"),
+        ("fault_access", "'read'"),
+        ("bucket", "'b'"),
+        ("process_name", "'System'"),
+        ("process_id", "4"),
+        ("thread_id", "8"),
+        ("ethread", "4096"),
+    ]
+}
+
+/// Frames of thread 4096: module, symbol, method, confidence, innermost first.
+fn frames(lake: &Lake, dump: &str, frames: &[[&str; 4]]) {
+    let rows: Vec<Vec<(&str, String)>> = frames
+        .iter()
+        .enumerate()
+        .map(|(index, [module, symbol, method, confidence])| {
+            vec![
+                ("ethread", "4096".to_owned()),
+                ("thread_id", "8".to_owned()),
+                ("process_id", "4".to_owned()),
+                ("\"index\"", index.to_string()),
+                ("ip", format!("{}", 0x1000 + index)),
+                ("sp", format!("{}", 0x8000 + 16 * index)),
+                ("module", format!("'{module}'")),
+                ("symbol", if symbol.is_empty() { "NULL".into() } else { format!("'{symbol}'") }),
+                ("text", format!("'{module}!{symbol}'")),
+                ("method", format!("'{method}'")),
+                ("confidence", format!("'{confidence}'")),
+                ("mode", "'kernel'".to_owned()),
+            ]
+        })
+        .collect();
+    let rows: Vec<Vec<(&str, &str)>> = rows
+        .iter()
+        .map(|row| row.iter().map(|(name, value)| (name.trim_matches('"'), value.as_str())).collect())
+        .collect();
+    let rows: Vec<Cells<'_>> = rows.iter().map(Vec::as_slice).collect();
+    lake.put("frames", dump, &rows);
+}
+
+const STOPPED: [&str; 4] = ["ntoskrnl.exe", "KeBugCheckEx", "context", "high"];
+const START: [&str; 4] = ["ntoskrnl.exe", "PspSystemThreadStartup", "unwind", "high"];
+
+#[test]
+fn a_dump_that_was_asked_for() {
+    let lake = kernel_dumps();
+    lake.put("dumps", FIRST, &[&[("bugcheck_code", "226"), ("bugcheck_name", "'MANUALLY_INITIATED_CRASH'")]]);
+    lake.put("dumps", SECOND, &[&[("bugcheck_code", "209"), ("comment", "'nothing special'")]]);
+    lake.put("crashes", SECOND, &[&crash("209", "1", "2", "'contoso.sys'")]);
+    lake.put("dumps", THIRD, &[&[("bugcheck_code", "209"), ("comment", "'LiveKD live system view'")]]);
+    lake.put("crashes", THIRD, &[&crash("209", "1", "2", "'myfault.sys'")]);
+    let found = subjects(&lake, "manual_dump");
+    let row = |dump: &str, subject: &str| (dump.to_owned(), subject.to_owned(), "certain".to_owned());
+    let expected = [row(FIRST, "MANUALLY_INITIATED_CRASH"), row(THIRD, "myfault.sys"), row(THIRD, "comment")];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_stack_of_the_thread_that_crashed() {
+    let lake =
+        pair("crashes", &crash("209", "1", "2", "'contoso.sys'"), &crash("209", "1", "2", "'contoso.sys'"));
+    lake.put("stacks", FIRST, &[&[("ethread", "4096"), ("frames", "2"), ("end_reason", "'thread start'")]]);
+    // Another thread's.
+    lake.put("stacks", SECOND, &[&[("ethread", "8192"), ("frames", "2"), ("end_reason", "'thread start'")]]);
+    frames(&lake, FIRST, &[STOPPED, START]);
+    frames(&lake, SECOND, &[STOPPED, START]);
+    only(&lake, "stack_trace", &[("System 4.8", "certain")]);
+    let undecidable = outcome(&lake, "stack_trace").undecidable;
+    assert_eq!(undecidable.len(), 1, "no stack of the crashed thread: {undecidable:?}");
+}
+
+#[test]
+fn a_thread_that_handles_an_exception() {
+    let lake = kernel_dumps();
+    let dispatch = ["ntoskrnl.exe", "KiDispatchException", "unwind", "high"];
+    frames(&lake, FIRST, &[STOPPED, dispatch, ["contoso.sys", "Worker", "trap", "high"], START]);
+    // A page fault that waits for the disk: interrupted, but nothing stopped for it.
+    let fault = ["ntoskrnl.exe", "KiPageFault", "unwind", "high"];
+    frames(&lake, SECOND, &[fault, ["contoso.sys", "Worker", "trap", "high"], START]);
+    // Without symbols: below KeBugCheckEx.
+    let nameless = ["ntoskrnl.exe", "", "unwind", "high"];
+    frames(&lake, THIRD, &[STOPPED, nameless, ["contoso.sys", "Worker", "trap", "high"], START]);
+    let found: Vec<_> = subjects(&lake, "exception_stack_trace").into_iter().map(|f| (f.0, f.2)).collect();
+    assert_eq!(found, [(FIRST.to_owned(), "certain".to_owned()), (THIRD.to_owned(), "strong".to_owned())]);
+}
+
+#[test]
+fn the_module_that_raised_the_exception() {
+    let lake =
+        pair("crashes", &crash("209", "1", "2", "'contoso.sys'"), &crash("226", "NULL", "NULL", "NULL"));
+    only(&lake, "exception_module", &[("contoso.sys", "certain")]);
+    // A fault of the kernel is its nearest caller's who is not the kernel.
+    lake.put("crashes", FIRST, &[&crash("209", "1", "2", "'ntoskrnl.exe'")]);
+    frames(
+        &lake,
+        FIRST,
+        &[STOPPED, ["ntfs.sys", "Read", "unwind", "high"], ["contoso.sys", "A", "unwind", "high"], START],
+    );
+    only(&lake, "exception_module", &[("ntfs.sys", "strong")]);
+}
+
+#[test]
+fn the_module_that_started_the_path() {
+    let all = crash("209", "1", "2", "'ntoskrnl.exe'");
+    let lake = pair("crashes", &all, &all);
+    let ntfs = ["ntfs.sys", "Read", "unwind", "high"];
+    let driver = |name| [name, "A", "unwind", "high"];
+    frames(&lake, FIRST, &[STOPPED, driver("inner.sys"), ntfs, driver("outer.sys"), START]);
+    frames(&lake, SECOND, &[STOPPED, ntfs, START]);
+    only(&lake, "origin_module", &[("outer.sys", "strong")]);
+}
+
+#[test]
+fn the_component_that_only_reports() {
+    let blamed = |rule: &'static str, fault: &'static str, culprit: &'static str| {
+        let mut row = crash("208", "1", "2", fault);
+        row.extend([("culprit", culprit), ("culprit_rule", rule)]);
+        row
+    };
+    let lake = pair(
+        "crashes",
+        &blamed("'stack'", "'ntoskrnl.exe'", "'contoso.sys'"),
+        &blamed("'fault'", "'contoso.sys'", "'contoso.sys'"),
+    );
+    only(&lake, "effect_component", &[("contoso.sys", "strong")]);
+    // The block before a broken one.
+    let page = |chain: &'static str| {
+        [
+            ("va", "8192"),
+            ("wrong", "'block_size'"),
+            ("broken_at", "64"),
+            ("suspect", "8224"),
+            ("suspect_tag", "'Ctso'"),
+            ("chain_ok", chain),
+        ]
+    };
+    let lake = pair("pool_pages", &page("false"), &page("true"));
+    let crash = blamed("'kernel'", "'ntoskrnl.exe'", "'ntoskrnl.exe'");
+    lake.put("crashes", FIRST, &[&crash]);
+    lake.put("crashes", SECOND, &[&crash]);
+    only(&lake, "effect_component", &[("Ctso", "weak")]);
+}
+
+#[test]
+fn crashes_of_one_code_in_one_context() {
+    let lake = kernel_dumps();
+    let of = |code: &'static str| {
+        let mut row = crash(code, "1", "2", "'contoso.sys'");
+        row.extend([("culprit", "'contoso.sys'"), ("culprit_rule", "'fault'")]);
+        row
+    };
+    lake.put("crashes", FIRST, &[&of("209")]);
+    lake.put("crashes", SECOND, &[&of("10")]);
+    assert_eq!(subjects(&lake, "fault_context"), [], "one of each");
+    for dump in [SECOND, THIRD] {
+        lake.put("crashes", dump, &[&of("209")]);
+    }
+    let strengths: Vec<_> = found(&lake, "fault_context").into_iter().map(|f| f.strength).collect();
+    assert_eq!(strengths, ["strong", "strong", "strong"]);
+}
+
+#[test]
+fn two_exceptions_in_one_dump() {
+    let lake = kernel_dumps();
+    let dispatch = ["ntoskrnl.exe", "KiDispatchException", "unwind", "high"];
+    let between = ["contoso.sys", "Handler", "unwind", "high"];
+    let trapped = ["contoso.sys", "Worker", "trap", "high"];
+    let one = [STOPPED, dispatch, trapped, START];
+    let two = [STOPPED, dispatch, trapped, between, between, between, between, dispatch, trapped, START];
+    frames(&lake, FIRST, &two);
+    frames(&lake, SECOND, &one);
+    only(&lake, "multiple_exceptions", &[("2 exceptions", "strong")]);
+}
+
+#[test]
+fn null_was_called_or_used() {
+    let lake = pair("crashes", &crash("209", "0", "0", "NULL"), &crash("209", "65536", "65536", "NULL"));
+    only(&lake, "null_pointer_code", &[("System 4.8", "certain")]);
+    // An invalid parameter has no address; zero there says nothing.
+    let mut other = crash("NULL", "NULL", "0", "NULL");
+    other.push(("exception_code", "3221225485"));
+    lake.put("crashes", FIRST, &[&other]);
+    only(&lake, "null_pointer_code", &[]);
+
+    let lake = pair(
+        "crashes",
+        &crash("209", "40", "9000000", "'a.sys'"),
+        &crash("209", "65536", "9000000", "'a.sys'"),
+    );
+    lake.put("contexts", FIRST, &[&[("ip", "9000000"), ("rcx", "0"), ("rbx", "7"), ("source", "'header'")]]);
+    only(&lake, "null_pointer_data", &[("0x0000000000000028", "certain")]);
+    assert!(found(&lake, "null_pointer_data")[0].evidence.contains(r#""zero_registers":["cx"]"#));
+    only(&lake, "null_pointer_code", &[]);
+}
+
+#[test]
+fn a_pointer_that_leads_to_nothing() {
+    let number = 0xffff_a508_0001_6028_u64;
+    let address = number.to_string();
+    let of = || crash("80", &address, "9000000", "'a.sys'");
+    let lake = pair("crashes", &of(), &of());
+    let start = (number - number % 4096).to_string();
+    lake.put("pages", SECOND, &[&[("va", &start), ("content", "'data'")]]);
+    only(&lake, "invalid_pointer", &[(&format!("{number:#018x}"), "strong")]);
+    // Of a process: the region is committed.
+    let mut user = crash("NULL", "1310720", "9000000", "'a.exe'");
+    user.push(("exception_code", AV));
+    let lake = pair("crashes", &user, &user);
+    let region = |state: &'static str| [("base", "1245184"), ("size", "131072"), ("state_name", state)];
+    lake.put("memory_regions", FIRST, &[&region("'MEM_FREE'")]);
+    lake.put("memory_regions", SECOND, &[&region("'MEM_COMMIT'")]);
+    only(&lake, "invalid_pointer", &[("0x0000000000140000", "strong")]);
+}
+
+#[test]
+fn a_value_that_is_no_pointer() {
+    let text = u64::from_le_bytes(*b"GET /hTT").to_string();
+    let lake = pair(
+        "crashes",
+        &crash("80", &text, "9000000", "'a.sys'"),
+        &crash("80", "18446644052511162408", "9000000", "'a.sys'"),
+    );
+    only(&lake, "wild_pointer", &[("0x5454682f20544547", "certain")]);
+    // All ones is what the processor says; a register has to show the value.
+    let of = || crash("80", "18446744073709551615", "9000000", "'a.sys'");
+    let lake = pair("crashes", &of(), &of());
+    let registers = |rax: &'static str| {
+        [("architecture", "'x64'"), ("source", "'header'"), ("ip", "9000000"), ("rax", rax)]
+    };
+    lake.put("contexts", FIRST, &[&registers("6148914691236517205")]);
+    lake.put("contexts", SECOND, &[&registers("18446644052511162408")]);
+    only(&lake, "wild_pointer", &[("0xffffffffffffffff", "strong")]);
+}
+
+#[test]
+fn a_stack_that_ran_out() {
+    let stack = |used: &'static str| {
+        [
+            ("ethread", "4096"),
+            ("process_id", "4"),
+            ("thread_id", "8"),
+            ("frames", "300"),
+            ("stack_base", "65536"),
+            ("stack_limit", "40960"),
+            ("stack_used", used),
+            ("recursion_period", "2"),
+            ("recursion_count", "140"),
+        ]
+    };
+    let lake = pair("stacks", &stack("20481"), &stack("20480"));
+    only(&lake, "stack_overflow", &[("a process 4.8", "certain")]);
+    // A double fault is parameter 8 of 0x7F; parameter 0 is a division by zero.
+    let fault = |parameter: &'static str| {
+        let mut row = crash("127", "NULL", "NULL", "NULL");
+        row.push(("parameter1", parameter));
+        row
+    };
+    let lake = pair("crashes", &fault("8"), &fault("0"));
+    only(&lake, "stack_overflow", &[("System 4.8", "strong")]);
+}
+
+#[test]
+fn a_stack_buffer_that_was_overrun() {
+    let check = |parameter: &'static str| {
+        let mut row = crash("313", "NULL", "NULL", "NULL");
+        row.push(("parameter1", parameter));
+        row
+    };
+    // Kind 3 is a list entry that was damaged.
+    let lake = pair("crashes", &check("2"), &check("3"));
+    only(&lake, "local_buffer_overflow", &[("System 4.8", "certain")]);
+}
+
+#[test]
+fn a_walk_that_ended_too_early() {
+    let stack = |why: &'static str| {
+        [("ethread", "4096"), ("process_id", "4"), ("thread_id", "8"), ("frames", "5"), ("end_reason", why)]
+    };
+    let lake = pair("stacks", &stack("'lost'"), &stack("'user mode'"));
+    only(&lake, "truncated_stack_trace", &[("a process 4.8", "strong")]);
+}
+
+#[test]
+fn halves_that_were_joined() {
+    let stack = |gave_way: &'static str| {
+        [
+            ("ethread", "4096"),
+            ("process_id", "4"),
+            ("thread_id", "8"),
+            ("frames", "4"),
+            ("end_reason", "'thread start'"),
+            ("gave_way", gave_way),
+        ]
+    };
+    let lake = pair("stacks", &stack("'the return address is in no module'"), &stack("NULL"));
+    let joint = ["contoso.sys", "A", "scan", "medium"];
+    frames(&lake, FIRST, &[STOPPED, joint, START]);
+    frames(&lake, SECOND, &[STOPPED, ["contoso.sys", "A", "unwind", "high"], START]);
+    only(&lake, "glued_stack_trace", &[("a process 4.8", "strong")]);
+    // Guesses to the end are no halves.
+    frames(&lake, FIRST, &[STOPPED, joint, joint]);
+    only(&lake, "glued_stack_trace", &[]);
+}
+
+#[test]
+fn a_stack_that_should_be_doubted() {
+    let lake = kernel_dumps();
+    let guess = ["contoso.sys", "A", "scan", "low"];
+    frames(&lake, FIRST, &[STOPPED, guess, guess, guess, START]);
+    frames(&lake, SECOND, &[STOPPED, ["contoso.sys", "A", "unwind", "high"], START]);
+    only(&lake, "incorrect_stack_trace", &[("a process 4.8", "strong")]);
+    let at = |index: &'static str, sp: &'static str| {
+        [
+            ("ethread", "4096"),
+            ("index", index),
+            ("sp", sp),
+            ("mode", "'kernel'"),
+            ("confidence", "'high'"),
+            ("method", "'unwind'"),
+        ]
+    };
+    lake.put("frames", FIRST, &[&at("0", "4096"), &at("1", "4000")]);
+    lake.put("frames", SECOND, &[&at("0", "4096"), &at("1", "4104")]);
+    only(&lake, "incorrect_stack_trace", &[("a process", "certain")]);
+}

@@ -1,0 +1,275 @@
+//! Section C: memory.
+
+use super::*;
+
+#[test]
+fn a_tag_that_eats_the_pool() {
+    let tag = |bytes: &'static str| {
+        [
+            ("tag", "'Ctso'"),
+            ("key", "1"),
+            ("nonpaged_bytes", bytes),
+            ("nonpaged_allocs", "900"),
+            ("nonpaged_frees", "1"),
+        ]
+    };
+    let rest = [("tag", "'Rest'"), ("key", "2"), ("nonpaged_bytes", "1000000")];
+    let lake = kernel_dumps();
+    lake.put("pool_tags", FIRST, &[&tag("100000000"), &rest]);
+    lake.put("pool_tags", SECOND, &[&tag("900000"), &rest]);
+    only(&lake, "insufficient_pool", &[("Ctso (nonpaged)", "strong")]);
+}
+
+/// Three dumps of one boot, an hour apart.
+fn one_boot() -> Lake {
+    let lake = Lake::empty();
+    for (dump, time, up) in [
+        (FIRST, "'2024-05-06 08:00:00'", "3600"),
+        (SECOND, "'2024-05-06 09:00:00'", "7200"),
+        (THIRD, "'2024-05-06 10:00:00'", "10800"),
+    ] {
+        lake.put(
+            "dumps",
+            dump,
+            &[&[
+                ("format", "'kernel bitmap'"),
+                ("system_time", time),
+                ("uptime_seconds", up),
+                ("kernel_base", "4096"),
+            ]],
+        );
+    }
+    lake
+}
+
+#[test]
+fn a_tag_that_grows_and_never_falls() {
+    let lake = one_boot();
+    // One leaks, one waves, one is steady.
+    for (dump, leak, wave) in
+        [(FIRST, "1000000", "9000000"), (SECOND, "3000000", "1000000"), (THIRD, "5000000", "20000000")]
+    {
+        let tag = |tag: &'static str, key: &'static str, bytes: &'static str| {
+            [
+                ("tag", tag),
+                ("key", key),
+                ("nonpaged_bytes", bytes),
+                ("paged_bytes", "0"),
+                ("nonpaged_allocs", "5"),
+                ("nonpaged_frees", "0"),
+                ("paged_allocs", "0"),
+                ("paged_frees", "0"),
+            ]
+        };
+        lake.put(
+            "pool_tags",
+            dump,
+            &[&tag("'Leak'", "1", leak), &tag("'Wave'", "2", wave), &tag("'Stdy'", "3", "7000000")],
+        );
+    }
+    let expected = (THIRD.to_owned(), "Leak".to_owned(), "strong".to_owned());
+    assert_eq!(subjects(&lake, "pool_leak"), [expected]);
+    // Of another boot, they are not compared.
+    lake.put(
+        "dumps",
+        THIRD,
+        &[&[("system_time", "'2024-07-06 10:00:00'"), ("uptime_seconds", "60"), ("kernel_base", "4096")]],
+    );
+    let of: Vec<_> = subjects(&lake, "pool_leak").into_iter().map(|f| (f.0, f.2)).collect();
+    assert_eq!(of, [(SECOND.to_owned(), "weak".to_owned())]);
+}
+
+#[test]
+fn a_pool_block_that_is_broken() {
+    let page = |wrong: &'static str, va: &'static str| {
+        [
+            ("va", va),
+            ("pa", "65536"),
+            ("wrong", wrong),
+            ("broken_at", "64"),
+            ("suspect", "4128"),
+            ("suspect_tag", "'Ctso'"),
+            ("suspect_size", "32"),
+            ("chain_ok", "false"),
+        ]
+    };
+    let lake = kernel_dumps();
+    lake.put("pool_pages", FIRST, &[&page("'block_size'", "4096"), &page("NULL", "8192")]);
+    // A page that nothing maps may disagree without harm.
+    lake.put("pool_pages", SECOND, &[&page("'block_size'", "NULL")]);
+    lake.put("pool_allocations", FIRST, &[&[("va", "4128"), ("preview", "'GET / HTTP'")]]);
+    only(&lake, "pool_corruption_kernel", &[("Ctso", "strong")]);
+    assert!(found(&lake, "pool_corruption_kernel")[0].evidence.contains("GET / HTTP"));
+}
+
+#[test]
+fn a_process_that_hoards_handles() {
+    let process = |id: &'static str, handles: &'static str| {
+        [("process_id", id), ("name", "'p.exe'"), ("handle_count", handles), ("source", "'x'")]
+    };
+    let lake = pair("processes", &process("8", "10000"), &process("8", "9999"));
+    only(&lake, "handle_leak", &[("p.exe 8", "strong")]);
+    // Growth from dump to dump.
+    let lake = one_boot();
+    for (dump, grows, falls) in [(FIRST, "100", "500"), (SECOND, "200", "300"), (THIRD, "400", "800")] {
+        lake.put("processes", dump, &[&process("8", grows), &process("12", falls)]);
+    }
+    let expected = (THIRD.to_owned(), "p.exe 8".to_owned(), "strong".to_owned());
+    assert_eq!(subjects(&lake, "handle_leak"), [expected]);
+}
+
+#[test]
+fn memory_that_is_out() {
+    let counter =
+        |name: &'static str, value: &'static str| [("name", name), ("value", value), ("unit", "'pages'")];
+    let lake = kernel_dumps();
+    let limit = counter("'TotalCommitLimit'", "1000");
+    lake.put("memory_counters", FIRST, &[&counter("'TotalCommittedPages'", "960"), &limit]);
+    lake.put("memory_counters", SECOND, &[&counter("'TotalCommittedPages'", "899"), &limit]);
+    only(&lake, "insufficient_memory", &[("commit", "strong")]);
+}
+
+#[test]
+fn tables_that_lead_elsewhere() {
+    let service = |index: &'static str, module: &'static str| {
+        [
+            ("table_number", "0"),
+            ("index", index),
+            ("service", index),
+            ("target", "4096"),
+            ("target_module", module),
+            ("table_address", "64"),
+        ]
+    };
+    let nt = "'ntoskrnl.exe'";
+    let lake = kernel_dumps();
+    lake.put("syscalls", FIRST, &[&service("0", nt), &service("1", nt), &service("2", "'evil.sys'")]);
+    lake.put("syscalls", SECOND, &[&service("0", nt), &service("1", nt), &service("2", nt)]);
+    only(&lake, "hooked_functions", &[("0x2", "certain")]);
+    let entry = |own: &'static str, module: &'static str| {
+        [
+            ("driver_name", "'\\Driver\\x'"),
+            ("kind", "'major function'"),
+            ("name", "'IRP_MJ_READ'"),
+            ("target", "4096"),
+            ("module", module),
+            ("in_driver", own),
+        ]
+    };
+    // Entries that a driver does not fill lead into the kernel.
+    let lake = kernel_dumps();
+    lake.put("driver_dispatch", FIRST, &[&entry("false", "NULL"), &entry("true", "'x.sys'")]);
+    lake.put("driver_dispatch", SECOND, &[&entry("false", nt), &entry("true", "'x.sys'")]);
+    only(&lake, "hooked_functions", &[("\\Driver\\x IRP_MJ_READ", "strong")]);
+    let callback = |module: &'static str| {
+        [
+            ("kind", "'process'"),
+            ("routine", "4096"),
+            ("routine_module", module),
+            ("entry", "64"),
+            ("source", "'s'"),
+        ]
+    };
+    let lake = pair("callbacks", &callback("NULL"), &callback("'x.sys'"));
+    only(&lake, "hooked_functions", &[("process callback", "strong")]);
+    let gate = |module: &'static str, object: &'static str| {
+        [
+            ("processor", "0"),
+            ("vector", "145"),
+            ("handler", "4096"),
+            ("handler_module", module),
+            ("interrupt_object", object),
+        ]
+    };
+    // The code of an interrupt object lies in pool on older systems.
+    let lake = pair("interrupts", &gate("NULL", "NULL"), &gate("NULL", "8192"));
+    only(&lake, "hooked_functions", &[("vector 0x91 of processor 0", "strong")]);
+    let entry =
+        |owner: &'static str| [("number", "0"), ("kprcb", "64"), ("lstar", "4096"), ("lstar_owner", owner)];
+    let lake = pair("processors", &entry("NULL"), &entry("'ntoskrnl.exe+0x1'"));
+    only(&lake, "hooked_functions", &[("processor 0", "strong")]);
+}
+
+#[test]
+fn what_the_lists_do_not_have() {
+    let process = |hidden: &'static str| {
+        [
+            ("process_id", "8"),
+            ("name", "'ghost.exe'"),
+            ("hidden", hidden),
+            ("in_cid_table", "true"),
+            ("source", "'PspCidTable'"),
+        ]
+    };
+    let lake = pair("processes", &process("true"), &process("false"));
+    let driver = |hidden: &'static str| {
+        [
+            ("name", "''"),
+            ("stated_name", "'\\Driver\\ghost'"),
+            ("driver", "4096"),
+            ("hidden", hidden),
+            ("found_in_pool", "true"),
+            ("found_by_shape", "false"),
+        ]
+    };
+    lake.put("drivers", FIRST, &[&driver("true")]);
+    lake.put("drivers", SECOND, &[&driver("false")]);
+    let thread = |hidden: &'static str| {
+        [
+            ("process_id", "8"),
+            ("thread_id", "12"),
+            ("ethread", "8192"),
+            ("hidden", hidden),
+            ("source", "'pool header'"),
+        ]
+    };
+    lake.put("threads", FIRST, &[&thread("true")]);
+    lake.put("threads", SECOND, &[&thread("NULL")]);
+    let module = |hidden: &'static str| {
+        [
+            ("name", "'ghost.sys'"),
+            ("base", "65536"),
+            ("hidden", hidden),
+            ("header_present", "true"),
+            ("source", "'pool header'"),
+        ]
+    };
+    lake.put("modules", FIRST, &[&module("true")]);
+    lake.put("modules", SECOND, &[&module("false")]);
+    only(
+        &lake,
+        "hidden_objects",
+        &[
+            ("ghost.sys", "strong"),
+            ("ghost.exe 8", "strong"),
+            ("\\Driver\\ghost", "weak"),
+            ("a process 8.12", "weak"),
+        ],
+    );
+}
+
+#[test]
+fn executable_memory_that_is_no_image() {
+    let vad = |private: &'static str, protection: &'static str| {
+        [
+            ("process_id", "8"),
+            ("eprocess", "4096"),
+            ("vad", "64"),
+            ("start", "65536"),
+            ("end", "131071"),
+            ("size", "65536"),
+            ("private", private),
+            ("protection_name", protection),
+            ("is_image", "false"),
+        ]
+    };
+    let lake = pair("vads", &vad("true", "'PAGE_EXECUTE_READWRITE'"), &vad("true", "'PAGE_READWRITE'"));
+    only(&lake, "injected_memory", &[("a process 8", "weak")]);
+    let thread = [("process_id", "8"), ("thread_id", "12"), ("win32_start_address", "66000")];
+    lake.put("threads", FIRST, &[&thread]);
+    only(&lake, "injected_memory", &[("a process 8", "strong")]);
+    // An image that no loader knows.
+    let lake = pair("vads", &vad("true", "'PAGE_EXECUTE_READWRITE'"), &vad("false", "'PAGE_EXECUTE_READ'"));
+    lake.put("found_images", FIRST, &[&[("process_id", "8"), ("va", "65536"), ("kind", "'header'")]]);
+    only(&lake, "injected_memory", &[("a process 8", "strong")]);
+}

@@ -1,0 +1,70 @@
+//! The pattern catalogue: every pattern has rows that show it and a near miss that must not.
+//!
+//! These are row scenarios: a few cells of a lake, written as Parquet. What real conversions show is in `tests/patterns`.
+
+mod crash;
+mod headers;
+mod memory;
+mod stacks;
+mod system;
+mod waiting;
+
+use super::*;
+use crate::patterns::{CATALOGUE, Finding, Outcome, Selection, run};
+
+/// A third dump.
+pub const THIRD: &str = "d0000000000000003";
+
+/// Cells of a row.
+pub type Cells<'a> = &'a [(&'a str, &'a str)];
+
+/// What became of a pattern.
+pub fn outcome(lake: &Lake, pattern: &str) -> Outcome {
+    let selection = Selection { only: vec![pattern.to_owned()], rows: 50, ..Selection::default() };
+    let outcome = run(&lake.session(), &selection).unwrap().remove(0);
+    assert_eq!(outcome.error, None, "{pattern}");
+    for finding in &outcome.findings {
+        assert!(finding.evidence.starts_with('{') && finding.evidence.len() > 4, "{pattern}: {finding:?}");
+        assert!(finding.reading.ends_with('.'), "{pattern}: {finding:?}");
+        assert!(["certain", "strong", "weak"].contains(&finding.strength.as_str()), "{pattern}: {finding:?}");
+    }
+    outcome
+}
+
+/// Its findings.
+pub fn found(lake: &Lake, pattern: &str) -> Vec<Finding> {
+    outcome(lake, pattern).findings
+}
+
+/// Dump, subject and strength of each of its findings.
+pub fn subjects(lake: &Lake, pattern: &str) -> Vec<(String, String, String)> {
+    found(lake, pattern).into_iter().map(|f| (f.dump_id, f.subject, f.strength)).collect()
+}
+
+/// Checks that a pattern finds exactly these subjects in [`FIRST`], with their strength, and nothing elsewhere.
+pub fn only(lake: &Lake, pattern: &str, expected: &[(&str, &str)]) {
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(subject, strength)| (FIRST.to_owned(), (*subject).to_owned(), (*strength).to_owned()))
+        .collect();
+    assert_eq!(subjects(lake, pattern), expected, "{pattern}");
+}
+
+/// A lake with three kernel dumps, which hold nothing but their rows.
+pub fn kernel_dumps() -> Lake {
+    let lake = Lake::empty();
+    for id in [FIRST, SECOND, THIRD] {
+        let kind: Cells<'_> =
+            &[("format", "'kernel bitmap'"), ("architecture", "'x64'"), ("bytes_present", "4096")];
+        lake.put("dumps", id, &[kind]);
+    }
+    lake
+}
+
+/// Puts a row into the first dump, and one into the second: the near miss.
+pub fn pair(table: &str, shows: Cells<'_>, near_miss: Cells<'_>) -> Lake {
+    let lake = kernel_dumps();
+    lake.put(table, FIRST, &[shows]);
+    lake.put(table, SECOND, &[near_miss]);
+    lake
+}

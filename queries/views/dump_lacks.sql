@@ -1,0 +1,50 @@
+-- Question: What does a dump not hold, so that questions about it cannot be decided?
+-- Tables: dumps, crashes, stacks, threads, processes, modules, user_modules, handles, pool_pages, pool_tags, vads,
+--   memory_counters, driver_dispatch, syscalls, processors, residue_pages
+-- How to read it: one row a dump and a need that it cannot meet; reason says what is missing and why. Patterns name
+--   their needs. A need is met when the dump gave rows: of all threads, processes and stacks more than one, of pool
+--   more than the few pages of a small dump.
+CREATE VIEW dump_lacks AS
+WITH need(need, what) AS (
+    VALUES ('threads', 'the threads of the system'), ('processes', 'the processes of the system'),
+           ('stacks', 'the stacks of all threads'), ('crash_stack', 'the stack of the thread that crashed'),
+           ('modules', 'the list of modules'), ('user_modules', 'the modules of processes'),
+           ('handles', 'the handle tables'), ('pool_pages', 'the pages of kernel pool'),
+           ('pool_tags', 'the kernel''s books of pool tags'), ('vads', 'the address spaces of processes'),
+           ('memory_counters', 'the kernel''s counters of memory'), ('drivers', 'the driver objects'),
+           ('syscalls', 'the table of system services'), ('processors', 'the processor blocks'),
+           ('hooks', 'the tables and lists of routines that drivers and the kernel call'),
+           ('residue', 'stacks or memory that nothing maps'),
+           ('several_dumps', 'another dump of a system to compare with')),
+met AS (
+    SELECT dump_id, 'threads' AS need FROM threads GROUP BY dump_id HAVING count(*) > 1
+    UNION ALL SELECT dump_id, 'processes' FROM processes GROUP BY dump_id HAVING count(*) > 1
+    UNION ALL SELECT dump_id, 'stacks' FROM stacks GROUP BY dump_id HAVING count(*) FILTER (frames > 0) > 1
+    UNION ALL SELECT d.dump_id, 'crash_stack' FROM dumps AS d
+              LEFT JOIN crashes AS c ON c.dump_id = d.dump_id
+              LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND s.ethread = c.ethread
+              WHERE c.dump_id IS NULL OR s.frames > 0
+    UNION ALL SELECT DISTINCT dump_id, 'modules' FROM modules
+    UNION ALL SELECT DISTINCT dump_id, 'user_modules' FROM user_modules
+    UNION ALL SELECT DISTINCT dump_id, 'handles' FROM handles
+    UNION ALL SELECT dump_id, 'pool_pages' FROM pool_pages SEMI JOIN (SELECT dump_id FROM dumps WHERE format <> 'kernel triage')
+              USING (dump_id) GROUP BY dump_id
+    UNION ALL SELECT DISTINCT dump_id, 'pool_tags' FROM pool_tags
+    UNION ALL SELECT DISTINCT dump_id, 'vads' FROM vads
+    UNION ALL SELECT DISTINCT dump_id, 'memory_counters' FROM memory_counters
+    UNION ALL SELECT DISTINCT dump_id, 'drivers' FROM driver_dispatch
+    UNION ALL SELECT DISTINCT dump_id, 'syscalls' FROM syscalls
+    UNION ALL SELECT DISTINCT dump_id, 'processors' FROM processors
+    UNION ALL SELECT DISTINCT dump_id, 'hooks' FROM driver_dispatch
+    UNION ALL SELECT DISTINCT dump_id, 'residue' FROM residue_pages
+    UNION ALL SELECT dump_id, 'several_dumps' FROM dumps WHERE (SELECT count(*) FROM dumps) > 1)
+SELECT d.dump_id, n.need,
+       n.what || ': ' || CASE WHEN n.need = 'several_dumps' THEN 'the lake has one dump'
+            WHEN d.bytes_present = 0 THEN 'the file holds headers and no memory'
+            WHEN d.format = 'user minidump' THEN 'a dump of one process, without the kernel'
+            WHEN d.format = 'kernel triage' THEN 'a small dump holds little memory'
+            ELSE 'none could be read (see faults)' END AS reason
+FROM dumps AS d
+CROSS JOIN need AS n
+ANTI JOIN met AS m ON m.dump_id = d.dump_id AND m.need = n.need
+ORDER BY d.dump_id, n.need;

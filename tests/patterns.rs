@@ -1,0 +1,187 @@
+//! `dumplake patterns` over the lake of the demo: what is found in whole conversions, and how it is told.
+
+use crate::{
+    ask::{Ran, dumplake_in},
+    support::scratch,
+};
+use serde_json::Value;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+/// The folder of a demo, made once.
+fn demo() -> &'static Path {
+    static DEMO: OnceLock<PathBuf> = OnceLock::new();
+    DEMO.get_or_init(|| {
+        let folder = scratch("demo");
+        let ran = dumplake_in(&folder, &["demo"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        folder
+    })
+}
+
+/// Runs the command on the demo's lake.
+fn patterns(args: &[&str]) -> Ran {
+    let ran = dumplake_in(demo(), &[&["patterns", "demo/lake"], args].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    ran
+}
+
+/// All of it, as a program reads it.
+fn answer() -> &'static [Value] {
+    static ANSWER: OnceLock<Vec<Value>> = OnceLock::new();
+    ANSWER.get_or_init(|| serde_json::from_str(&patterns(&["--json", "--rows", "100"]).out).unwrap())
+}
+
+fn of(pattern: &str) -> &'static Value {
+    let found = answer().iter().find(|outcome| outcome["pattern"] == pattern);
+    found.unwrap_or_else(|| panic!("no pattern {pattern}"))
+}
+
+/// Id of the dump in a folder of the demo.
+fn dump(folder: &str) -> String {
+    static DUMPS: OnceLock<Vec<Value>> = OnceLock::new();
+    let dumps = DUMPS.get_or_init(|| {
+        let sql = "SELECT path, dump_id FROM dumps";
+        let ran = dumplake_in(demo(), &["sql", "demo/lake", sql, "--format", "json"]);
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err))
+    });
+    let found = dumps.iter().find(|dump| dump["path"].as_str().unwrap().contains(folder));
+    found.unwrap_or_else(|| panic!("no dump in {folder}"))["dump_id"].as_str().unwrap().to_owned()
+}
+
+/// Subject and strength of the findings in one dump.
+fn found(pattern: &str, folder: &str) -> Vec<(String, String)> {
+    let id = dump(folder);
+    let findings = of(pattern)["findings"].as_array().unwrap();
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    let here = findings.iter().filter(|finding| finding["dump_id"] == *id);
+    here.map(|finding| (text(finding, "subject"), text(finding, "strength"))).collect()
+}
+
+fn check(pattern: &str, folder: &str, expected: &[(&str, &str)]) {
+    let found = found(pattern, folder);
+    let found: Vec<_> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert_eq!(found, expected, "{pattern} in {folder}");
+}
+
+fn status(pattern: &str, folder: &str) -> &'static str {
+    let (id, outcome) = (dump(folder), of(pattern));
+    let holds = |list: &Value| list.as_array().unwrap().iter().any(|v| *v == *id || v["dump_id"] == *id);
+    match (holds(&outcome["findings"]), holds(&outcome["not_found"]), holds(&outcome["not_decidable"])) {
+        (true, false, false) => "found",
+        (false, true, false) => "not found",
+        (false, false, true) => "not decidable",
+        other => panic!("{pattern} in {folder}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_dump_has_one_answer_to_every_pattern() {
+    for outcome in answer() {
+        assert_eq!(outcome["error"], Value::Null, "{outcome}");
+        for folder in ["crash/", "fault/", "stuck/", "monday/m", "monday/u"] {
+            status(outcome["pattern"].as_str().unwrap(), folder);
+        }
+    }
+}
+
+/// The machine whose stacks show each thing that a walk must know.
+#[test]
+fn the_crash_in_a_driver() {
+    check("stack_trace", "fault/", &[("System 4.8", "certain")]);
+    check("exception_stack_trace", "fault/", &[("System 4.8", "strong")]);
+    check("exception_module", "fault/", &[("contoso.sys", "certain")]);
+    check("origin_module", "fault/", &[("contoso.sys", "strong")]);
+    check("null_pointer_data", "fault/", &[("0x0000000000000028", "certain")]);
+    // Near misses of the same machine: a deep recursion with room left, a smashed stack that was joined.
+    check("stack_overflow", "fault/", &[("System 4.128", "certain")]);
+    check("glued_stack_trace", "fault/", &[("System 4.148", "strong")]);
+    check("truncated_stack_trace", "fault/", &[]);
+    check("dual_stack_trace", "fault/", &[("app.exe 4660.144", "certain")]);
+    assert_eq!(found("active_thread", "fault/").len(), 8);
+    assert_eq!(status("multiple_exceptions", "fault/"), "not found");
+    assert_eq!(status("manual_dump", "fault/"), "not found");
+}
+
+/// The machine on which nothing goes on.
+#[test]
+fn the_system_that_is_stuck() {
+    let threads = |ids: &[u32]| -> Vec<(String, String)> {
+        ids.iter().map(|id| (format!("stuck.exe 5000.{id}"), "certain".to_owned())).collect()
+    };
+    assert_eq!(found("deadlock", "stuck/"), threads(&[5004, 5008]));
+    let strong = |ids: &[u32]| -> Vec<(String, String)> {
+        threads(ids).into_iter().map(|(thread, _)| (thread, "strong".to_owned())).collect()
+    };
+    assert_eq!(found("wait_chain_mutexes", "stuck/"), strong(&[5004, 5008, 5020, 5028]));
+    assert_eq!(found("wait_chain_resources", "stuck/").len(), 2);
+    check("wait_chain_alpc", "stuck/", &[("asking.exe 5100.5108", "strong")]);
+    check("blocking_file", "stuck/", &[("\\logs\\today.txt", "strong")]);
+    // The owner in notepad runs; that of the other program does not exist.
+    let sections = found("wait_chain_critical_sections", "stuck/");
+    assert_eq!(sections.iter().filter(|(_, strength)| strength == "weak").count(), 1, "{sections:?}");
+    assert!(sections.contains(&("notepad.exe 4660.4664".into(), "weak".into())), "{sections:?}");
+    assert_eq!(status("wait_chain_threads", "stuck/"), "not found");
+    assert_eq!(status("deadlock", "fault/"), "not found");
+}
+
+#[test]
+fn what_else_the_stuck_system_shows() {
+    check("insufficient_memory", "stuck/", &[("commit", "strong"), ("physical memory", "strong")]);
+    let hooks = found("hooked_functions", "stuck/");
+    let of = |strength: &str| {
+        hooks.iter().filter(|hook| hook.1 == strength).map(|hook| hook.0.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("certain"), ["0x5"]);
+    assert_eq!(of("strong"), ["\\Driver\\contoso IRP_MJ_POWER", "vector 0x91 of processor 0"]);
+    assert_eq!(of("weak"), ["\\Driver\\contoso IRP_MJ_DEVICE_CONTROL"]);
+    check("frozen_process", "stuck/", &[("svchost.exe 900", "certain"), ("notepad.exe 4660", "strong")]);
+    check("wow64_process", "stuck/", &[("notepad.exe 4660", "certain"), ("legacy.exe 5600", "certain")]);
+    check("isa_specific_code", "stuck/", &[("legacy.exe 5600", "certain")]);
+    check("active_thread", "stuck/", &[("notepad.exe 4660.4664", "certain")]);
+    check("dpc_interrupt_stack", "stuck/", &[("processor 1", "certain")]);
+    let memory = found("injected_memory", "stuck/");
+    assert_eq!(memory.len(), 1, "one range that is private and executable: {memory:?}");
+    assert!(found("historical_information", "stuck/").contains(&("gone.exe 1200".into(), "certain".into())));
+    assert_eq!(status("hidden_objects", "stuck/"), "not found");
+}
+
+#[test]
+fn snapshots_of_a_service_that_leaks() {
+    check("handle_leak", "friday/u", &[("contoso_svc.exe 1204", "strong")]);
+    // One tag leaks, one waves, one is steady.
+    check("pool_leak", "friday/m", &[("CtLk", "weak")]);
+    assert_eq!(status("pool_leak", "monday/m"), "not found");
+    assert_eq!(found("handle_leak", "monday/u"), []);
+    check("fiber_bundle", "friday/u", &[("contoso_svc.ex 1204", "certain")]);
+    check("fiber_bundle", "monday/u", &[("contoso_svc.ex 1204", "certain")]);
+}
+
+#[test]
+fn a_live_dump_was_asked_for() {
+    check("manual_dump", "monday/m", &[("LIVE_SYSTEM_DUMP", "certain")]);
+    assert_eq!(status("null_pointer_data", "monday/m"), "not found");
+}
+
+#[test]
+fn small_dumps_say_what_they_cannot_decide() {
+    assert_eq!(status("truncated_stack_trace", "monday/u"), "not decidable");
+    assert_eq!(status("exception_stack_trace", "crash/"), "not decidable");
+    check("invalid_pointer", "crash/", &[("0xffffa508deadb000", "weak")]);
+}
+
+#[test]
+fn people_are_told_the_same() {
+    let ran = patterns(&["--only", "stack_overflow", "--only", "NULL Pointer (Code)"]);
+    assert!(ran.out.contains("certain thread System 4.128"), "{}", ran.out);
+    assert!(ran.out.contains("null_pointer_code            in 9 dumps"), "{}", ran.out);
+    let id = dump("fault/");
+    let ran = patterns(&["--dump", &id, "--only", "stack_overflow"]);
+    assert!(ran.out.contains("Looked for and not found:\n  nothing"), "{}", ran.out);
+    let ran = dumplake_in(demo(), &["patterns", "demo/lake", "--dump", "d0"]);
+    assert_eq!((ran.code, ran.err.contains("no dump `d0`")), (2, true), "{}", ran.err);
+    assert_eq!(dumplake_in(demo(), &["patterns", "demo/lake", "--only", "nothing"]).code, 2);
+    assert!(dumplake_in(demo(), &["patterns", "--list"]).out.contains("null_pointer_code"));
+}

@@ -1,0 +1,85 @@
+//! What the patterns find in the real dumps: findings that a person agrees with, each with the reason.
+
+use super::real;
+
+/// Part of the path, pattern, subject, strength. The comment says why it is right.
+const FINDINGS: &[(&str, &str, &str, &str)] = &[
+    // 0x1C8: the power button was held.
+    ("triage_arm64.dmp", "manual_dump", "MANUALLY_INITIATED_POWER_BUTTON_HOLD", "certain"),
+    // The writer's comment says "LiveKD live system view".
+    ("coredump_win10_64bit_stripped.raw", "manual_dump", "comment", "certain"),
+    // 0x116: parameter 2 is an address in the display driver.
+    ("116_0.dmp", "exception_module", "nvlddmkm.sys", "certain"),
+    // 0x1000007E: the context record stands in this driver.
+    ("7e_0.dmp", "exception_module", "nvlddmkm.sys", "certain"),
+    // The context record reads address 0xf025.
+    ("7e_0.dmp", "null_pointer_data", "0x000000000000f025", "certain"),
+    // 0x50: parameter 1 is an address of kernel memory that nothing maps, read by the kernel.
+    ("50_0.dmp", "invalid_pointer", "0xfffffa5bd73d3148", "strong"),
+    // 0xBE: parameter 1 is the read-only address that was written to, so something maps it: see the near misses.
+    // 0x50 whose instruction is the address itself: code was to run in no module.
+    ("100623-6156-01.dmp", "wild_pointer", "0xffffe78f90345f71", "strong"),
+    // 0x9F, a power request that took too long: the only code on the stack that is not Microsoft's.
+    ("9f.dmp", "origin_module", "rtwlane.sys", "weak"),
+    // The same: parameter 4 is the request, kind 3.
+    ("9f.dmp", "blocking_file", "power request", "certain"),
+    // Its processor block says that a DPC ran: the timer that watched the request.
+    ("9f.dmp", "dpc_interrupt_stack", "processor 6", "certain"),
+    // A driver of VMware, and of no guest only.
+    ("triage_x64.dmp", "virtualized_system", "VMware", "weak"),
+    // The culprit of the crash is another build than in most other dumps of its Windows.
+    ("triage_x64.dmp", "not_my_version_software", "amdppm.sys", "weak"),
+    // Headers alone: all memory is missing.
+    ("coredump_win7_32bit_stripped.raw", "dump_context", "full", "strong"),
+    // 0x1E with a breakpoint in the graphics kernel, and a display driver on the stack.
+    ("/1e.dmp", "effect_component", "nvlddmkm.sys", "weak"),
+    // STATUS_STACK_OVERFLOW.
+    ("stack_exhaustion.dmp", "stack_overflow", "a process 5416.5744", "certain"),
+    // Reads and writes of NULL; dump2.txt of WinDbg says NULL_POINTER_READ.
+    ("zphixon/dump2.dmp", "null_pointer_data", "0x0000000000000000", "certain"),
+    ("null_read_av.dmp", "null_pointer_data", "0x0000000000000000", "certain"),
+    ("breakpad/minidump2.dmp", "null_pointer_data", "0x0000000000000045", "certain"),
+];
+
+/// Part of the path and pattern that must not be found there.
+const NEAR_MISSES: &[(&str, &str)] = &[
+    // STATUS_INVALID_PARAMETER states the address 0, and nothing was called there.
+    ("invalid-parameter.dmp", "null_pointer_code"),
+    // Fast fail of a kind that is no stack cookie: its first parameter is neither 0 nor 2.
+    ("tiny-exe-fastfail.dmp", "local_buffer_overflow"),
+    // The page at the address is in the dump: it was mapped, and not as code.
+    ("100623-6156-01.dmp", "invalid_pointer"),
+    ("be_0.dmp", "invalid_pointer"),
+    ("be_0.dmp", "null_pointer_data"),
+    ("9f.dmp", "manual_dump"),
+    ("116_0.dmp", "null_pointer_code"),
+    ("13a.dmp", "stack_overflow"),
+    // The writer of a minidump suspends every thread of the process.
+    ("calc.dmp", "blocked_thread"),
+    ("calc.dmp", "frozen_process"),
+    // A small dump lists one thread of a process that has many.
+    ("/1e.dmp", "one_thread_process"),
+    ("116_0.dmp", "hidden_objects"),
+    ("7a.dmp", "hooked_functions"),
+];
+
+#[test]
+fn findings_that_a_person_agrees_with() {
+    let Some(real) = real("patterns") else { return };
+    let rows = real.ask().rows("SELECT d.path, p.* FROM patterns() AS p JOIN dumps AS d USING (dump_id)");
+    let of = |path: &str, pattern: &str| -> Vec<(String, String)> {
+        let here = rows
+            .iter()
+            .filter(|row| row["pattern"] == pattern && row["path"].as_str().unwrap().contains(path));
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        here.map(|row| (text(&row["subject"]), text(&row["strength"]))).collect()
+    };
+    for (path, pattern, subject, strength) in FINDINGS {
+        let found = of(path, pattern);
+        let expected = ((*subject).to_owned(), (*strength).to_owned());
+        assert!(found.contains(&expected), "{path}: {pattern}: {found:?}");
+    }
+    for (path, pattern) in NEAR_MISSES {
+        assert_eq!(of(path, pattern), [], "{path}: {pattern}");
+    }
+}
