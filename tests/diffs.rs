@@ -72,6 +72,7 @@ fn the_leak_is_ranked_before_the_wave() {
         assert_eq!((text(leak, "subject"), text(leak, "change")), ("CtLk", "rising"));
         let pages = PAGES[0].map(|pages| (pages * 4096).to_string());
         assert_eq!(leak["history"], json!(pages));
+        assert_eq!(leak["details"], "tag in contoso.sys");
         // 6 pages in 4 days.
         assert_eq!(leak["delta"], json!(6 * 4096));
         assert_eq!(leak["per_hour"], json!(256.0));
@@ -110,7 +111,7 @@ fn blocks_are_matched_by_address_tag_and_size() {
     assert_eq!(leak["history"], json!(PAGES[0].map(|pages| (pages * 16).to_string())));
     assert_eq!(leak["change"], "rising");
     let big = |row: &&Value| text(row, "kind") == "big pool blocks" && text(row, "subject") == "CtLk";
-    assert_eq!(rows.iter().find(big).unwrap()["details"], "6 new, 0 gone");
+    assert_eq!(rows.iter().find(big).unwrap()["details"], "6 new, 0 gone; tag in contoso.sys");
 }
 
 #[test]

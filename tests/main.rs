@@ -6,6 +6,7 @@ mod diffs;
 mod hostile;
 mod house;
 mod killed;
+mod lake;
 mod oracles;
 mod patterns;
 mod published;

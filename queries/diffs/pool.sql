@@ -1,10 +1,11 @@
 -- Question: Which pool tag leaks?
--- Tables: pool_tags, pool_allocations, big_pool, dumps
+-- Tables: pool_tags, pool_allocations, big_pool, tag_constants, dumps
 -- How to read it: `FROM diff_pool(['d...', 'd...', 'd...'])`. kind `pool tag` is what the kernel's own counters of a tag
 --   say, `pool blocks` what the sweep over memory found in use, `big pool blocks` what the kernel's table of them has.
 --   what is the measure. With three dumps and more a tag
---   that leaks is `rising` and stands before one that comes and goes (`wave`), however big its swing. details of
---   blocks counts those that are new in the last dump and those that are gone, matched by address, tag and size.
+--   that leaks is `rising` and stands before one that comes and goes (`wave`), however big its swing. details names
+--   up to three modules whose code has the tag (else whose data; tag_owner has all), and of blocks how many are new in
+--   the last dump and how many are gone, matched by address, tag and size.
 -- Cannot compare: dumps in which one of the tables was not read; single blocks of another run of Windows, since their
 --   addresses mean nothing. Blocks on pages that one of the dumps does not hold look new or gone.
 -- Blocks in use, of the dumps of a list.
@@ -78,12 +79,22 @@ turnover AS (
            count(*) FILTER (in_first AND NOT in_last) AS gone
     FROM diff_pool_matched(ids[1], ids[-1])
     GROUP BY part, tag
+),
+owners AS (
+    SELECT tag, list_sort(list(DISTINCT module)) AS modules
+    FROM (SELECT tag, module, kind, min(kind) OVER (PARTITION BY tag) AS best
+          FROM tag_constants WHERE list_contains(ids, dump_id))
+    WHERE kind = best -- `immediate` comes before `string`
+    GROUP BY tag
 )
 SELECT s.kind, s.tag AS subject, s.what, diff_trend(s.series) AS change, diff_known(s.series)[1]::VARCHAR AS before,
        diff_known(s.series)[-1]::VARCHAR AS after, diff_delta(s.series) AS delta,
        diff_per_hour(s.series, (SELECT list(hours ORDER BY position) FROM diff_snapshots(ids))) AS per_hour,
-       s.series::VARCHAR[] AS history, t.born || ' new, ' || t.gone || ' gone' AS details
+       s.series::VARCHAR[] AS history, nullif(concat_ws('; ', t.born || ' new, ' || t.gone || ' gone',
+           'tag in ' || array_to_string(o.modules[1:3], ', ')
+               || CASE WHEN len(o.modules) > 3 THEN concat(' and ', len(o.modules) - 3, ' more') ELSE '' END), '') AS details
 FROM series AS s
 LEFT JOIN turnover AS t USING (kind, tag)
+LEFT JOIN owners AS o USING (tag)
 WHERE diff_trend(s.series) <> 'steady'
 ORDER BY diff_rank(change), s.what NOT LIKE '%bytes', abs(delta) DESC, s.kind DESC, s.tag, s.what;

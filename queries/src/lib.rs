@@ -10,6 +10,7 @@
 //! lake.rs      LAKE/lake.duckdb: written anew, checked, repaired
 //! patterns/    the pattern catalogue: one SQL file a pattern, run over a dump or a lake
 //! script.rs    the SQL that makes it        views.rs  the library, one file a view
+//! macros.rs    names of codes, times, module+offset
 //! tables.rs    what `schema` tells SQL      path.rs   a folder's name inside of SQL
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
 //! format/      table, csv, json, markdown   safe.rs   text that a terminal may see
@@ -25,6 +26,7 @@ pub mod format;
 mod guard;
 mod header;
 pub mod lake;
+mod macros;
 mod path;
 pub mod patterns;
 pub mod prompt;

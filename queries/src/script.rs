@@ -8,32 +8,15 @@ use std::path::PathBuf;
 
 use crate::path::{self, glob_literal, quote};
 use crate::tables::{Column, Table};
-use crate::{diffs, views};
-
-/// What Windows people write: `hex_address(18446735277616529408)` is `0xfffff80000000000`, `hex_code(268435582)` is
-/// `0x1000007E`, `file_name('C:\\Windows\\System32\\Ntfs.sys')` is `ntfs.sys`.
-///
-/// Signed numbers are what their bits say: `hex_code(-1073741819)` is `0xC0000005`.
-///
-/// What is no 64-bit number (the end of a module that claims to be larger than the address space) becomes NULL: one
-/// odd row must not fail a query over all dumps.
-const MACROS: &str = r"
-CREATE MACRO hex_address(x) AS printf('0x%016x', coalesce(TRY_CAST(x AS UBIGINT),
-    TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
-CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
-    TRY_CAST(TRY_CAST(x AS INTEGER)::HUGEINT + 4294967296 AS UBIGINT),
-    TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
-CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
-CREATE MACRO who(process, process_id, thread_id) AS concat_ws(' ', coalesce(process, 'a process'),
-    nullif(concat_ws('.', process_id, thread_id), ''));
-";
+use crate::{diffs, macros, views};
 
 /// The whole script, where `source` gives what reads the partitions of a table, if it has any.
 pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> String {
-    let mut sql = String::from(MACROS);
+    let mut sql = String::from(macros::FIRST);
     for table in tables {
         table_view(&mut sql, table, source(table).as_deref());
     }
+    sql.push_str(&macros::last());
     for view in views::LIBRARY {
         let _ = writeln!(sql, "{}", view.sql);
         comment(&mut sql, "VIEW", &name(view.name), &view.question());

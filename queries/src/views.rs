@@ -53,6 +53,7 @@ library! {
     pool_find
     pool_page
     pool_corruption
+    tag_owner
     memory_usage
     running_threads
     ready_threads

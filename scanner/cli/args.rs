@@ -268,8 +268,11 @@ pub struct Demo {
 /// Look after a lake.
 #[derive(Args)]
 #[command(after_help = "\
-Example:
-  dumplake lake repair lake       after the folder was moved, for a stock DuckDB")]
+Examples:
+  dumplake lake list lake                     what is in it, and how large that is
+  dumplake lake remove lake old.dmp d7f55b89  dumps by file name or id
+  dumplake lake verify lake                   read every row of every table
+  dumplake lake repair lake                   after the folder was moved, for a stock DuckDB")]
 pub struct Lake {
     #[command(subcommand)]
     pub command: LakeCommand,
@@ -277,6 +280,27 @@ pub struct Lake {
 
 #[derive(Subcommand)]
 pub enum LakeCommand {
+    /// List the dumps with their rows and sizes.
+    List {
+        /// The lake.
+        lake: PathBuf,
+        /// One JSON object a dump.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take dumps out of the lake, with all their rows.
+    Remove {
+        /// The lake.
+        lake: PathBuf,
+        /// Id, beginning of an id, path, or end of a path.
+        #[arg(required = true, value_name = "DUMP")]
+        dumps: Vec<String>,
+    },
+    /// Read every row of every table, and compare their number with what the conversions counted. Changes nothing.
+    Verify {
+        /// The lake.
+        lake: PathBuf,
+    },
     /// Finish what an interrupted conversion left and write lake.duckdb anew.
     Repair {
         /// The lake.

@@ -8,6 +8,7 @@ mod demo;
 mod diff;
 mod info;
 mod inputs;
+mod lake;
 mod patterns;
 mod progress;
 mod report;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         args::Command::Patterns(args) => patterns::command(&args),
         args::Command::Diff(args) => diff::command(&args),
         args::Command::Demo(args) => demo::command(&args),
-        args::Command::Lake(args) => sql::lake_command(&args),
+        args::Command::Lake(args) => lake::command(&args),
         args::Command::Symbols(args) => symbols::command(&args),
     };
     match result {

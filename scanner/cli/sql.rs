@@ -1,11 +1,8 @@
-//! `dumplake sql` and `dumplake lake`: a lake's SQL, and its upkeep.
+//! `dumplake sql`: a lake's SQL.
 
 use crate::{Result, args};
 use queries::{Format, Session, Style, safe::terminal};
-use std::{
-    collections::BTreeSet,
-    io::{IsTerminal, Write},
-};
+use std::io::{IsTerminal, Write};
 
 /// Runs `dumplake sql`; the value is the exit code.
 pub fn command(args: &args::Sql) -> Result<u8> {
@@ -50,33 +47,4 @@ fn format(format: args::SqlFormat) -> Format {
 /// Columns of the terminal that standard output is.
 pub fn width() -> usize {
     console::Term::stdout().size_checked().map_or(80, |(_, columns)| columns.into())
-}
-
-/// Runs `dumplake lake`; the value is the exit code.
-pub fn lake_command(args: &args::Lake) -> Result<u8> {
-    match &args.command {
-        args::LakeCommand::Repair { lake } => {
-            let opened = schema::Lake::open(lake)?;
-            let dumps = opened.dump_ids().len();
-            queries::rebuild(lake)?;
-            let shown = lake.to_string_lossy();
-            writeln!(std::io::stdout(), "{}: {dumps} dumps, lake.duckdb written anew", terminal(&shown))?;
-            Ok(u8::from(tell_of_damage(&opened, &shown)))
-        }
-    }
-}
-
-/// Says which files are damaged or gone and what to do; true if there are any.
-fn tell_of_damage(lake: &schema::Lake, shown: &str) -> bool {
-    let damage = lake.damage();
-    for schema::Damage { dump_id, table, file, why } in &damage {
-        eprintln!("{table} of {dump_id}: {} {why}", terminal(&file.to_string_lossy()));
-    }
-    let dumps: BTreeSet<&str> = damage.iter().map(|damage| damage.dump_id.as_str()).collect();
-    for dump_id in dumps {
-        let path = lake.path_of(dump_id).unwrap_or_else(|| "FILE".into());
-        let remedy = format!("dumplake convert --force {path} -o {shown}");
-        eprintln!("to have {dump_id} whole again: {}", terminal(&remedy));
-    }
-    !damage.is_empty()
 }

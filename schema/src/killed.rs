@@ -180,3 +180,36 @@ fn end_count(root: &Path) -> u32 {
     convert(&Lake { root: root.to_path_buf(), made: Vec::new() }, ID, "new", &NEW).unwrap();
     1000 - PLAN.take().unwrap().0
 }
+
+/// A removal: the dump is there whole or not at all, whoever looks, and is gone once the note was written.
+#[test]
+fn a_kill_at_any_step_of_a_removal() {
+    for end in [End::Before, End::Within, End::Fails] {
+        let scratch = Scratch::new(&format!("removal-{end:?}"));
+        for number in 0.. {
+            let case = format!("{end:?} step {number}");
+            let root = scratch.0.join(number.to_string());
+            lake_with(&root, true);
+            let reached = ended(number, end, || {
+                let _ = Lake { root: root.clone(), made: Vec::new() }.remove(ID);
+            });
+            let found = content(&root, ID);
+            assert!(!found.contains_key("dumps") || found == tables(&OLD, "old"), "{case}: {found:?}");
+            let began = !found.contains_key("dumps");
+            let lake = Lake::open(&root).unwrap_or_else(|error| panic!("{case}: {error}"));
+            let found = content(&root, ID);
+            assert!(found.is_empty() || !began && found == tables(&OLD, "old"), "{case}: {found:?}");
+            Lake::create_or_open(&root).unwrap(); // empties the trash
+            assert_eq!(staging(&root), Vec::<String>::new(), "{case}");
+            assert_eq!(content(&root, OTHER), tables(&OLD, "other"), "{case}: others are left alone");
+            convert(&lake, ID, "new", &NEW).unwrap();
+            assert_eq!(content(&root, ID), tables(&NEW, "new"), "{case}: a conversion brings it back");
+            assert!(lake.remove(ID).unwrap() && content(&root, ID).is_empty(), "{case}");
+            fs::remove_dir_all(&root).unwrap();
+            if !reached {
+                assert!(number > 6, "{case}");
+                break;
+            }
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod table;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 /// Rows of one table, as a sink takes them.
 pub use arrow::array::RecordBatch as Batch;
@@ -36,6 +37,7 @@ pub use manual::manual;
 pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
+pub use upkeep::Holding;
 
 /// The column that every table has in a lake without having it in its files: the hive partition.
 pub const DUMP_ID: ColumnSpec = ColumnSpec {

@@ -13,6 +13,7 @@ use crate::{
     commit::Commit,
     disk::{self, sync_folder},
     error::{Error, Result},
+    lake::check_id,
 };
 use std::{
     collections::BTreeSet,
@@ -121,11 +122,45 @@ fn write_note(ready: &Ready) -> Result<Vec<PathBuf>> {
 fn publish_pending(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
     for folder in entries(&staging(root))? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        if wanted(name.split('.').next().unwrap_or_default()) && is_ready(&folder) {
+        let dump_id = name.split('.').next().unwrap_or_default();
+        if !wanted(dump_id) {
+            continue;
+        }
+        if is_ready(&folder) {
             publish(root, std::slice::from_ref(&folder))?;
+        } else if is_removal(&folder) && check_id(dump_id).is_ok() {
+            finish_removal(root, dump_id, &folder)?;
         }
     }
     Ok(())
+}
+
+/// Takes a dump out of the lake. From the moment on at which its note is there, the next opening completes it.
+///
+/// Errors: the file system refuses.
+pub fn remove(root: &Path, dump_id: &str) -> Result<()> {
+    let note = staging(root).join(format!("{dump_id}.{}.gone", unique()));
+    let failed = |error: io::Error| Error::new("remove", &root.join(dump_id), error);
+    // A lake that was only ever read, or copied, may have no staging folder.
+    disk::create_folders(&staging(root)).map_err(failed)?;
+    let _publication = lock_publication(root)?;
+    publish_pending(root, |pending| pending == dump_id)?; // what another process left of it goes too
+    disk::write(&note, b"").and_then(|()| sync_folder(&staging(root))).map_err(failed)?;
+    finish_removal(root, dump_id, &note)
+}
+
+/// The note of a removal, which is a file and no link.
+fn is_removal(path: &Path) -> bool {
+    path.extension().is_some_and(|found| found == "gone")
+        && path.symlink_metadata().is_ok_and(|it| it.is_file())
+}
+
+/// First `dumps`: a dump that is there is whole. The note goes last.
+fn finish_removal(root: &Path, dump_id: &str, note: &Path) -> Result<()> {
+    let partition = format!("dump_id={dump_id}");
+    let gone = retire(root, &root.join("dumps").join(&partition));
+    let gone = gone.and_then(|()| retire_others(root, &partition, &[]));
+    gone.and_then(|()| disk::remove_file(note)).map_err(|error| Error::new("remove", note, error))
 }
 
 /// A real folder, and not a link to one outside of the lake.
@@ -142,10 +177,10 @@ pub fn remove_publication_lock(root: &Path) -> bool {
         && disk::remove_file(&staging(root).join(PUBLICATION)).is_ok()
 }
 
-/// True when a committed conversion waits for its publication.
+/// True when a committed conversion waits for its publication, or a removal for its end.
 pub fn is_pending(root: &Path) -> bool {
     let mut entries = fs::read_dir(staging(root)).into_iter().flatten().flatten();
-    entries.any(|entry| is_ready(&entry.path()))
+    entries.any(|entry| is_ready(&entry.path()) || is_removal(&entry.path()))
 }
 
 /// Completes or removes what interrupted conversions left behind.

@@ -4,6 +4,7 @@ mod answers;
 mod kernel;
 mod lakes;
 mod library;
+mod macros;
 mod patterns;
 mod safety;
 

@@ -16,6 +16,7 @@ mod reverse;
 mod run;
 mod stack;
 mod sweeps;
+mod tags;
 mod walks;
 
 pub use hash::{content_hash, dump_id};

@@ -28,6 +28,7 @@ mod residue;
 mod spaces;
 mod stacks;
 mod streams;
+mod tag_constants;
 mod tagged_blobs;
 mod threads;
 mod tokens;
@@ -61,6 +62,7 @@ pub use residue::{Residue, ResiduePageRow, ResiduePages, ResidueRow};
 pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
 pub use stacks::{FrameRow, Frames, StackRow, Stacks};
 pub use streams::{StreamRow, Streams};
+pub use tag_constants::{TagConstantRow, TagConstants};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
 pub use threads::{ThreadRow, Threads};
 pub use tokens::{TokenPrivilegeRow, TokenPrivileges, TokenRow, TokenSidRow, TokenSids, Tokens};
@@ -124,6 +126,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             IrpStack::spec(),
             BigPool::spec(),
             PoolTags::spec(),
+            TagConstants::spec(),
             PoolAllocations::spec(),
             PoolPages::spec(),
             TaggedBlobs::spec(),

@@ -1,52 +1,10 @@
 //! Names of what threads wait for. Sources: `KWAIT_REASON` of phnt's `ntkeapi.h`; `_KOBJECTS` of the kernel's
 //! public symbols (7601, 9600, 22000); `WAIT_TYPE` of the WDK's `wdm.h`.
 
+use super::Table;
+
 /// `_KWAIT_REASON`, by value.
-const REASONS: [&str; 43] = [
-    "Executive",
-    "FreePage",
-    "PageIn",
-    "PoolAllocation",
-    "DelayExecution",
-    "Suspended",
-    "UserRequest",
-    "WrExecutive",
-    "WrFreePage",
-    "WrPageIn",
-    "WrPoolAllocation",
-    "WrDelayExecution",
-    "WrSuspended",
-    "WrUserRequest",
-    "WrEventPair",
-    "WrQueue",
-    "WrLpcReceive",
-    "WrLpcReply",
-    "WrVirtualMemory",
-    "WrPageOut",
-    "WrRendezvous",
-    "WrKeyedEvent",
-    "WrTerminated",
-    "WrProcessInSwap",
-    "WrCpuRateControl",
-    "WrCalloutStack",
-    "WrKernel",
-    "WrResource",
-    "WrPushLock",
-    "WrMutex",
-    "WrQuantumEnd",
-    "WrDispatchInt",
-    "WrPreempted",
-    "WrYieldExecution",
-    "WrFastMutex",
-    "WrGuardedMutex",
-    "WrRundown",
-    "WrAlertByThreadId",
-    "WrDeferredPreempt",
-    "WrPhysicalFault",
-    "WrIoRing",
-    "WrMdlCache",
-    "WrRcu",
-];
+static REASONS: Table = Table::new(include_str!("wait_reason.tsv"));
 
 /// Name of a `_KTHREAD_STATE`.
 pub fn thread_state(state: u8) -> Option<String> {
@@ -68,7 +26,7 @@ pub fn thread_state(state: u8) -> Option<String> {
 /// Name of a wait reason. Before Windows Vista the values from 21 to 25 are spares.
 pub fn wait_reason(reason: u8, build: u32) -> Option<String> {
     let spare = build < 6000 && (21..=25).contains(&reason);
-    REASONS.get(usize::from(reason)).filter(|_| !spare).map(|name| name.to_string())
+    REASONS.name(reason.into()).filter(|_| !spare).map(str::to_string)
 }
 
 /// Name of a `WAIT_TYPE`.
@@ -96,4 +54,16 @@ pub fn dispatcher_kind(kind: u8, build: u32) -> Option<String> {
         _ => return None,
     };
     Some(name.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted() {
+        super::super::check_table(&REASONS, 43);
+        assert_eq!(wait_reason(42, 26100).as_deref(), Some("WrRcu"));
+        assert_eq!(wait_reason(22, 2600), None);
+    }
 }

@@ -16,7 +16,7 @@ pub use objects::FoundObject;
 use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
 use memory::{PAGE_SIZE, Pa, Va};
 use schema::{Batch, Table, TableSpec};
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 /// What a sweep may ask while it looks at pages.
 #[derive(Clone, Copy)]
@@ -152,10 +152,15 @@ pub struct Found {
     pub objects: Vec<FoundObject>,
     /// Objects beyond [`MOST_OBJECTS`], which are only counted.
     pub objects_left_out: u64,
+    /// Tags of blocks of pool, as far as they can be printed.
+    pub pool_tags: BTreeSet<u32>,
 }
 
 /// More objects than any system has; only memory that was made to look like them holds more.
 const MOST_OBJECTS: usize = 1 << 21;
+
+/// More tags than any system has.
+const MOST_TAGS: usize = 1 << 16;
 
 impl Found {
     /// Adds those of the next chunk.
@@ -163,6 +168,8 @@ impl Found {
         let room = MOST_OBJECTS.saturating_sub(self.objects.len());
         let over = next.objects.len().saturating_sub(room);
         self.objects.extend(next.objects.into_iter().take(room));
+        let room = MOST_TAGS.saturating_sub(self.pool_tags.len());
+        self.pool_tags.extend(next.pool_tags.into_iter().take(room));
         self.objects_left_out += next.objects_left_out + over as u64;
     }
 }

@@ -6,8 +6,9 @@ use nt::poolheap::{Blocks, PoolHeaps};
 use nt::poolpage::{Block, Era, Evidence, Kind, Reader, VsPage};
 use schema::{
     InlineText, Table, TableSpec,
-    tables::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages},
+    tables::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages, TagConstants},
 };
+use std::collections::HashSet;
 
 /// Rows of a page. Real pages have fewer blocks: this is one of 16 bytes in every place of a page.
 const MOST_ROWS: usize = 256;
@@ -52,6 +53,10 @@ impl Sweep for Pool<'_> {
         vec![PoolAllocations::spec(), PoolPages::spec()]
     }
 
+    fn feeds(&self) -> Vec<&'static TableSpec> {
+        vec![TagConstants::spec()]
+    }
+
     fn part(&self) -> Box<dyn Part + '_> {
         Box::new(Rows {
             pool: self,
@@ -59,6 +64,7 @@ impl Sweep for Pool<'_> {
             blocks: PoolAllocations::new(),
             pages: PoolPages::new(),
             left_out: None,
+            tags: HashSet::new(),
         })
     }
 }
@@ -69,6 +75,7 @@ struct Rows<'a> {
     blocks: PoolAllocations,
     pages: PoolPages,
     left_out: Option<LeftOut>,
+    tags: HashSet<u32>,
 }
 
 impl Part for Rows<'_> {
@@ -83,6 +90,9 @@ impl Part for Rows<'_> {
         self.pages.push(self.pool.page_row(page, &of, &self.reader));
         for block in self.reader.blocks().iter().take(MOST_ROWS) {
             self.blocks.push(self.pool.row(page, &of, block));
+            if block.header.printable() {
+                self.tags.insert(block.header.tag);
+            }
         }
         let more = self.reader.blocks().len().saturating_sub(MOST_ROWS) as u64;
         if more > 0 {
@@ -96,6 +106,7 @@ impl Part for Rows<'_> {
         harvest.add(&mut self.blocks)?;
         harvest.add(&mut self.pages)?;
         harvest.left_out = self.left_out;
+        harvest.found.pool_tags.extend(self.tags);
         Ok(harvest)
     }
 }

@@ -28,6 +28,7 @@ mod processors;
 mod stacks;
 mod streams;
 mod syscalls;
+mod tag_constants;
 mod tagged_blobs;
 mod threads;
 mod timers;
@@ -86,6 +87,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::IrpStack::spec(), irps::stack),
         (tables::BigPool::spec(), pool::big_pool),
         (tables::PoolTags::spec(), pool::pool_tags),
+        (tables::TagConstants::spec(), tag_constants::walk),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
         (tables::Streams::spec(), streams::walk),
         (tables::Tokens::spec(), tokens::walk),

@@ -15,4 +15,5 @@ mod pool_heaps;
 mod remade;
 mod residue;
 mod residue_hostile;
+mod tag_constants;
 mod threads;

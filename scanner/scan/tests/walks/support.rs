@@ -49,6 +49,7 @@ pub fn tables_with(machine: &Machine, format: Format, provider: &dyn nt::symbols
         "pages",
         "pool_allocations",
         "pool_pages",
+        "tag_constants",
         "residue",
         "residue_pages",
         "found_images",
