@@ -180,8 +180,83 @@ fn people_are_told_the_same() {
     let id = dump("fault/");
     let ran = patterns(&["--dump", &id, "--only", "stack_overflow"]);
     assert!(ran.out.contains("Looked for and not found:\n  nothing"), "{}", ran.out);
-    let ran = dumplake_in(demo(), &["patterns", "demo/lake", "--dump", "d0"]);
-    assert_eq!((ran.code, ran.err.contains("no dump `d0`")), (2, true), "{}", ran.err);
+    let ran = dumplake_in(demo(), &["patterns", "demo/lake", "--dump", "nothing-of-it"]);
+    assert_eq!((ran.code, ran.err.contains("no dump is called nothing-of-it")), (2, true), "{}", ran.err);
     assert_eq!(dumplake_in(demo(), &["patterns", "demo/lake", "--only", "nothing"]).code, 2);
     assert!(dumplake_in(demo(), &["patterns", "--list"]).out.contains("null_pointer_code"));
+}
+
+#[test]
+fn the_morning_read() {
+    let ran = dumplake_in(demo(), &["analyze", "demo/lake"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for line in [
+        "3 x STATUS_BREAKPOINT_contoso_svc.exe+0x24b8",
+        "probably contoso.sys: it holds the instruction at fault",
+        "Deadlock [certain]: stuck.exe 5000.5004: It waits for Mutant",
+        "a field of NULL.",
+        "Nothing crashed.",
+    ] {
+        assert!(ran.out.contains(line), "{line:?} is missing in {}", ran.out);
+    }
+    // What only describes is not told, and the newest dump comes first.
+    assert!(!ran.out.contains("Active Thread"), "{}", ran.out);
+    let at = |text: &str| ran.out.find(text).unwrap_or_else(|| panic!("{text}"));
+    assert!(at("friday/memory.dmp") < at("monday/memory.dmp"));
+}
+
+#[test]
+fn the_morning_read_of_one_dump_for_a_program_and_for_a_report() {
+    let ran = dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "fault/memory.dmp", "--json"]);
+    let reading: Value = serde_json::from_str(&ran.out).unwrap();
+    let dumps = reading["dumps"].as_array().unwrap();
+    assert_eq!((dumps.len(), &dumps[0]["crash"]["at"]), (1, &Value::from("contoso+0x2100")));
+    assert_eq!(dumps[0]["crash"]["stack"].as_array().unwrap().len(), 8);
+    assert_eq!(dumps[0]["why"][0]["pattern"], "NULL Pointer (Data)");
+    let ran = dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "fault/memory.dmp", "--markdown"]);
+    assert!(ran.out.contains("## 0xD1 DRIVER\\_IRQL\\_NOT\\_LESS\\_OR\\_EQUAL\n"), "{}", ran.out);
+    assert_eq!(dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "nothing-of-it"]).code, 2);
+}
+
+/// Findings of one pattern in a dump of its own.
+fn converted(machine: &fixtures::Machine, pattern: &str) -> Value {
+    let folder = scratch(pattern);
+    machine.dump(fixtures::Format::BitmapFull).write_to(&folder).unwrap();
+    let ran = dumplake_in(&folder, &["convert", ".", "-o", "lake"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ran = dumplake_in(&folder, &["patterns", "lake", "--json", "--rows", "1000", "--only", pattern]);
+    let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err));
+    answer[0].clone()
+}
+
+#[test]
+fn what_hides_in_memory_is_found_and_what_ended_is_not() {
+    let machine = fixtures::scenario::hidden(fixtures::Arch::X64, fixtures::Build::WIN10_19041);
+    let answer = converted(&machine, "hidden_objects");
+    let findings = answer["findings"].as_array().unwrap();
+    let processes: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding["subject_kind"] == "process")
+        .map(|finding| finding["subject"].as_str().unwrap())
+        .collect();
+    let planted = machine.facts.hidden.iter().filter(|hidden| hidden.kind == "process" && hidden.real);
+    for hidden in planted {
+        let found = processes.iter().any(|name| name.ends_with(&format!(" {}", hidden.id)));
+        // One that nothing maps has ended.
+        assert_eq!(found, hidden.mapped, "{}: {processes:?}", hidden.what);
+    }
+    assert!(!processes.iter().any(|name| name.starts_with("System")), "{processes:?}");
+}
+
+#[test]
+fn pool_that_was_damaged_is_found_with_the_block_before() {
+    let machine = fixtures::scenario::pools(fixtures::Arch::X64, fixtures::Build::WIN7_7601);
+    let answer = converted(&machine, "pool_corruption_kernel");
+    let findings = answer["findings"].as_array().unwrap();
+    let strong = findings.iter().filter(|finding| finding["strength"] == "strong").count();
+    assert!(strong > 5 && findings.len() > strong, "{strong} of {}", findings.len());
+    for finding in findings.iter().filter(|finding| finding["strength"] == "strong") {
+        let evidence = &finding["evidence"];
+        assert!(evidence["wrong"].is_string() && evidence["page"].is_string(), "{finding}");
+    }
 }

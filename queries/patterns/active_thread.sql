@@ -3,6 +3,7 @@
 -- Question: Which threads were running, on which processors?
 -- Tables: processors, stacks, processes, threads
 -- Needs: processors
+-- Weight: context
 -- Reading: one row a processor that was not idle: its thread, what it does, and the level. Processors that ran their idle
 --   thread are left out.
 -- Limits: a kernel that freezes the other processors for a dump shows where each was then, not where it was at the crash.

@@ -3,6 +3,7 @@
 -- Question: How many words look like code addresses and are none that a call left?
 -- Tables: residue_pages
 -- Needs: residue
+-- Weight: context
 -- Reading: one row a kind of page: of the words of stacks and unmapped pages that point into code, how many no call
 --   precedes. A debugger shows a symbol for each of them; none is evidence that anything ran. Certain where the code is in
 --   the dump, so that the missing call was seen.

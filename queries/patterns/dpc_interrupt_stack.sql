@@ -3,6 +3,7 @@
 -- Question: What ran on the DPC and interrupt stacks of each processor?
 -- Tables: processors, frames, dpcs
 -- Needs: processors
+-- Weight: context
 -- Reading: one row a processor that was running a DPC, or of whose running thread frames lie on the DPC or interrupt stack
 --   (within 24 KiB below its top). active_dpc is the DPC that runs; waiting those in its queue; functions the frames on
 --   that stack, innermost first. Certain where the processor says so.

@@ -3,6 +3,7 @@
 -- Question: Which threads have both halves of their stack: kernel and user?
 -- Tables: stacks, frames, processes
 -- Needs: stacks
+-- Weight: context
 -- Reading: one row a thread whose kernel frames are joined to user frames over the trap frame of its system call or fault.
 --   caller is the innermost user frame. Certain where the walk ended at the thread's start.
 -- Limits: only dumps with user memory have the second half. The 32-bit half of a 32-bit program is not joined.

@@ -3,6 +3,7 @@
 -- Question: What kind of dump is this, is it whole, and what did recorders leave in it?
 -- Tables: dumps, tagged_blobs, faults, memory_runs
 -- Needs: none
+-- Weight: context
 -- Reading: one row a dump: what it is, how much memory it has, what is missing, how many tagged blobs drivers left (the
 --   black box), whether the symbols were exact. Certain; strong where the file is not whole.
 -- Limits: what a recorder's blob says is not decoded.

@@ -3,6 +3,7 @@
 -- Question: Does the code that failed only report what another did?
 -- Tables: crashes, pool_pages
 -- Needs: none
+-- Weight: context
 -- Reading: one row a crash whose bug check or fault is the kernel's or a framework's own check while evidence names
 --   somebody else: the module that the stack or the dump blames, or the owner of the pool block before a broken one.
 -- Limits: it says who else is near, not that they did it; weak where the other one stands on the stack by a guess.

@@ -3,6 +3,7 @@
 -- Question: Which module raised the exception?
 -- Tables: crashes, frames
 -- Needs: none
+-- Weight: context
 -- Reading: one row a crash that has an instruction at fault. Certain where a parameter, a context record or the exception
 --   states the instruction and it is not the kernel's; where it is the kernel's, module is that of the nearest frame
 --   below it that is not, and the finding is strong or, with guessed frames, weak.

@@ -3,6 +3,7 @@
 -- Question: Which threads were handling an exception?
 -- Tables: frames, processes
 -- Needs: stacks
+-- Weight: context
 -- Reading: one row a thread: in function is the frame that handles the exception. Certain where a function's name says
 --   so and its frame was unwound; strong where code of the kernel was interrupted below KeBugCheckEx; weak where the
 --   frame is a guess.

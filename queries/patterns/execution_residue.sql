@@ -3,6 +3,7 @@
 -- Question: Which modules have left return addresses in memory that no frame accounts for?
 -- Tables: residue
 -- Needs: residue
+-- Weight: context
 -- Reading: one row a module that is not the kernel: how many words of stacks below the stack pointer and of unmapped pages
 --   are return addresses into it, and how sure. Strong with at least one of high confidence (a call whose target is code
 --   stands before it), weak otherwise. It ran earlier; when, nothing tells.

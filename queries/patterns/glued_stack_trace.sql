@@ -3,6 +3,7 @@
 -- Question: Which broken stacks could be joined again?
 -- Tables: stacks, frames, processes
 -- Needs: stacks
+-- Weight: context
 -- Reading: one row a thread whose walk lost its way, found a return address further up by looking at each word, and then
 --   unwound on: joins are the frames at which the halves meet. Strong where the second half ends at the thread's start,
 --   which a wrong joint hardly does.

@@ -3,6 +3,7 @@
 -- Question: What does memory remember of the past?
 -- Tables: unloaded_modules, processes, threads, found_objects
 -- Needs: none
+-- Weight: context
 -- Reading: one row a process that has ended and is still in memory, one for all threads that have ended, one for the list of
 --   unloaded modules, with counts and the newest names.
 -- Limits: an ended process that somebody still refers to is kept by that reference; others are remains in free memory, of

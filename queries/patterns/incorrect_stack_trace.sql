@@ -3,6 +3,7 @@
 -- Question: Which stacks should be doubted?
 -- Tables: frames, processes
 -- Needs: stacks
+-- Weight: context
 -- Reading: one row a thread with frames that are guesses (low: words that point to code and nothing more), or whose stack
 --   pointer falls from one kernel frame to the next outer one without a trap between. Certain for the latter; strong where
 --   at least half of five or more frames are low.

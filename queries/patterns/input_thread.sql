@@ -3,6 +3,7 @@
 -- Question: Which threads serve many, and which read input?
 -- Tables: frames, threads, processes, work_items
 -- Needs: stacks
+-- Weight: context
 -- Reading: one row a thread whose stack stands in the reading of messages, of raw input or of a device for input (input), in a
 --   pool of workers or a queue (shared): the answer to "which thread would have done it". Certain where the function's
 --   name says so, by an unwound frame; weak by a guessed one.

@@ -3,6 +3,7 @@
 -- Question: Which instruction sets does the code of a process have beside the system's own?
 -- Tables: user_modules, modules, processes, dumps
 -- Needs: none
+-- Weight: context
 -- Reading: one row a process, or the kernel, that has images of another machine than the system's: machines counts them.
 --   32-bit images in a 32-bit program are normal; images of a third kind are not.
 -- Limits: only images whose headers are in the dump say; code that a hybrid image (ARM64EC) holds for another machine is

@@ -3,6 +3,7 @@
 -- Question: Is a module another version than the same module in the other dumps?
 -- Tables: modules, dumps
 -- Needs: modules, several_dumps
+-- Weight: context
 -- Reading: one row a kernel module whose link time or version differs from what most dumps of the same build and architecture
 --   have of that name. Strong where at least three dumps have the module, most agree, and it is not Microsoft's; weak for
 --   Microsoft's own, and with two dumps, where nobody is the majority. version is NULL where the dump does not hold the resource; then timestamp tells.

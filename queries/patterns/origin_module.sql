@@ -3,6 +3,7 @@
 -- Question: Which module started the path that failed?
 -- Tables: crashes, frames
 -- Needs: crash_stack
+-- Weight: context
 -- Reading: one row a crash: the outermost frame of the crashing stack whose module is not Microsoft's (by its name, see
 --   the view microsoft_drivers). caller_of is the frame that it called.
 -- Limits: a name is no signature. Work that a driver hands to a worker thread or a DPC does not have the driver's

@@ -3,6 +3,7 @@
 -- Question: Which chains of earlier calls lie below the stack pointer?
 -- Tables: residue, processes
 -- Needs: residue
+-- Weight: context
 -- Reading: one row a chain of at least three return addresses below a thread's stack pointer, each of a direct call to the
 --   function into which the one below it returns: the calls were made one from the other. Strong; calls is the chain,
 --   innermost first.

@@ -3,6 +3,7 @@
 -- Question: Which return addresses does a stack hold whose walk failed?
 -- Tables: residue, stacks, processes
 -- Needs: residue
+-- Weight: context
 -- Reading: one row a thread: the return addresses of its stack from the stack pointer up, in address order, of threads whose
 --   walk did not reach the start or gave way. Strong where one of them is of high confidence; a question mark stands
 --   before the others. The view rough_stack has the words of all stacks.

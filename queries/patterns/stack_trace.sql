@@ -3,6 +3,7 @@
 -- Question: What ran when it stopped?
 -- Tables: crashes, stacks, frames
 -- Needs: crash_stack
+-- Weight: context
 -- Reading: one row a crash: the stack of the thread that crashed. functions are its first frames, innermost first; a
 --   question mark stands before those that are a guess. Certain when every frame was unwound from registers and the
 --   walk reached the thread's start or user mode, weak when one is only a word of the stack that points into code.

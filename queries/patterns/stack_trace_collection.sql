@@ -3,6 +3,7 @@
 -- Question: What do all threads do?
 -- Tables: stacks, threads
 -- Needs: stacks
+-- Weight: context
 -- Reading: one row a dump: how many threads there are, how many stacks were walked to their end, how many different ones, and
 --   the commonest by what they do. Look at the view unique_stacks for the stacks themselves.
 -- Limits: stacks that are paged out are counted and not shown.

@@ -3,6 +3,7 @@
 -- Question: Which stacks end too early?
 -- Tables: stacks, processes
 -- Needs: stacks
+-- Weight: context
 -- Reading: one row a thread whose stack was walked and whose last frame is neither where threads start nor user mode.
 --   ended and detail say why. Stacks that are not in the dump are not truncated but absent, and left out.
 -- Limits: strong only where the walk lost its way; a walk that reached the base of the stack without a thread's start

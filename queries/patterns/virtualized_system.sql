@@ -3,6 +3,7 @@
 -- Question: Is the system a guest of a hypervisor, and of which?
 -- Tables: modules, devices
 -- Needs: modules
+-- Weight: context
 -- Reading: one row a hypervisor with the drivers that belong to its guests. Strong from two drivers on; weak with one,
 --   which may be left from an earlier life of the disk, or with Hyper-V's alone: its drivers are on hosts too.
 -- Limits: a guest without the hypervisor's drivers looks like a physical machine; firmware strings are not read.

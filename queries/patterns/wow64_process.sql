@@ -3,6 +3,7 @@
 -- Question: Which processes run 32-bit code on a 64-bit system?
 -- Tables: processes, user_modules, dumps
 -- Needs: processes
+-- Weight: context
 -- Reading: one row a process with a 32-bit half: its 32-bit PEB, and how many modules each loader has. Such a process has
 --   two stacks, two heaps and two loaders; look at both.
 -- Limits: x64 programs on ARM64 are emulated without this mark (ARM64EC) and are not told here.

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! lake.rs      LAKE/lake.duckdb: written anew, checked, repaired
+//! analyze.rs   the morning read: what crashed, where, why probably, what else is unusual
 //! patterns/    the pattern catalogue: one SQL file a pattern, run over a dump or a lake
 //! script.rs    the SQL that makes it        views.rs  the library, one file a view
 //! macros.rs    names of codes, times, module+offset
@@ -20,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod analyze;
 pub mod diffs;
 mod error;
 pub mod format;

@@ -42,6 +42,22 @@ pub fn json(text: &str) -> String {
     safe
 }
 
+/// Text inside of Markdown. A report is often turned into HTML, so a name must neither end the cell nor be a link, an image or a tag.
+pub fn markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '|' | '`' | '*' | '[' | ']' | '~' | '_' => escaped.extend(['\\', c]),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            c if is_unsafe(c) => escaped.extend(['\\'].into_iter().chain(c.escape_unicode())),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// Control characters (C0 with ESC, DEL, C1), line and paragraph separators, and what changes the direction of text
 /// or has no width: marks, embeddings, overrides, isolates, joiners, byte order mark, tags.
 pub fn is_unsafe(c: char) -> bool {

@@ -43,7 +43,7 @@ SELECT d.dump_id, n.need,
             WHEN d.bytes_present = 0 THEN 'the file holds headers and no memory'
             WHEN d.format = 'user minidump' THEN 'a dump of one process, without the kernel'
             WHEN d.format = 'kernel triage' THEN 'a small dump holds little memory'
-            ELSE 'none could be read (see faults)' END AS reason
+            ELSE 'nothing of that was found in it (see faults)' END AS reason
 FROM dumps AS d
 CROSS JOIN need AS n
 ANTI JOIN met AS m ON m.dump_id = d.dump_id AND m.need = n.need

@@ -16,6 +16,7 @@ Examples:
   dumplake demo                              try it on synthetic dumps, no input needed
   dumplake convert C:\\Dumps -o lake          every dump in a folder becomes one lake
   dumplake sql lake \"FROM bugchecks\"         which bugchecks, how often, on which builds
+  dumplake analyze lake                      what crashed, where, why probably
   dumplake patterns lake                     what is unusual in each dump, with evidence
   dumplake info MEMORY.DMP                   what one file is
 
@@ -26,6 +27,7 @@ pub enum Command {
     Convert(Convert),
     Info(Info),
     Sql(Sql),
+    Analyze(Analyze),
     Patterns(Patterns),
     Diff(Diff),
     Demo(Demo),
@@ -183,6 +185,32 @@ pub enum SqlFormat {
     Markdown,
 }
 
+/// The morning read: what crashed, where, why probably, what else is unusual, which crashes are alike.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dumplake analyze lake
+  dumplake analyze lake --dump MEMORY.DMP --markdown > report.md
+  dumplake analyze lake --json | jq '.dumps[].crash.code'
+
+Exit codes: 0 read; 1 some patterns could not run; 2 nothing could be done.")]
+pub struct Analyze {
+    /// The lake.
+    pub lake: PathBuf,
+    /// This dump only: its id, the beginning of it, its path, or the end of its path.
+    #[arg(long, value_name = "DUMP")]
+    pub dump: Option<String>,
+    /// Dumps to tell of, the newest first; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// One JSON object, of all dumps.
+    #[arg(long)]
+    pub json: bool,
+    /// Markdown, for a report.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+}
+
 /// Look for every pattern of the catalogue (PATTERNS.md) in a lake or one of its dumps.
 ///
 /// Prints what was found with its evidence, what was looked for and not found, and what a dump cannot decide because
@@ -201,8 +229,8 @@ pub struct Patterns {
     /// The lake.
     #[arg(required_unless_present = "list", value_name = "LAKE")]
     pub lake: Option<PathBuf>,
-    /// This dump only (`dumps.dump_id`).
-    #[arg(long, value_name = "ID")]
+    /// This dump only: its id, the beginning of it, its path, or the end of its path.
+    #[arg(long, value_name = "DUMP")]
     pub dump: Option<String>,
     /// This pattern only, by the name of its file or its title; can be given several times.
     #[arg(long, value_name = "NAME")]

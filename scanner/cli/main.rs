@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod analyze;
 mod args;
 mod convert;
 mod demo;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         args::Command::Convert(args) => convert::command(&args),
         args::Command::Info(args) => info::command(&args),
         args::Command::Sql(args) => sql::command(&args),
+        args::Command::Analyze(args) => analyze::command(&args),
         args::Command::Patterns(args) => patterns::command(&args),
         args::Command::Diff(args) => diff::command(&args),
         args::Command::Demo(args) => demo::command(&args),

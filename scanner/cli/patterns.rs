@@ -1,8 +1,8 @@
 //! `dumplake patterns`: the pattern catalogue over a lake or a dump, for people and for programs.
 
-use crate::{Result, args};
+use crate::{Result, args, sql};
 use queries::{
-    Session,
+    Session, diffs,
     patterns::{self, CATALOGUE, Finding, Outcome, SECTIONS, Selection},
     safe::{self, terminal},
 };
@@ -25,11 +25,12 @@ pub fn command(args: &args::Patterns) -> Result<u8> {
     };
     schema::Lake::open(lake)?; // completes what an interrupted conversion left
     let session = Session::open(lake)?;
-    for file in session.left_out() {
-        let shown = file.to_string_lossy();
-        eprintln!("warning: {} cannot be read and is left out; see `dumplake lake repair`", terminal(&shown));
-    }
-    let selection = Selection { dump: args.dump.clone(), only: args.only.clone(), rows: args.rows as usize };
+    sql::warn_of_left_out(&session);
+    let selection = Selection {
+        dump: one_dump(&session, args.dump.as_deref())?,
+        only: args.only.clone(),
+        rows: args.rows as usize,
+    };
     let outcomes = patterns::run(&session, &selection)?;
     match args.json {
         true => print_json(&outcomes, &mut out)?,
@@ -43,6 +44,12 @@ pub fn command(args: &args::Patterns) -> Result<u8> {
     }
     let failed = outcomes.iter().any(|outcome| outcome.error.is_some()) || !session.left_out().is_empty();
     Ok(u8::from(failed))
+}
+
+/// Id of the dump that a user names.
+pub fn one_dump(session: &Session, name: Option<&str>) -> Result<Option<String>> {
+    let Some(name) = name else { return Ok(None) };
+    Ok(diffs::resolve(session, &[name.to_owned()])?.pop())
 }
 
 fn list(out: &mut dyn Write) -> io::Result<()> {
@@ -98,7 +105,7 @@ fn finding_text(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Safe for a terminal, and not longer than a reader can bear.
-fn clipped(text: &str) -> String {
+pub fn clipped(text: &str) -> String {
     let mut chars = text.chars();
     let mut short: String = chars.by_ref().take(SHOWN).collect();
     if chars.next().is_some() {
@@ -161,7 +168,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
     })
 }
 
-fn finding_json(finding: &Finding) -> Value {
+pub fn finding_json(finding: &Finding) -> Value {
     let evidence = serde_json::from_str(&finding.evidence).unwrap_or(Value::Null);
     json!({
         "dump_id": finding.dump_id,

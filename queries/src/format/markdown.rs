@@ -23,7 +23,7 @@ impl<'o> Markdown<'o> {
 
     fn header(&mut self) -> io::Result<()> {
         let Some(header) = self.header.take() else { return Ok(()) };
-        let names: String = header.iter().map(|(name, _)| format!(" {} |", escape(name))).collect();
+        let names: String = header.iter().map(|(name, _)| format!(" {} |", safe::markdown(name))).collect();
         let rule: String =
             header.iter().map(|(_, number)| if *number { " ---: |" } else { " --- |" }).collect();
         writeln!(self.out, "|{names}\n|{rule}")
@@ -38,7 +38,7 @@ impl Answer for Markdown<'_> {
         for row in 0..batch.num_rows() {
             self.out.write_all(b"|")?;
             for column in &cells {
-                write!(self.out, " {} |", escape(column.text(row, &mut text)?.unwrap_or_default()))?;
+                write!(self.out, " {} |", safe::markdown(column.text(row, &mut text)?.unwrap_or_default()))?;
             }
             self.out.write_all(b"\n")?;
         }
@@ -48,20 +48,4 @@ impl Answer for Markdown<'_> {
     fn end(&mut self) -> io::Result<()> {
         self.header()
     }
-}
-
-/// A report is often turned into HTML, so a name must neither end the cell nor be a link, an image or a tag.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '|' | '`' | '*' | '[' | ']' | '~' | '_' => escaped.extend(['\\', c]),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            c if safe::is_unsafe(c) => escaped.extend(['\\'].into_iter().chain(c.escape_unicode())),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -37,13 +37,18 @@ pub fn manual() -> String {
             let tables: Vec<String> = pattern.tables().iter().map(|table| format!("`{table}`")).collect();
             let _ = writeln!(
                 text,
-                "\n### {} (`{}`)\n\n*{}* {}\n\n- Cannot decide: {}\n- Reads: {}. Needs: {needs}.",
+                "\n### {} (`{}`)\n\n*{}* {}\n\n- Cannot decide: {}\n- Reads: {}. Needs: {needs}.{}",
                 pattern.title(),
                 pattern.name,
                 pattern.question(),
                 pattern.reading(),
                 pattern.limits(),
                 tables.join(", "),
+                if pattern.is_context() {
+                    " It describes: a finding is nothing unusual by itself."
+                } else {
+                    ""
+                },
             );
         }
     }

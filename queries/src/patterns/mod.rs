@@ -8,6 +8,7 @@
 //! -- Question: what it answers
 //! -- Tables: the tables that it reads, also through views
 //! -- Needs: what a dump has to hold so that "not found" means something (see the view `dump_lacks`), or `none`
+//! -- Weight: context, where a finding only describes and is nothing unusual by itself; else left out
 //! -- Reading: how its rows are to be read
 //! -- Limits: what it cannot decide
 //! ```
@@ -150,6 +151,11 @@ impl Pattern {
     /// How its rows are to be read.
     pub fn reading(&self) -> String {
         header::paragraph(self.sql, "Reading:")
+    }
+
+    /// Whether a finding only describes, as a stack trace does, and is nothing unusual by itself.
+    pub fn is_context(&self) -> bool {
+        header::paragraph(self.sql, "Weight:") == "context"
     }
 
     /// What it cannot decide.

@@ -148,3 +148,34 @@ fn patterns_are_table_macros_in_sql() {
     let sql = "SELECT count(*) FROM patterns() WHERE pattern = 'truncated_stack_trace'";
     assert_eq!(lake.csv(sql), "1");
 }
+
+/// What a hostile dump writes stays text: SQL, escapes and JSON.
+#[test]
+fn names_of_a_dump_are_only_text() {
+    let lake = kernel_dumps();
+    let name = "'x'''';\"}],\\\u{1b}[2J\u{202e}--.exe'";
+    lake.put(
+        "processes",
+        FIRST,
+        &[&[("process_id", "8"), ("name", name), ("freeze_count", "1"), ("source", "'x'")]],
+    );
+    let finding = found(&lake, "frozen_process").remove(0);
+    assert_eq!(finding.subject, "x'';\"}],\\\u{1b}[2J\u{202e}--.exe 8");
+    let lake = kernel_dumps();
+    lake.put(
+        "irps",
+        FIRST,
+        &[&[
+            ("irp", "64"),
+            ("ethread", "1"),
+            ("stack_count", "2"),
+            ("current_location", "1"),
+            ("pending", "true"),
+            ("file_name", name),
+        ]],
+    );
+    let finding = found(&lake, "blocking_file").remove(0);
+    let sql = format!("SELECT json_valid({0}), {0}::JSON->>'file'", quote(&finding.evidence));
+    let answer = lake.csv(&sql);
+    assert!(answer.starts_with("true,") && answer.contains("--.exe"), "{answer:?}");
+}

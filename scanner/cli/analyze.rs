@@ -1,0 +1,174 @@
+//! `dumplake analyze`: the morning read, as text, Markdown or JSON.
+
+use crate::{
+    Result, args,
+    patterns::{clipped, finding_json, one_dump},
+    sql,
+};
+use queries::{
+    Session,
+    analyze::{self, Dump, Reading, Told},
+    safe,
+};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// Runs the command; the value is the exit code.
+pub fn command(args: &args::Analyze) -> Result<u8> {
+    schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
+    let session = Session::open(&args.lake)?;
+    sql::warn_of_left_out(&session);
+    let dump = one_dump(&session, args.dump.as_deref())?;
+    let reading = analyze::analyze(&session, dump.as_deref())?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let limit = if args.limit == 0 { usize::MAX } else { args.limit };
+    match (args.json, args.markdown) {
+        (true, _) => writeln!(out, "{}", safe::json(&serde_json::to_string(&as_json(&reading))?))?,
+        (_, true) => Page { out: &mut out, markdown: true }.reading(&reading, limit)?,
+        _ => Page { out: &mut out, markdown: false }.reading(&reading, limit)?,
+    }
+    out.flush()?;
+    for (pattern, error) in &reading.errors {
+        eprintln!("{pattern} could not run: {error}");
+    }
+    Ok(u8::from(!reading.errors.is_empty() || !session.left_out().is_empty()))
+}
+
+/// Text or Markdown, of the same parts.
+struct Page<'o> {
+    out: &'o mut dyn Write,
+    markdown: bool,
+}
+
+impl Page<'_> {
+    /// Text of a dump, safe where it is shown.
+    fn safe(&self, text: &str) -> String {
+        let short: String = text.chars().take(400).collect();
+        if self.markdown { safe::markdown(&short) } else { clipped(text) }
+    }
+
+    fn heading(&mut self, level: usize, text: &str) -> io::Result<()> {
+        let text = self.safe(text);
+        match (self.markdown, level) {
+            (true, _) => writeln!(self.out, "\n{} {text}\n", "#".repeat(level)),
+            (false, 1) => writeln!(self.out, "\n{text}"),
+            (false, _) => writeln!(self.out, "  {text}"),
+        }
+    }
+
+    fn item(&mut self, text: &str) -> io::Result<()> {
+        let text = self.safe(text);
+        let mark = if self.markdown { "- " } else { "    " };
+        writeln!(self.out, "{mark}{text}")
+    }
+
+    fn reading(&mut self, reading: &Reading, limit: usize) -> io::Result<()> {
+        let count = reading.dumps.len();
+        self.heading(1, &format!("{count} dump{}", if count == 1 { "" } else { "s" }))?;
+        if !reading.buckets.is_empty() {
+            self.heading(2, "Crashes that are alike")?;
+        }
+        for bucket in &reading.buckets {
+            self.item(&format!(
+                "{} x {} ({}), {}",
+                bucket.dumps, bucket.bucket, bucket.name, bucket.culprit
+            ))?;
+        }
+        for dump in reading.dumps.iter().take(limit) {
+            self.dump(dump)?;
+        }
+        match reading.dumps.len().saturating_sub(limit) {
+            0 => Ok(()),
+            rest => self.heading(1, &format!("and {rest} dumps more (--limit)")),
+        }
+    }
+
+    fn dump(&mut self, dump: &Dump) -> io::Result<()> {
+        self.heading(1, &format!("{} {}", dump.dump_id, dump.path))?;
+        self.item(&dump.what)?;
+        self.crash(dump)?;
+        self.told("Why", &dump.why)?;
+        self.told("What else is unusual", &dump.unusual)?;
+        if !dump.undecidable.is_empty() {
+            self.heading(2, "Not decidable for want of memory")?;
+        }
+        for (why, what) in &dump.undecidable {
+            self.item(&format!("{why}: {}", what.join(", ")))?;
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, dump: &Dump) -> io::Result<()> {
+        let Some(crash) = &dump.crash else { return self.item("Nothing crashed.") };
+        self.heading(2, &crash.code)?;
+        let lines = [
+            ("in", Some(crash.who.as_str())),
+            ("at", crash.place.as_deref()),
+            ("probably", crash.why.as_deref()),
+            ("parameters", Some(crash.parameters.as_str()).filter(|text| !text.is_empty())),
+            ("bucket", Some(crash.bucket.as_str())),
+        ];
+        for (name, text) in lines {
+            if let Some(text) = text {
+                self.item(&format!("{name} {text}"))?;
+            }
+        }
+        if !crash.stack.is_empty() {
+            self.heading(2, "Stack, innermost first; ? is a guess")?;
+        }
+        for frame in &crash.stack {
+            self.item(frame)?;
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, title: &str, told: &[Told]) -> io::Result<()> {
+        if !told.is_empty() {
+            self.heading(2, title)?;
+        }
+        for told in told {
+            let more = if told.more > 0 { format!(" ({} more like it)", told.more) } else { String::new() };
+            let finding = &told.finding;
+            let line = format!(
+                "{} [{}]: {}: {}{more}",
+                told.title, finding.strength, finding.subject, finding.reading
+            );
+            self.item(&line)?;
+        }
+        Ok(())
+    }
+}
+
+fn as_json(reading: &Reading) -> Value {
+    let bucket = |bucket: &analyze::Bucket| {
+        json!({"bucket": bucket.bucket, "dumps": bucket.dumps.parse::<u64>().ok(), "name": bucket.name,
+            "culprit": bucket.culprit})
+    };
+    json!({
+        "buckets": reading.buckets.iter().map(bucket).collect::<Vec<_>>(),
+        "dumps": reading.dumps.iter().map(dump_json).collect::<Vec<_>>(),
+    })
+}
+
+fn dump_json(dump: &Dump) -> Value {
+    let told = |told: &Told| {
+        let mut value = finding_json(&told.finding);
+        value["pattern"] = json!(told.title);
+        value["more"] = json!(told.more);
+        value
+    };
+    let crash = dump.crash.as_ref().map(|crash| {
+        json!({"code": crash.code, "parameters": crash.parameters, "in": crash.who, "at": crash.place,
+            "probably": crash.why, "bucket": crash.bucket, "stack": crash.stack})
+    });
+    let undecidable = |(why, what): &(String, Vec<String>)| json!({"why": why, "missing": what});
+    json!({
+        "dump_id": dump.dump_id,
+        "path": dump.path,
+        "what": dump.what,
+        "crash": crash,
+        "why": dump.why.iter().map(told).collect::<Vec<_>>(),
+        "unusual": dump.unusual.iter().map(told).collect::<Vec<_>>(),
+        "not_decidable": dump.undecidable.iter().map(undecidable).collect::<Vec<_>>(),
+    })
+}
