@@ -1,12 +1,13 @@
 -- Question: What is the stack of every thread, as text?
 -- Tables: stacks, frames, threads, processes
 -- How to read it: replaces `!process 0 3f`, `!stacks` and, with WHERE stack LIKE '%name%', `!findstack`. One row a
---   thread; stack has a line for each frame, innermost first, a ? before those that are no more than a guess. ended says
+--   thread; stack has all frames, innermost first, ` < ` between callee and caller, a ? before those that are no
+--   more than a guess. ended says
 --   why there are no more frames: `thread start` and `user mode` are whole stacks.
 CREATE VIEW thread_stacks AS
 WITH text AS (
     SELECT dump_id, ethread,
-           string_agg(CASE WHEN confidence = 'high' THEN text ELSE '?' || text END, chr(10) ORDER BY "index") AS stack
+           string_agg(CASE WHEN confidence = 'high' THEN text ELSE '?' || text END, ' < ' ORDER BY "index") AS stack
     FROM frames
     GROUP BY ALL
 )

@@ -97,6 +97,10 @@ pub struct SymbolOptions {
     /// Use a file of `--symbols` even if it is not of this kernel; `dumps.symbol_source` says so.
     #[arg(long)]
     pub force_symbols: bool,
+    /// Where image files (.sys, .exe, .dll) are, for code that a dump does not hold: a file, a folder, a symbol store.
+    /// Only a file of the same link time and size is used.
+    #[arg(long, value_name = "WHERE")]
+    pub images: Vec<PathBuf>,
     /// Use this layout pack instead of the one inside the program; `none` for no pack.
     #[arg(long, value_name = "FILE")]
     pub pack: Option<PathBuf>,

@@ -210,6 +210,7 @@ impl Run {
             None => self.lake.begin_unnamed()?,
         };
         let system = scan::nt::System::open_at(&dump, &self.library, self.depth);
+        let system = system.map(|system| system.with_names(&self.library));
         let job = scan::Job {
             system: system.as_ref(),
             dump: &dump,

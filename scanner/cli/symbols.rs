@@ -38,7 +38,10 @@ pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
     if options.download_symbols && path.servers().next().is_none() {
         return Err("--download-symbols: no symbol server is named; add --symbols https://...".into());
     }
-    Ok(Library::new(path, search, pack))
+    if let Some(absent) = options.images.iter().find(|place| !place.exists()) {
+        return Err(format!("--images {}: no such file or folder", absent.display()).into());
+    }
+    Ok(Library::new(path, search, pack).with_images(options.images.clone()))
 }
 
 /// Says on standard error which files of `--symbols` no dump was read with.
@@ -65,6 +68,7 @@ pub fn described(options: &args::SymbolOptions) -> Option<String> {
     words.extend(std::env::var("_NT_SYMBOL_PATH").ok().map(|path| format!("symbol-path={path}")));
     words.extend(options.download_symbols.then(|| "download-symbols".to_string()));
     words.extend(options.force_symbols.then(|| "force-symbols".to_string()));
+    words.extend(options.images.iter().map(|place| format!("images={}", place.display())));
     words.extend(options.pack.as_ref().map(|path| format!("pack={}", path.display())));
     (!words.is_empty()).then(|| words.join(" "))
 }

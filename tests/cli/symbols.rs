@@ -4,7 +4,11 @@ use crate::{
     ask::{Ask, dumplake},
     support::scratch,
 };
-use fixtures::{Arch, Build, Family, Format, isf, scenario};
+use fixtures::{
+    Arch, Build, Family, Format, Machine, isf,
+    pdb::{Inlined, Pdb, Procedure},
+    scenario,
+};
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
@@ -238,4 +242,138 @@ fn a_pack_of_ones_own() {
     let ran = dumplake(&["symbols", "pack", empty.to_str().unwrap(), "-o", pack.to_str().unwrap()]);
     assert!(ran.code == 2 && ran.err.contains("no kernel's layouts"), "{}", ran.err);
     assert!(std::fs::read(&pack).unwrap() == bytes, "a pack that cannot be made replaces nothing");
+}
+
+/// The driver's PDB: a procedure for every function on a stack, each with a name that the image does not export, a line
+/// for its beginning and one for what comes behind, and a function inlined at the first return address.
+fn driver_pdb(machine: &Machine) -> (String, Vec<u8>) {
+    let driver = machine.facts.modules.iter().find(|module| module.name == "contoso.sys").unwrap();
+    let mut pdb = Pdb::new(driver.guid, driver.age, 0x8664);
+    pdb.section(0x1000);
+    let frames = machine.facts.stacks.threads.iter().flat_map(|stack| &stack.frames);
+    let mut seen = std::collections::BTreeSet::new();
+    for frame in frames.filter(|frame| frame.module == "contoso.sys") {
+        let start = (frame.ip - u64::from(frame.offset) - driver.base) as u32;
+        if !seen.insert(start) {
+            continue;
+        }
+        let call = frame.offset.saturating_sub(1);
+        let inlined = Inlined {
+            name: format!("Inlined{}", frame.function),
+            file: "C:\\contoso\\inlined.h".into(),
+            declared: 5,
+            line: 6,
+            piece: (call, 1),
+            inlined: Vec::new(),
+        };
+        pdb.procedure(Procedure {
+            name: format!("Pdb{}", frame.function),
+            place: (1, start - 0x1000),
+            length: frame.offset + 1,
+            file: "C:\\contoso\\driver.c".into(),
+            lines: vec![(0, 10), (call, 20)],
+            inlined: vec![inlined],
+        });
+    }
+    (driver.pdb.clone(), pdb.bytes())
+}
+
+#[test]
+fn frames_of_a_driver_by_its_own_pdb() {
+    let folder = scratch("symbols of a driver");
+    let machine = scenario::stacks(Arch::X64, Build::WIN10_19041);
+    let dump = machine.dump(Format::Full).write_to(&folder).unwrap();
+    let (name, bytes) = driver_pdb(&machine);
+    let symbols = folder.join("symbols");
+    std::fs::create_dir_all(&symbols).unwrap();
+    std::fs::write(symbols.join(&name), &bytes).unwrap();
+    let lake = folder.join("lake");
+    let ask = |options: &[&str], what: &str| {
+        converted(&dump, &lake, options);
+        Ask::open(&lake)
+            .number(&format!("SELECT count(*) FROM frames WHERE module = 'contoso.sys' AND {what}"))
+    };
+    let all = ask(&[], "true");
+    let with = ["--symbols", symbols.to_str().unwrap()];
+    assert!(all > 5 && ask(&[], "symbol LIKE 'Pdb%'") == 0);
+    assert_eq!(ask(&with, "symbol LIKE 'Pdb%' AND text LIKE 'contoso!Pdb%'"), all);
+    let at_a_call = ask(&with, "source_line = 20 AND source_file = 'C:\\contoso\\driver.c'");
+    assert!(at_a_call > 5, "{at_a_call} of {all}");
+    let inlined = ask(&with, "inlined LIKE 'Inlined% (C:\\contoso\\inlined.h:6)'");
+    assert!(inlined > 5, "{inlined} of {all}");
+    // A PDB of another build names nothing.
+    std::fs::write(symbols.join(&name), Pdb::new([7; 16], 1, 0x8664).section(0x1000).bytes()).unwrap();
+    assert_eq!(ask(&["--force", with[0], with[1]], "symbol LIKE 'Pdb%'"), 0);
+}
+
+/// An image as its file: the bytes in memory, each section at its own address in the file too.
+fn image_file(system: &scan::nt::System, base: u64, size: u32) -> Vec<u8> {
+    let mut bytes = vec![0; size as usize];
+    for (at, page) in bytes.chunks_mut(0x1000).enumerate() {
+        let _ = system.space.read(memory::Va(base + at as u64 * 0x1000), page);
+    }
+    let u16_at = |bytes: &[u8], at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let pe = u16_at(&bytes, 0x3c);
+    let table = pe + 24 + u16_at(&bytes, pe + 20);
+    for section in (0..u16_at(&bytes, pe + 6)).map(|n| table + n * 40) {
+        bytes.copy_within(section + 8..section + 16, section + 16);
+        bytes.copy_within(section + 12..section + 16, section + 20);
+        let (virtual_size, rva): ([u8; 4], [u8; 4]) = (
+            bytes[section + 8..section + 12].try_into().unwrap(),
+            bytes[section + 12..section + 16].try_into().unwrap(),
+        );
+        bytes[section + 16..section + 20].copy_from_slice(&virtual_size);
+        bytes[section + 20..section + 24].copy_from_slice(&rva);
+    }
+    bytes
+}
+
+/// A small dump holds no code: with the images at hand the crashing thread's frames are those of the complete dump.
+#[test]
+fn code_that_a_dump_lacks_comes_from_image_files() {
+    let folder = scratch("symbols and images");
+    let machine = scenario::stacks(Arch::X64, Build::WIN10_19041);
+    let whole = machine.dump(Format::Full).write_to(&folder).unwrap();
+    let images = folder.join("images");
+    let opened = memory::open(&whole, None).unwrap();
+    let provider = ::symbols::Library::built_in();
+    let system = scan::nt::System::open(&opened, &provider).unwrap();
+    let write = |folder: PathBuf, name: &str, bytes: &[u8]| {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    };
+    for module in machine.facts.modules.iter().filter(|m| ["ntoskrnl.exe", "contoso.sys"].contains(&&*m.name))
+    {
+        let bytes = image_file(&system, module.base, module.size);
+        // The kernel as a symbol store keeps it, the driver as a build leaves it.
+        let key = format!("{:08X}{:x}", module.timestamp, module.size);
+        let place = match module.name.as_str() {
+            "ntoskrnl.exe" => images.join("NTOSKRNL.EXE").join(key),
+            _ => images.clone(),
+        };
+        write(place, &module.name, &bytes);
+        // One of another link time is passed over.
+        let mut other = bytes.clone();
+        let pe = usize::from(u16::from_le_bytes([other[0x3c], other[0x3d]]));
+        other[pe + 8] ^= 1;
+        write(folder.join("others"), &module.name, &other);
+    }
+    std::fs::create_dir_all(folder.join("small")).unwrap();
+    let small = machine.dump(Format::Triage(Family::A)).write_to(&folder.join("small")).unwrap();
+    let frames = |dump: &Path, options: &[&str]| {
+        let lake =
+            folder.join(format!("lake {}{}", dump.ancestors().count(), options.concat().replace('/', "_")));
+        converted(dump, &lake, options);
+        let rows = Ask::open(&lake).rows(
+            "SELECT f.ip, f.confidence FROM frames f JOIN crashes c USING (ethread) WHERE f.mode = 'kernel' \
+             ORDER BY \"index\"",
+        );
+        rows.iter().map(|row| (row["ip"].to_string(), row["confidence"].to_string())).collect::<Vec<_>>()
+    };
+    let known = frames(&whole, &[]);
+    assert!(known.len() > 3);
+    let alone = frames(&small, &[]);
+    assert_ne!(alone, known, "without code there are guesses");
+    assert_eq!(frames(&small, &["--images", folder.join("others").to_str().unwrap()]), alone);
+    assert_eq!(frames(&small, &["--images", images.to_str().unwrap()]), known);
 }

@@ -21,6 +21,11 @@ impl Exports {
         Exports::names(space, base, facts).unwrap_or_default()
     }
 
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn names(space: Space<'_>, base: Va, facts: &ImageFacts) -> Option<Exports> {
         let &(directory, length) = facts.directories.first()?;
         let at = |rva: u32, offset: u64| base.checked_add(u64::from(rva) + offset);

@@ -15,6 +15,8 @@ pub struct Owner {
     pub base: Va,
     /// Bytes of address space.
     pub size: u64,
+    /// Link time, where the list states it.
+    pub timestamp: Option<u32>,
     /// Address of its `_KLDR_DATA_TABLE_ENTRY`; `None` where only the driver list of a triage dump states it.
     pub entry: Option<Va>,
 }
@@ -67,6 +69,7 @@ fn listed(system: &System<'_>) -> Vec<Owner> {
             name: view.unicode(layout.base_name)?,
             base: view.pointer(layout.base)?,
             size: view.u32(layout.size_of_image)?.into(),
+            timestamp: view.u32(layout.timestamp),
             entry: Some(entry),
         })
     };
@@ -82,7 +85,7 @@ fn stated(system: &System<'_>) -> Vec<Owner> {
     let modules = system.dump.records.modules.iter();
     let owners = modules.filter_map(|module| {
         let (base, name) = (system.narrow(module.base), last(module.path.as_deref()?));
-        Some(Owner { name, base, size: module.size, entry: None })
+        Some(Owner { name, base, size: module.size, timestamp: module.timestamp, entry: None })
     });
     owners.collect()
 }

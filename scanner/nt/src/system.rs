@@ -48,6 +48,8 @@ pub struct System<'a> {
     pub kdbg: Option<Kdbg>,
     /// Every page-table root that was tried, and what became of it.
     pub candidates: Vec<Candidate>,
+    /// Who knows functions and lines of images other than the kernel.
+    pub names: Option<&'a dyn Provider>,
     pub(crate) entries: Entries,
     problems: Mutex<Problems>,
     /// Bytes of memory in the dump.
@@ -97,6 +99,7 @@ impl<'a> System<'a> {
             choice: Choice { source: "none".into(), ..Choice::default() },
             kdbg: None,
             candidates: found.candidates,
+            names: None,
             entries: Entries::default(),
             problems: Mutex::default(),
             bytes: dump.bytes_present(),
@@ -115,6 +118,11 @@ impl<'a> System<'a> {
             system.find_kernel(found.kernel, provider);
         }
         Some(system)
+    }
+
+    /// Names functions of all images by their PDBs, where the provider finds them.
+    pub fn with_names(self, provider: &'a dyn Provider) -> System<'a> {
+        System { names: Some(provider), ..self }
     }
 
     /// What is known of the kernel image, for whoever finds its layouts.

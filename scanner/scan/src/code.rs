@@ -1,10 +1,18 @@
 //! Code by address: which module, is it executable, does a call end there, what is it called.
 //!
-//! Made once for the kernel and once for the space of a process. Images are read from the dump itself; each page of
-//! them once.
+//! Made once for the kernel and once for the space of a process. Images are read from the dump itself, and what it
+//! lacks from image files where the user names some; each page once.
 
+mod layers;
+
+use layers::{Layers, Origin};
 use memory::{Architecture, Space, Va};
-use nt::{ImageFacts, System, exports::Exports, image_facts, symbols::Names};
+use nt::{
+    ImageFacts, System,
+    exports::Exports,
+    image_facts,
+    symbols::{Names, PdbId, Provider},
+};
 use std::sync::{Arc, OnceLock};
 use unwind::{Cached, Image, Memory, call};
 
@@ -19,10 +27,8 @@ pub struct Module<'a> {
     pub base: u64,
     /// Bytes of address space.
     pub size: u64,
-    space: Space<'a>,
-    memory: Cached<'a>,
-    /// What its headers say; `None` if they are not in the dump.
-    facts: Option<ImageFacts>,
+    memory: Cached<Layers<'a>>,
+    facts: OnceLock<Option<ImageFacts>>,
     exports: OnceLock<Exports>,
     names: Option<Arc<Names>>,
 }
@@ -38,6 +44,24 @@ pub struct Symbol {
     pub offset: Option<u64>,
     /// Where the function begins, in bytes from the module's first one: by its name, else by unwind data.
     pub start: Option<u64>,
+    /// Source file, where a PDB tells.
+    pub file: Option<String>,
+    /// Line of it.
+    pub line: Option<u32>,
+    /// Functions inlined there, the innermost first.
+    pub inlined: Option<String>,
+}
+
+/// An image as the loader lists it.
+pub struct Listed {
+    /// File name.
+    pub name: String,
+    /// First address.
+    pub base: u64,
+    /// Bytes of address space.
+    pub size: u64,
+    /// Link time, where the list states it.
+    pub timestamp: Option<u32>,
 }
 
 /// All code of a space.
@@ -49,8 +73,13 @@ pub struct Code<'a> {
 impl<'a> Code<'a> {
     /// The kernel's modules.
     pub fn of_kernel(system: &'a System<'_>) -> Code<'a> {
-        let owners = system.owners().iter().map(|owner| (owner.name.clone(), owner.base.0, owner.size));
-        let mut code = Code::new(&system.space, system.architecture, owners);
+        let owners = system.owners().iter().map(|owner| Listed {
+            name: owner.name.clone(),
+            base: owner.base.0,
+            size: owner.size,
+            timestamp: owner.timestamp,
+        });
+        let mut code = Code::new(&system.space, system.architecture, system.names, owners);
         let base = system.kernel.as_ref().map(|kernel| kernel.base.0);
         if let Some(kernel) = code.modules.iter_mut().find(|module| Some(module.base) == base) {
             kernel.names = system.choice.names.clone();
@@ -58,13 +87,14 @@ impl<'a> Code<'a> {
         code
     }
 
-    /// Images of a space: name, first address, size.
+    /// Images of a space, and who may have files of them.
     pub fn new(
         space: &'a Space<'_>,
         architecture: Architecture,
-        images: impl Iterator<Item = (String, u64, u64)>,
+        provider: Option<&'a dyn Provider>,
+        images: impl Iterator<Item = Listed>,
     ) -> Code<'a> {
-        let mut modules: Vec<Module<'a>> = images.map(|image| Module::new(space, image)).collect();
+        let mut modules: Vec<Module<'a>> = images.map(|image| Module::new(*space, provider, image)).collect();
         modules.sort_by_key(|module| module.base);
         modules.dedup_by_key(|module| module.base);
         Code { architecture, modules }
@@ -130,28 +160,43 @@ impl<'a> Code<'a> {
             Some(start.wrapping_sub(module.base))
         };
         let start = if name.is_some() { Some(rva - offset) } else { by_unwind_data() };
-        Symbol { module: Some(module.name.clone()), name, offset: Some(offset), start }
+        Symbol { module: Some(module.name.clone()), name, offset: Some(offset), start, ..Symbol::default() }
     }
 }
 
 impl<'a> Module<'a> {
-    fn new(space: &'a Space<'_>, (name, base, size): (String, u64, u64)) -> Module<'a> {
-        let facts = image_facts(*space, Va(base));
-        let memory = Cached::new(space, base, size);
-        Module { name, base, size, space: *space, memory, facts, exports: OnceLock::new(), names: None }
+    fn new(space: Space<'a>, provider: Option<&'a dyn Provider>, image: Listed) -> Module<'a> {
+        let Listed { name, base, size, timestamp } = image;
+        let origin = provider.map(|provider| Origin { provider, timestamp });
+        let layers = Layers { space, image: (name.clone(), base, size), origin, file: OnceLock::new() };
+        let memory = Cached::new(layers, base, size);
+        Module { name, base, size, memory, facts: OnceLock::new(), exports: OnceLock::new(), names: None }
+    }
+
+    /// What its headers say; `None` if neither the dump nor a file has them.
+    fn facts(&self) -> Option<&ImageFacts> {
+        let layers = self.memory.below();
+        let of_file = || image_facts(layers.file()?.space(), Va(self.base));
+        self.facts.get_or_init(|| image_facts(layers.space, Va(self.base)).or_else(of_file)).as_ref()
     }
 
     /// The image as unwinding wants it; `None` if its headers are not in the dump.
     pub fn image(&self) -> Option<Image<'_>> {
-        let facts = self.facts.as_ref()?;
+        let facts = self.facts()?;
         let &(table, table_size) = facts.directories.get(EXCEPTION).unwrap_or(&(0, 0));
         let size = u32::try_from(self.size).unwrap_or(u32::MAX);
         Some(Image::from_facts(self.base, size, facts.machine, table, table_size, &self.memory))
     }
 
+    /// Its PDB, unless its names are known already.
+    pub fn pdb(&self) -> Option<(&str, PdbId)> {
+        let facts = self.facts().filter(|_| self.names.is_none())?;
+        facts.pdb_name.as_deref().zip(facts.pdb)
+    }
+
     /// Relative addresses and sizes of its executable sections; `None` if its section table is not in the dump.
     pub fn executable(&self) -> Option<&[(u32, u32)]> {
-        executable(self.facts.as_ref()?)
+        executable(self.facts()?)
     }
 
     /// Fills `out` with its bytes at an address; false if one of them is not there.
@@ -160,9 +205,14 @@ impl<'a> Module<'a> {
     }
 
     fn exports(&self) -> &Exports {
-        self.exports.get_or_init(|| match &self.facts {
-            Some(facts) => Exports::read(self.space, Va(self.base), facts),
-            None => Exports::default(),
+        self.exports.get_or_init(|| {
+            let layers = self.memory.below();
+            let Some(facts) = self.facts() else { return Exports::default() };
+            let found = Exports::read(layers.space, Va(self.base), facts);
+            match layers.file().filter(|_| found.is_empty()) {
+                Some(file) => Exports::read(file.space(), Va(self.base), facts),
+                None => found,
+            }
         })
     }
 

@@ -1,13 +1,14 @@
 //! The usual provider: a symbol path that the user names, then the layout pack.
 
 use crate::{
-    Choice, Layouts, Names, PdbId, Provider, Wanted, Wish,
+    Choice, Error, Layouts, Names, PdbId, Place, Provider, Result, Wanted, Wish,
     pack::{ImageVersion, Known, Pack, disagreements, reach},
+    pdb::source,
     store::{self, FileKind, Found, Options, SymbolPath},
 };
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -20,8 +21,12 @@ pub struct Library<'a> {
     path: SymbolPath,
     options: Options,
     pack: Option<&'a Pack>,
+    /// Files and folders of images, before those of the path.
+    images: Vec<PathBuf>,
     /// Many dumps are of one kernel, whose PDB is read once.
     found: Mutex<HashMap<(String, PdbId), Choice>>,
+    /// Files of other images that there are none of: many dumps have the same modules.
+    missing: Mutex<HashSet<(String, PdbId)>>,
     /// Whether any kernel's layouts were wanted.
     asked: AtomicBool,
     /// Files and URLs that layouts were taken from.
@@ -32,6 +37,11 @@ impl<'a> Library<'a> {
     /// A library of a symbol path, which may be empty, and a pack, which may be missing.
     pub fn new(path: SymbolPath, options: Options, pack: Option<&'a Pack>) -> Library<'a> {
         Library { path, options, pack, ..Library::default() }
+    }
+
+    /// The same with files and folders where images are looked for, before the symbol path.
+    pub fn with_images(self, images: Vec<PathBuf>) -> Library<'a> {
+        Library { images, ..self }
     }
 
     /// The pack that ships with the program, and nothing else.
@@ -62,6 +72,35 @@ impl Provider for Library<'_> {
         choice.version = image.map(|image| image.version).map(|[a, b, c, d]| format!("{a}.{b}.{c}.{d}"));
         choice.notes.splice(0..0, notes);
         choice
+    }
+
+    fn image(&self, name: &str, timestamp: u32, size: u32) -> Option<Vec<u8>> {
+        store::image(&self.images, &self.path, name, timestamp, size)
+    }
+
+    fn places(&self, name: &str, id: PdbId, rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {
+        if self.path.is_empty() {
+            return Ok(None);
+        }
+        // Images of third parties often name the whole path of the machine that they were built on.
+        let name = name.rsplit(['\\', '/']).next().unwrap_or_default().to_string();
+        let key = (name, id);
+        if self.missing.lock().is_ok_and(|missing| missing.contains(&key)) {
+            return Ok(None);
+        }
+        let found = self.path.pdb(&key.0, id, &self.options);
+        if !matches!(found, Ok(Some(_)))
+            && let Ok(mut missing) = self.missing.lock()
+        {
+            missing.insert(key);
+        }
+        let Some(file) = found? else { return Ok(None) };
+        let (_, places) =
+            source::places(&file.bytes, rvas).map_err(|e| Error::new(format!("{}: {e}", file.origin)))?;
+        if let Ok(mut used) = self.used.lock() {
+            used.insert(file.origin);
+        }
+        Ok(Some(places))
     }
 }
 

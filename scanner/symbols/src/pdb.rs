@@ -10,6 +10,7 @@
 mod cursor;
 mod msf;
 mod places;
+pub mod source;
 #[cfg(test)]
 mod tests;
 mod types;

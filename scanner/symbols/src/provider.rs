@@ -1,6 +1,6 @@
 //! Who finds layouts for a kernel: asked once for each dump.
 
-use crate::{Layouts, Names, PdbId, Wanted, pack::Known};
+use crate::{Layouts, Names, PdbId, Result, Wanted, pack::Known, pdb::source::Place};
 use std::sync::Arc;
 
 /// What is known of the image whose layouts are wanted. Everything may be unknown.
@@ -41,10 +41,21 @@ pub struct Choice {
     pub notes: Vec<String>,
 }
 
-/// Finds layouts.
+/// Finds layouts and names.
 pub trait Provider: Sync {
     /// The best that there is for this image.
     fn choose(&self, wish: &Wish, wanted: &Wanted) -> Choice;
+
+    /// Functions and lines of addresses relative to any image, by the PDB that its `RSDS` record names: its file name,
+    /// which is text out of a dump, and its identity. `None`: there is no such file.
+    fn places(&self, _name: &str, _id: PdbId, _rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {
+        Ok(None)
+    }
+
+    /// The file of an image by its file name, which is text out of a dump, link time and size of address space.
+    fn image(&self, _name: &str, _timestamp: u32, _size: u32) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Finds nothing.

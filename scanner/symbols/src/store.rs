@@ -4,9 +4,11 @@
 //! identity compared: an offset of another build is worse than none, so a near match is refused unless it is forced,
 //! and then reported as forced. Nothing is downloaded unless the caller allows it.
 
+mod bytes;
 mod download;
 mod expand;
 mod folder;
+mod images;
 mod name;
 mod path;
 #[cfg(test)]
@@ -16,7 +18,9 @@ use crate::{Error, PdbId, Profile, Result, isf, pdb};
 use path::Element;
 use std::path::Path;
 
+pub use bytes::PdbFile;
 pub use download::Limits;
+pub use images::find as image;
 pub use name::check as check_name;
 pub use path::SymbolPath;
 

@@ -18,27 +18,38 @@ const MOST_BYTES: u64 = 1 << 30;
 /// A page, once it was asked for; `None` if it cannot be read.
 type Page = OnceLock<Option<Box<[u8; PAGE as usize]>>>;
 
+/// Pages of which the places are made together: an image may claim any size, and only those that are read cost anything.
+const TOGETHER: u64 = 256;
+
 /// Memory behind a cache of whole pages of one range.
-pub struct Cached<'a> {
-    below: &'a dyn Memory,
+pub struct Cached<M> {
+    below: M,
     first: u64,
-    pages: Vec<Page>,
+    pages: Vec<OnceLock<Box<[Page]>>>,
     kept: AtomicU32,
 }
 
-impl<'a> Cached<'a> {
+impl<M: Memory> Cached<M> {
     /// Caches `size` bytes from `base` of `below`, page by page as they are asked for.
-    pub fn new(below: &'a dyn Memory, base: u64, size: u64) -> Cached<'a> {
+    pub fn new(below: M, base: u64, size: u64) -> Cached<M> {
         let first = base & !(PAGE - 1);
         let bytes = size.saturating_add(base - first).min(MOST_BYTES);
         let mut pages = Vec::new();
-        pages.resize_with(bytes.div_ceil(PAGE) as usize, OnceLock::new);
+        pages.resize_with(bytes.div_ceil(PAGE * TOGETHER) as usize, OnceLock::new);
         Cached { below, first, pages, kept: AtomicU32::new(0) }
+    }
+
+    /// What is cached.
+    pub fn below(&self) -> &M {
+        &self.below
     }
 
     /// The page with this address: `None` if it is not for the cache to say.
     fn page(&self, va: u64) -> Option<Option<&[u8; PAGE as usize]>> {
-        let page = self.pages.get(usize::try_from(va.checked_sub(self.first)? / PAGE).ok()?)?;
+        let number = va.checked_sub(self.first)? / PAGE;
+        let together = self.pages.get(usize::try_from(number / TOGETHER).ok()?)?;
+        let together = together.get_or_init(|| (0..TOGETHER).map(|_| OnceLock::new()).collect());
+        let page = &together[(number % TOGETHER) as usize];
         if page.get().is_none() && self.kept.fetch_add(1, Ordering::Relaxed) >= MOST_PAGES {
             self.kept.fetch_sub(1, Ordering::Relaxed);
             return None;
@@ -51,7 +62,7 @@ impl<'a> Cached<'a> {
     }
 }
 
-impl Memory for Cached<'_> {
+impl<M: Memory> Memory for Cached<M> {
     fn read(&self, va: u64, out: &mut [u8]) -> bool {
         let offset = (va % PAGE) as usize;
         match self.page(va) {

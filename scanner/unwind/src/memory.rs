@@ -8,6 +8,12 @@ pub trait Memory: Sync {
     fn read(&self, va: u64, out: &mut [u8]) -> bool;
 }
 
+impl<M: Memory + ?Sized> Memory for &M {
+    fn read(&self, va: u64, out: &mut [u8]) -> bool {
+        (**self).read(va, out)
+    }
+}
+
 impl Memory for Space<'_> {
     fn read(&self, va: u64, out: &mut [u8]) -> bool {
         Space::read(self, Va(va), out).is_ok()

@@ -65,12 +65,18 @@ table! {
         return_address: Option<u64>,
         /// Module that holds `ip`.
         module: Option<String>,
-        /// Function: an export of the module, or a name of the kernel's symbols; NULL where neither tells.
+        /// Function: by the module's PDB where `--symbols` has it, else an export of the module, or a name of the kernel's symbols; NULL where none tells.
         symbol: Option<String>,
         /// Bytes from the function's beginning to `ip`; from the module's beginning where no function is known.
         offset: Option<u64>,
         /// All of it: `module!function+offset`, or `module+offset`, or the address.
         text: String,
+        /// Source file of the function at `ip`, as the PDB names it; NULL without one that has lines.
+        source_file: Option<String>,
+        /// Line of that file.
+        source_line: Option<u32>,
+        /// Functions inlined at `ip`, the innermost first, each `function (file:line)`, with ` < ` between callee and caller; NULL: none, or no PDB that would tell.
+        inlined: Option<String>,
         /// How the frame was found: `context` (registers in the dump), `unwind` (unwind data of the function called), `frame pointer` (nothing describes the function called, and its frame pointer leads to a return address), `leaf` (the function called has none, and needs none), `trap` (registers that a trap, an interrupt or a system call saved), `scan` (the next word of the stack that is an address behind a call).
         method: String,
         /// `high`: registers, or unwinding from them, or unwinding that ended at the thread's start; `medium`: there is a guess below it; `low`: a word that points to code, where the dump does not hold the code that would tell more.

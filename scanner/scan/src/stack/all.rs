@@ -1,7 +1,7 @@
 //! The stacks of all threads.
 
-use super::{Bounds, Confidence, End, Frame, Method, Registers, Stack, Starts, walk};
-use crate::code::{Code, Symbol};
+use super::{Bounds, Confidence, End, Frame, Method, Registers, Stack, Starts, places, walk};
+use crate::code::{Code, Listed, Symbol};
 use memory::Space;
 use nt::{System, peb::Halves, process::Process, thread::Thread};
 use rayon::prelude::*;
@@ -37,7 +37,10 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
             .and_then(|(user, code)| Some((user.space.as_ref()?, code.get_or_init(|| user.code(system)))));
         one(system, &code, &starts, index, thread, user_code)
     };
-    system.threads().par_iter().enumerate().map(walk_one).collect()
+    let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
+    let user_code = |stack: &ThreadStack| images.get(system.threads().get(stack.thread)?.process)?.get();
+    places::name(system, &code, &user_code, &mut stacks);
+    stacks
 }
 
 /// The user half of a process.
@@ -57,14 +60,16 @@ impl<'a> UserSpace<'a> {
         let halves = Halves::of(system);
         let native = halves.of_process(system, self.process).into_iter().next();
         let loaded = native.and_then(|half| half.loaded(system)).unwrap_or_default();
-        let images =
-            loaded.into_iter().filter_map(|image| Some((image.name?, image.base, u64::from(image.size?))));
+        let images = loaded.into_iter().filter_map(|image| {
+            let size = image.size?.into();
+            Some(Listed { name: image.name?, base: image.base, size, timestamp: None })
+        });
         static NOTHING: OnceLock<Space<'static>> = OnceLock::new();
         let space: &'a Space<'_> = match &self.space {
             Some(space) => space,
             None => NOTHING.get_or_init(Space::nothing),
         };
-        Code::new(space, system.architecture, images)
+        Code::new(space, system.architecture, system.names, images)
     }
 }
 

@@ -5,6 +5,7 @@
 //! early is a result, not an error.
 
 mod all;
+mod places;
 mod recursion;
 mod registers;
 mod start;

@@ -6,7 +6,7 @@ mod fault;
 use super::{process_id, stacks};
 use crate::{
     Job,
-    code::Code,
+    code::{Code, Symbol},
     names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
     out::Out,
     stack::ThreadStack,
@@ -46,9 +46,12 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
     let thread = crashed.map(|(_, thread)| thread);
     let process =
         thread.and_then(|thread| system.processes().get(thread.process)).or_else(|| stated_process(system));
-    let fault_text = fault.ip.map(|ip| stacks::text(&code.symbol(ip), ip));
-    let blame = blame::of_system(system, &code, fault.ip, stack);
-    let place = blame.place.clone().or(fault_text.clone());
+    let at_fault = fault.ip.map(|ip| (symbol_of(&code, stack, ip), ip));
+    let fault_text = at_fault.as_ref().map(|(symbol, ip)| stacks::text(symbol, *ip));
+    let fault_module = at_fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
+    let blame = blame::of_system(system, at_fault, stack);
+    // Where nothing else tells, crashes alike have their innermost telling frame in common.
+    let place = blame.place.clone().or(fault_text.clone()).or_else(|| stack.and_then(stacks::telling));
     let name = bugcheck_name(bugcheck.code);
     let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
     Some(CrashRow {
@@ -63,7 +66,7 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
         process_name: process.and_then(|process| process.name.clone()),
         thread_id: thread.and_then(|thread| thread.tid),
         ethread: thread.map(|thread| thread.va.0),
-        fault_module: fault.ip.and_then(|ip| code.symbol(ip).module),
+        fault_module,
         fault_text,
         culprit: blame.module,
         culprit_rule: Some(blame.rule.into()),
@@ -71,6 +74,14 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
         ..fault.row()
     })
+}
+
+/// What an address is called: as in the frame that stands there, which knows more than the module does.
+fn symbol_of(code: &Code, stack: Option<&ThreadStack>, ip: u64) -> Symbol {
+    let frames = stack.into_iter().flat_map(|stack| stack.stack.frames.iter().zip(&stack.symbols));
+    let mut same =
+        frames.filter(|(frame, _)| frame.exact && frame.ip == ip).map(|(_, symbol)| symbol.clone());
+    same.next().unwrap_or_else(|| code.symbol(ip))
 }
 
 /// A user minidump with an exception.

@@ -11,6 +11,10 @@ use schema::{
     Sink,
     tables::{FrameRow, Frames, StackRow, Stacks},
 };
+use std::ops::Range;
+
+/// A guard page lies below a stack; what runs over it stops there.
+const PAGE: u64 = 0x1000;
 
 /// Exports of the kernel that a thread goes through when it waits, is switched, or crashes: they say nothing of what
 /// it does. Names as in the WDK's documents and in the export table of `ntoskrnl.exe`.
@@ -98,14 +102,21 @@ fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
         hash: hash(&found.symbols),
         stack_base: found.range.as_ref().map(|range| range.end),
         stack_limit: found.range.as_ref().map(|range| range.start),
-        stack_used: top.zip(found.range.as_ref()).and_then(|(frame, range)| range.end.checked_sub(frame.sp)),
+        stack_used: top.zip(found.range.as_ref()).and_then(|(frame, range)| used(frame.sp, range)),
         recursion_period: repeats.map(|(period, _)| period),
         recursion_count: repeats.map(|(_, count)| count),
     }
 }
 
+/// Bytes between the top of a stack and its base. A stack pointer elsewhere (an interrupt's stack) says nothing, one
+/// below the limit by less than a page ran over.
+fn used(sp: u64, range: &Range<u64>) -> Option<u64> {
+    let reach = range.start.saturating_sub(PAGE)..range.end;
+    reach.contains(&sp).then(|| range.end - sp)
+}
+
 /// The innermost frame outside of the kernel's plumbing.
-fn telling(found: &ThreadStack) -> Option<String> {
+pub fn telling(found: &ThreadStack) -> Option<String> {
     let named = found.stack.frames.iter().zip(&found.symbols);
     let plumbing = |symbol: &Symbol| {
         symbol.name.as_deref().is_none_or(|name| {
@@ -132,6 +143,9 @@ fn frame_rows<'a>(system: &System<'_>, found: &'a ThreadStack) -> impl Iterator<
         module: symbol.module.clone(),
         symbol: symbol.name.clone(),
         offset: symbol.offset,
+        source_file: symbol.file.clone(),
+        source_line: symbol.line,
+        inlined: symbol.inlined.clone(),
         text: text(symbol, frame.ip),
         method: frame.method.name().into(),
         confidence: frame.confidence.name().into(),

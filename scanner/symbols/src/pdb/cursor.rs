@@ -25,10 +25,13 @@ impl<'b> Cursor<'b> {
 
     /// A text that ends with a zero byte; a byte that is no UTF-8 is shown as U+FFFD.
     pub fn text(&mut self) -> Option<String> {
+        self.raw_text().map(|text| String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// The bytes of a text that ends with a zero byte.
+    pub fn raw_text(&mut self) -> Option<&'b [u8]> {
         let end = self.0.iter().position(|&byte| byte == 0)?;
-        let text = self.take(end)?;
-        self.take(1)?;
-        Some(String::from_utf8_lossy(text).into_owned())
+        self.take(end + 1).map(|text| &text[..end])
     }
 
     /// A text behind its length byte, as compilers before 2002 wrote it.

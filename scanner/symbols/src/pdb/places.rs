@@ -35,6 +35,23 @@ pub fn symbols(file: &Msf, debug: &Debug) -> Result<HashMap<String, u32>> {
     Ok(found.into_iter().map(|(name, (_, rva))| (name, rva)).collect())
 }
 
+/// Public symbols alone, sorted by address and name; of an x86 file without the linker's decoration.
+pub fn publics(file: &Msf, debug: &Debug, map: &Map) -> Result<Vec<(u32, String)>> {
+    let stream = match debug.symbols {
+        0xffff => None,
+        number => file.stream(number.into())?,
+    };
+    let named = |(kind, record)| {
+        let (_, place, name) = symbol(kind, record).filter(|(rank, ..)| *rank == 0)?;
+        let plain = undecorated(&name).filter(|_| debug.machine == X86).map(str::to_string);
+        Some((map.rva(place)?, plain.unwrap_or(name)))
+    };
+    let mut found: Vec<(u32, String)> =
+        stream.iter().flat_map(|stream| records(stream)).filter_map(named).collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
 /// Rank, section and offset, name of a record that has all of them.
 fn symbol(kind: u16, mut record: Cursor) -> Option<(u8, (u16, u32), String)> {
     let (rank, short) = match kind {
@@ -63,7 +80,7 @@ fn undecorated(name: &str) -> Option<&str> {
 }
 
 /// From section and offset to an address.
-struct Map {
+pub struct Map {
     /// `VirtualAddress` of each section, of the image as the linker first made it.
     sections: Vec<u32>,
     /// Where its pieces went when the image was rearranged after linking (`OMAP` from source): sorted pairs of
@@ -72,7 +89,7 @@ struct Map {
 }
 
 impl Map {
-    fn read(file: &Msf, debug: &Debug) -> Result<Option<Map>> {
+    pub fn read(file: &Msf, debug: &Debug) -> Result<Option<Map>> {
         let before = debug.further(file, SECTIONS_BEFORE)?;
         let moved = debug.further(file, FROM_SOURCE)?;
         let (headers, moved) = match (before, moved) {
@@ -91,7 +108,13 @@ impl Map {
         }))
     }
 
-    fn rva(&self, (section, offset): (u16, u32)) -> Option<u32> {
+    /// Number of the section that holds an address, if its sections are those of the image as it is.
+    pub fn section(&self, rva: u32) -> Option<usize> {
+        let before = |start: &&u32| **start <= rva;
+        self.moved.is_none().then(|| self.sections.iter().filter(before).count())
+    }
+
+    pub fn rva(&self, (section, offset): (u16, u32)) -> Option<u32> {
         let start = self.sections.get(usize::from(section).checked_sub(1)?)?;
         let at = start.checked_add(offset)?;
         let Some(moved) = &self.moved else { return Some(at) };

@@ -2,6 +2,7 @@
 
 mod damage;
 mod oracle;
+mod source;
 
 use super::*;
 use crate::{Field, Kind, isf};

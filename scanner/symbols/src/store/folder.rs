@@ -49,7 +49,7 @@ pub fn compressed_name(name: &str) -> String {
 }
 
 /// An entry by its name, whatever the case of its letters.
-fn child(folder: &Path, name: &str) -> Option<PathBuf> {
+pub fn child(folder: &Path, name: &str) -> Option<PathBuf> {
     let exact = folder.join(name);
     if exact.exists() {
         return Some(exact);

@@ -2,7 +2,7 @@
 
 use super::super::stacks::text;
 use crate::{
-    code::Code,
+    code::Symbol,
     stack::{Confidence, ThreadStack},
 };
 use nt::System;
@@ -47,15 +47,9 @@ pub struct Blame {
     pub place: Option<String>,
 }
 
-/// Judges the crash of a system.
-pub fn of_system(
-    system: &System<'_>,
-    code: &Code<'_>,
-    ip: Option<u64>,
-    stack: Option<&ThreadStack>,
-) -> Blame {
+/// Judges the crash of a system: the address at fault with its name, the stack of the thread that crashed.
+pub fn of_system(system: &System<'_>, fault: Option<(Symbol, u64)>, stack: Option<&ThreadStack>) -> Blame {
     let triage = system.dump.records.header.triage.as_ref();
-    let fault = ip.map(|ip| (code.symbol(ip), ip));
     let module = fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
     let place = fault.as_ref().map(|(symbol, ip)| text(symbol, *ip));
     if let Some(named) = triage.and_then(|triage| triage.broken_driver.clone()) {

@@ -1,0 +1,93 @@
+//! The bytes of an image: of the dump, and where it has none, of the image's file.
+
+use memory::{Space, Va, VirtRun, VirtRuns};
+use nt::{image_facts, symbols::Provider};
+use std::sync::OnceLock;
+use unwind::Memory;
+
+/// Most sections of a file.
+const MOST_SECTIONS: usize = 96;
+
+/// An image file laid out as it is loaded. Its addresses are not relocated: what unwinding and the decoding of calls
+/// read is relative.
+pub struct ImageFile {
+    bytes: Vec<u8>,
+    runs: VirtRuns,
+}
+
+impl ImageFile {
+    /// The file at the address where its image is loaded.
+    pub fn new(bytes: Vec<u8>, base: u64) -> Option<ImageFile> {
+        let runs = VirtRuns::new(pieces(&bytes, base)?).0;
+        Some(ImageFile { bytes, runs })
+    }
+
+    /// Its bytes by address.
+    pub fn space(&self) -> Space<'_> {
+        Space::captured(&self.bytes, &self.runs)
+    }
+}
+
+/// The headers and the sections.
+fn pieces(bytes: &[u8], base: u64) -> Option<Vec<VirtRun>> {
+    let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?));
+    let u16_at = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?));
+    let run = |rva: u32, len: u32, offset: u32| {
+        let len = u64::from(len).min((bytes.len() as u64).saturating_sub(offset.into()));
+        let start = Va(base.checked_add(rva.into())?);
+        (len > 0).then_some(VirtRun { start, len, offset: offset.into(), source: "image file" })
+    };
+    let pe = u32_at(0x3c)? as usize;
+    let (count, optional) = (u16_at(pe + 6)?, u16_at(pe + 20)?);
+    let table = pe + 24 + usize::from(optional);
+    let mut found: Vec<VirtRun> = run(0, u32_at(pe + 24 + 60)?, 0).into_iter().collect();
+    for section in (0..usize::from(count).min(MOST_SECTIONS)).map(|n| table + n * 40) {
+        let (virtual_size, rva) = (u32_at(section + 8)?, u32_at(section + 12)?);
+        let (size, offset) = (u32_at(section + 16)?, u32_at(section + 20)?);
+        found.extend(run(rva, size.min(virtual_size.max(1)), offset));
+    }
+    Some(found)
+}
+
+/// Of which image the file is wanted.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// Who may have it.
+    pub provider: &'a dyn Provider,
+    /// Link time, where the loader's list states it.
+    pub timestamp: Option<u32>,
+}
+
+/// The dump's memory over the file, which is looked for when the dump lacks something.
+pub struct Layers<'a> {
+    /// The dump's memory.
+    pub space: Space<'a>,
+    /// Name, first address, size.
+    pub image: (String, u64, u64),
+    /// Who has files; nobody: the dump is all there is.
+    pub origin: Option<Origin<'a>>,
+    /// The file, once it was looked for.
+    pub file: OnceLock<Option<ImageFile>>,
+}
+
+impl Layers<'_> {
+    /// The file, if there is one.
+    pub fn file(&self) -> Option<&ImageFile> {
+        let look = || {
+            let origin = self.origin?;
+            let (name, base, size) = &self.image;
+            let by_headers = image_facts(self.space, Va(*base)).and_then(|facts| facts.timestamp);
+            let timestamp = by_headers.or(origin.timestamp)?;
+            let bytes = origin.provider.image(name, timestamp, u32::try_from(*size).ok()?)?;
+            ImageFile::new(bytes, *base)
+        };
+        self.file.get_or_init(look).as_ref()
+    }
+}
+
+impl Memory for Layers<'_> {
+    fn read(&self, va: u64, out: &mut [u8]) -> bool {
+        self.space.read(Va(va), out).is_ok()
+            || self.file().is_some_and(|file| file.space().read(Va(va), out).is_ok())
+    }
+}
