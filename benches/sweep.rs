@@ -120,6 +120,7 @@ fn sweep(path: &Path, names: &[&str]) -> String {
         options: "",
         tables: &tables,
         progress: &|_| {},
+        origin: None,
         found: None,
         needles: &[],
     };

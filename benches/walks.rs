@@ -100,6 +100,7 @@ fn walks(path: &Path) {
         options: "",
         tables: schema::all(),
         progress: &|_| {},
+        origin: None,
         found: None,
         needles: &[],
     };

@@ -116,7 +116,7 @@ fn json_has_one_object_a_dump() {
     assert_eq!(objects.len(), 3);
     for object in &objects {
         let keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["bytes", "dump_id", "error", "path", "rows", "seconds", "status"]);
+        assert_eq!(keys, ["bytes", "dump_id", "error", "member", "path", "rows", "seconds", "status"]);
         let failed = object["status"] == "failed";
         assert_eq!((object["error"].is_null(), object["rows"]["dumps"] == 1), (!failed, !failed), "{object}");
     }

@@ -49,6 +49,7 @@ fn convert(path: &Path, raw: bool) {
         options: "",
         tables: schema::all(),
         progress: &|_| {},
+        origin: None,
         found: None,
         needles: &[],
     };

@@ -1,14 +1,16 @@
 //! A conversion that is killed at any moment leaves a lake that opens, and the next run completes it.
 
-use crate::support::{busy_machine, scratch};
-use fixtures::{Arch, Family, Format};
+use crate::{
+    bulk::{content, write_dumps},
+    support::scratch,
+};
 use std::{
     path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
-const DUMPS: usize = 12;
+const DUMPS: usize = 20;
 
 fn dumplake(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dumplake"));
@@ -26,25 +28,24 @@ fn ask(lake: &str, query: &str) -> String {
     String::from_utf8_lossy(&output.stdout).lines().skip(1).collect()
 }
 
-fn write_dumps(folder: &Path) {
-    for number in 0..DUMPS {
-        let mut machine = busy_machine(Arch::X64);
-        machine.comment(&format!("number {number}"));
-        let place = folder.join(number.to_string());
-        std::fs::create_dir_all(&place).unwrap();
-        machine.dump(Format::Triage(Family::B)).write_to(&place).unwrap();
-    }
+/// How many kills; more with `KILLS=100`.
+fn kills() -> u64 {
+    std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20)
 }
 
 #[test]
 fn a_kill_at_any_moment_leaves_whole_dumps_only() {
     let folder = scratch("killed");
     let (dumps, lake) = (folder.join("dumps"), folder.join("lake"));
-    write_dumps(&dumps);
+    write_dumps(&dumps, DUMPS);
     let (dumps, lake) = (dumps.to_str().unwrap(), lake.to_str().unwrap());
-    for round in 0..12 {
-        let mut run = dumplake(&["convert", dumps, "-o", lake, "--jobs", "2", "--force"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(30 + 47 * round));
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    for round in 0..kills() {
+        let force = if round % 3 == 0 { &["--force"][..] } else { &[] };
+        let mut run =
+            dumplake(&[&["convert", dumps, "-o", lake, "--jobs", "2"], force].concat()).spawn().unwrap();
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(round | 1);
+        std::thread::sleep(Duration::from_millis(20 + (random >> 40) % 1000));
         run.kill().unwrap();
         run.wait().unwrap();
         if !Path::new(lake).join(".staging").exists() {
@@ -64,6 +65,10 @@ fn a_kill_at_any_moment_leaves_whole_dumps_only() {
     let last = dumplake(&["convert", dumps, "-o", lake]).status().unwrap();
     assert_eq!(last.code(), Some(0));
     assert_eq!(ask(lake, "SELECT count(*) FROM dumps"), DUMPS.to_string());
+    let undisturbed = folder.join("undisturbed");
+    let all = dumplake(&["convert", dumps, "-o", undisturbed.to_str().unwrap()]).status().unwrap();
+    assert_eq!(all.code(), Some(0));
+    assert!(content(Path::new(lake)) == content(&undisturbed), "the tables of an undisturbed run");
     let staged: Vec<_> = std::fs::read_dir(Path::new(lake).join(".staging")).unwrap().flatten().collect();
     let left = staged.iter().filter(|entry| entry.path().is_dir()).count();
     assert_eq!(left, 0, "nothing is left behind: {staged:?}");

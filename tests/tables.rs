@@ -154,6 +154,9 @@ impl World {
         let mut busy = scenario::busy(Arch::X64, Build::WIN10_19041);
         scenario::residue::add(&mut busy);
         scenario::strays::add(&mut busy);
+        // mov r8d, 'Ntfx' in the code of ntfs.sys: a row of tag_constants.
+        let ntfs = busy.facts.modules[1].base;
+        busy.write_va(Space::Kernel, ntfs + 0x5_0000, &[&[0x41, 0xb8][..], b"Ntfx"].concat());
         let busy = busy.dump(Format::Full).write_to(&place).unwrap();
         let place = folder.join("dumps").join(ONE_THREAD).join("pools");
         std::fs::create_dir_all(&place).unwrap();

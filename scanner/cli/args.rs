@@ -1,7 +1,10 @@
 //! The command line: what can be asked for, with examples in every help text.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 /// Turns Windows memory dumps into Parquet tables and answers questions about them in SQL.
 #[derive(Parser)]
@@ -33,13 +36,19 @@ pub enum Command {
     Demo(Demo),
     Lake(Lake),
     Symbols(Symbols),
+    #[command(hide = true)]
+    Worker(Worker),
 }
 
 /// Convert dumps to a lake: a folder of Parquet tables and a DuckDB file.
 ///
-/// Folders are searched recursively for dumps, by content. A dump that is in the lake already with
+/// Folders are searched recursively for dumps, by content, and so are archives (.zip, .7z, .gz, .xz, .zst). A dump that is in the lake already with
 /// the same content, tool version and options is skipped.
-#[derive(Args)]
+///
+/// The work is done by processes of their own, small dumps side by side and a large one with all processors: a dump
+/// with which one of them fails in any way costs only itself. A conversion that was killed goes on where it was when
+/// it is started again; several may write one lake at once.
+#[derive(Args, Default)]
 #[command(after_help = "\
 Examples:
   dumplake convert MEMORY.DMP -o lake
@@ -47,6 +56,7 @@ Examples:
   dumplake convert image.bin -o lake --format raw
   dumplake convert MEMORY.DMP -o lake --needle 'pool party' --needle hex:4d5a9000
   dumplake convert dumps -o lake --json | jq 'select(.status == \"failed\")'
+  dumplake convert /incoming -o lake --watch --timeout 600 --log conversions.jsonl
 
 Exit codes: 0 every dump converted or skipped, 1 some dumps failed, 2 nothing could be done.")]
 pub struct Convert {
@@ -59,6 +69,35 @@ pub struct Convert {
     /// How many dumps to convert at a time [default: one per processor].
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// Give a dump up that is not converted within so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<f64>,
+    /// Memory for all conversions together, such as 4G; a dump that needs more than that is given up. Mapped dumps
+    /// do not count. Kept on Linux only [default: half of the machine's].
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
+    /// Go on until Ctrl-C: convert what comes into the folders, once its size is steady.
+    #[arg(long)]
+    pub watch: bool,
+    /// Where members of archives lie while they are converted [default: the system's folder for temporary files].
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+    /// Bytes that may lie there at a time; an archive that expands to more is given up [default: 64G].
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub scratch_limit: Option<u64>,
+    /// One JSON object a dump on standard output instead of one line.
+    #[arg(long)]
+    pub json: bool,
+    /// Append one JSON object a dump to this file, as soon as its conversion has ended.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// What changes the rows, or which dumps are converted.
+#[derive(Args, Clone, Default, Debug, PartialEq)]
+pub struct How {
     /// Only these tables, separated by commas (`dumps` and `faults` are always written). A dump that is in
     /// the lake with other tables is converted again and then has these only.
     #[arg(short, long, value_name = "A,B", value_delimiter = ',')]
@@ -76,15 +115,56 @@ pub struct Convert {
     /// places are in the table `needles`. Can be given more than once.
     #[arg(long = "needle", value_name = "TEXT|hex:..")]
     pub needles: Vec<String>,
-    /// One JSON object a dump on standard output instead of one line.
-    #[arg(long)]
-    pub json: bool,
     #[command(flatten)]
     pub symbols: SymbolOptions,
 }
 
+/// One of the processes that `convert` works with; not for people.
+#[derive(Args)]
+pub struct Worker {
+    /// The lake.
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Threads.
+    #[arg(long)]
+    pub threads: u16,
+    #[command(flatten)]
+    pub how: How,
+}
+
+impl Worker {
+    /// The command line that makes this program this worker.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let How { tables, force, format, search_all_memory, needles, symbols } = &self.how;
+        let SymbolOptions { symbol_paths, download_symbols, force_symbols, images, pack } = symbols;
+        let mut arguments: Vec<OsString> = vec!["worker".into()];
+        // As `--name=value`: a value may begin with a dash.
+        let mut option = |name: &str, value: &OsStr| {
+            let mut option = OsString::from(format!("--{name}="));
+            option.push(value);
+            arguments.push(option);
+        };
+        option("output", self.output.as_os_str());
+        option("threads", self.threads.to_string().as_ref());
+        tables.iter().for_each(|table| option("tables", table.as_ref()));
+        needles.iter().for_each(|needle| option("needle", needle.as_ref()));
+        format.iter().for_each(|format| option("format", format.as_ref()));
+        symbol_paths.iter().for_each(|path| option("symbols", path.as_ref()));
+        images.iter().for_each(|place| option("images", place.as_os_str()));
+        pack.iter().for_each(|pack| option("pack", pack.as_os_str()));
+        let flags = [
+            (*force, "--force"),
+            (*search_all_memory, "--search-all-memory"),
+            (*download_symbols, "--download-symbols"),
+            (*force_symbols, "--force-symbols"),
+        ];
+        arguments.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.into()));
+        arguments
+    }
+}
+
 /// Where layouts of kernels come from. Without these, from the pack inside the program.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone, Default, Debug, PartialEq)]
 pub struct SymbolOptions {
     /// Where symbols of the kernel are: a PDB or ISF file, a folder, a symbol store, a server, or a symbol path as
     /// debuggers have it (`srv*cache*https://...`). Searched before `_NT_SYMBOL_PATH`. A file of another kernel is
@@ -346,5 +426,72 @@ fn format_name(text: &str) -> Result<String, String> {
     match names.contains(&text) {
         true => Ok(text.into()),
         false => Err(format!("the formats are {}", names.join(", "))),
+    }
+}
+
+/// A time in seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: Option<f64> = text.strip_suffix('s').unwrap_or(text).trim().parse().ok();
+    seconds
+        .filter(|seconds| *seconds > 0.0 && *seconds < 1e9)
+        .ok_or("a number of seconds, such as 600".into())
+}
+
+/// A number of bytes: `4G`, `512M`, `1048576`.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
+        "" => Some(0),
+        "K" => Some(10),
+        "M" => Some(20),
+        "G" => Some(30),
+        "T" => Some(40),
+        _ => None,
+    };
+    let bytes = digits.trim().parse::<u64>().ok().zip(shift);
+    let bytes = bytes.and_then(|(number, shift)| number.checked_mul(1 << shift)).filter(|bytes| *bytes > 0);
+    bytes.ok_or("a size, such as 4G or 512M".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times() {
+        for (text, bytes) in
+            [("4G", 4 << 30), ("512MiB", 512 << 20), ("7", 7), ("2kb", 2048), ("1T", 1 << 40)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "G", "4X", "-1", "99999999999T", "0", "1.5G"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        assert_eq!((seconds("0.5"), seconds("600s")), (Ok(0.5), Ok(600.0)));
+        assert!(["", "-1", "0", "nan", "inf", "1e12"].iter().all(|text| seconds(text).is_err()));
+    }
+
+    #[test]
+    fn a_worker_is_told_all_options() {
+        let how = How {
+            tables: vec!["modules".into(), "threads".into()],
+            force: true,
+            format: Some("raw".into()),
+            search_all_memory: true,
+            needles: vec!["--one, two".into(), "hex:00".into()],
+            symbols: SymbolOptions {
+                symbol_paths: vec!["-a b".into(), "srv*x*https://y".into()],
+                download_symbols: true,
+                force_symbols: true,
+                images: vec!["--i".into(), "j".into()],
+                pack: Some("none".into()),
+            },
+        };
+        for how in [how, How::default()] {
+            let worker = Worker { output: "--lake".into(), threads: 3, how };
+            let line = [vec!["dumplake".into()], worker.arguments()].concat();
+            let Command::Worker(parsed) = Cli::try_parse_from(line).unwrap().command else { panic!() };
+            assert_eq!((parsed.output, parsed.threads, parsed.how), (worker.output, 3, worker.how));
+        }
     }
 }

@@ -2,101 +2,250 @@
 //!
 //! Two passes over the inputs. The first reads every file once for its content hash, which is its
 //! identity: it decides what is in the lake already and which of two equal files counts. The second
-//! converts what is left, side by side. Both keep the order of the inputs, so that the result does
-//! not depend on the number of threads.
+//! converts what is left. Both are done by workers (`bulk`), and both keep the order of the inputs, so that the
+//! result does not depend on their number.
 //!
 //! A large file that has the size of no other input and of no dump in the lake is new for sure: the first
 //! pass leaves it alone, and its hash is a by-product of its conversion, so that it is read once.
 
 use crate::{
-    args,
-    inputs::{self, Inputs},
-    progress,
-    report::{self, Outcome, Status},
-    symbols,
+    Result, args,
+    bulk::{Answer, Crew, Ended, File, INTERRUPTED, Limits, Origin, Stamp, Status, Task, worker},
+    inputs, progress,
+    report::{Outcome, Reporter},
+    symbols, unpack, watch,
 };
 use indicatif::ProgressBar;
-use rayon::prelude::*;
-use scan::nt::Depth;
-use schema::{Identity, Lake, TableSpec};
+use schema::Lake;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    panic::{AssertUnwindSafe, catch_unwind},
+    collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
+    sync::atomic::Ordering,
 };
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// What one run converts with.
-pub struct Run {
-    lake: Lake,
-    tables: Vec<&'static TableSpec>,
-    format: Option<String>,
-    force: bool,
-    depth: Depth,
-    library: ::symbols::Library<'static>,
-    symbols: Option<String>,
-    needles: Vec<scan::Needle>,
-}
-
 /// Bytes from which on reading a file twice costs more than it is worth: smaller ones are in the page cache
-/// when they are read again.
+/// when they are read again. A file of that size also gets all processors for itself.
 const LARGE: u64 = 256 << 20;
 
-/// One input file and its identity.
-struct Identified {
-    path: PathBuf,
-    bytes: u64,
-    /// `None` for a large file that is new for sure.
-    content_hash: Option<String>,
+/// A file that may be a dump.
+pub struct Input {
+    pub path: PathBuf,
+    /// Where it comes from, when `path` is a copy in the scratch folder.
+    pub origin: Option<Origin>,
 }
 
-/// What became of one dump.
-type Converted = (Status, BTreeMap<&'static str, u64>, String, Option<String>);
-
 /// Runs the command; the value is the exit code.
-pub fn command(args: &args::Convert) -> Result<u8, Error> {
-    let library = symbols::library(&args.symbols)?;
-    let run = Run {
-        tables: select_tables(&args.tables)?,
-        lake: Lake::create_or_open(&args.output)?,
-        format: args.format.clone(),
-        force: args.force,
-        depth: if args.search_all_memory { Depth::Whole } else { Depth::Low },
-        symbols: symbols::described(&args.symbols),
-        needles: needles(&args.needles)?,
-        library,
-    };
-    let inputs = inputs::collect(&args.paths, args.format.is_some(), &args.output);
-    let ignored = inputs.ignored;
-    let jobs = args.jobs.map_or(0, usize::from); // 0: one per processor
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
-    let outcomes = pool.install(|| run.all(inputs));
-    let nothing = outcomes.iter().all(|outcome| matches!(outcome.status, Status::Failed(_)));
-    let is_gone = nothing && run.lake.discard();
-    let rebuilt = if is_gone { Ok(()) } else { refresh_views(&args.output) };
-    report::print(&outcomes, args.json)?; // whatever became of the views, this is in the lake
-    if ignored > 0 && !args.json {
-        eprintln!("{ignored} other files in the folders are no dumps and were passed over");
+pub fn command(args: &args::Convert) -> Result<u8> {
+    // Slips of the hand are told before anything is made, and once.
+    worker::select_tables(&args.how.tables)?;
+    worker::needles(&args.how.needles)?;
+    symbols::library(&args.how.symbols)?;
+    let report = Reporter::new(args.json, args.log.as_deref())?;
+    stop_at_ctrl_c()?;
+    let mut batch = Batch::new(args, Lake::create_or_open(&args.output)?, report);
+    if args.watch {
+        watch::run(&mut batch)?;
+        return batch.finish(0);
     }
-    if outcomes.is_empty() {
-        eprintln!("no dumps found: name a dump, a folder that holds some, or a pattern");
+    let inputs = inputs::collect(&args.paths, args.how.format.is_some(), &args.output);
+    batch.refuse(&inputs.failed);
+    let dumps = inputs.dumps.into_iter().map(|path| Input { path, origin: None });
+    batch.convert(dumps.collect())?;
+    let ignored = unpack::convert(&mut batch, inputs.archives.into_iter().collect())?;
+    batch.finish(inputs.ignored + ignored)
+}
+
+/// The first Ctrl-C ends the work in order, the second one at once.
+fn stop_at_ctrl_c() -> Result<()> {
+    Ok(ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?)
+}
+
+/// Dumps on their way into a lake.
+pub struct Batch<'a> {
+    pub args: &'a args::Convert,
+    lake: Lake,
+    limits: Limits,
+    report: Reporter,
+    /// Outcomes there will be, so far.
+    numbered: usize,
+    /// Symbol files that nobody used; `None` as long as nobody needed any.
+    unused: Option<BTreeSet<PathBuf>>,
+}
+
+/// One input while it is worked on.
+struct Step {
+    input: Input,
+    stamp: Stamp,
+    hash: Option<String>,
+    ended: Option<Ended>,
+}
+
+impl Step {
+    fn open(&self) -> bool {
+        self.ended.is_none()
     }
-    symbols::warn_of_unused(&run.library);
-    if let Err(error) = rebuilt {
-        let error = queries::safe::terminal(&error.to_string()).into_owned();
-        eprintln!(
-            "the tables are complete, the views are not: {error}; `dumplake lake repair` writes them anew"
-        );
-        return Ok(report::exit_code(&outcomes).max(1));
+}
+
+impl<'a> Batch<'a> {
+    pub fn new(args: &'a args::Convert, lake: Lake, report: Reporter) -> Batch<'a> {
+        let limits = Limits::new(args.timeout, args.memory);
+        Batch { args, lake, limits, report, numbered: 0, unused: None }
     }
-    Ok(report::exit_code(&outcomes))
+
+    /// Tells of paths that gave nothing.
+    pub fn refuse(&mut self, failed: &[(PathBuf, String)]) {
+        failed.iter().for_each(|(path, why)| self.tell_failed(Outcome::failed(path, why)));
+    }
+
+    /// Tells of something that is no input.
+    pub fn tell_failed(&mut self, outcome: Outcome) {
+        self.report.ended(self.numbered, outcome, &ProgressBar::hidden());
+        self.numbered += 1;
+    }
+
+    /// Identifies and converts inputs, and tells of them in their order.
+    ///
+    /// Errors: no worker can be started.
+    pub fn convert(&mut self, inputs: Vec<Input>) -> Result<()> {
+        let first = self.numbered;
+        self.numbered += inputs.len();
+        let mut steps: Vec<Step> = inputs.into_iter().map(start).collect();
+        self.identify(&mut steps)?;
+        let copies = copies(&steps);
+        let is_copy: HashSet<usize> = copies.iter().map(|(copy, _)| *copy).collect();
+        let open = |index: &usize| steps[*index].open() && !is_copy.contains(index);
+        let (large, small): (Vec<usize>, Vec<usize>) =
+            (0..steps.len()).filter(open).partition(|index| steps[*index].stamp.bytes >= LARGE);
+        let total = large.iter().chain(&small).map(|index| steps[*index].stamp.bytes).sum();
+        let bar = progress::bytes(total, "converting");
+        for (index, step) in steps.iter().enumerate().filter(|(_, step)| !step.open()) {
+            self.tell(first + index, step, step.ended.clone().unwrap_or_else(|| Ended::failed("")), &bar);
+        }
+        self.convert_side_by_side(&mut steps, &small, first, self.jobs(), &bar)?;
+        self.convert_side_by_side(&mut steps, &large, first, 1, &bar)?;
+        for (copy, of) in copies {
+            let ended = same_as(&steps[of]);
+            self.tell(first + copy, &steps[copy], ended, &bar);
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Ends the run: the views, what there is to say about all of it; the value is the exit code.
+    pub fn finish(self, ignored: u64) -> Result<u8> {
+        let Batch { args, lake, report, unused, .. } = self;
+        let is_gone = report.failed == report.total() && lake.discard();
+        let rebuilt = if is_gone { Ok(()) } else { refresh_views(&args.output) };
+        if let Some(summary) = report.summary(args.watch) {
+            eprintln!("{summary}");
+        }
+        if ignored > 0 && !args.json {
+            eprintln!("{ignored} other files in the folders are no dumps and were passed over");
+        }
+        if report.total() == 0 && args.watch {
+            return Ok(0);
+        }
+        if report.total() == 0 {
+            eprintln!("no dumps found: name a dump, a folder that holds some, or a pattern");
+        }
+        symbols::warn_of_unused(unused.into_iter().flatten());
+        let code = report.exit_code();
+        report.finish()?;
+        if let Err(error) = rebuilt {
+            let error = queries::safe::terminal(&error.to_string()).into_owned();
+            eprintln!(
+                "the tables are complete, the views are not: {error}; `dumplake lake repair` writes them anew"
+            );
+            return Ok(code.max(1));
+        }
+        Ok(code)
+    }
+
+    /// Dumps that are converted side by side.
+    pub fn jobs(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, |number| number.get());
+        self.args.jobs.map_or_else(processors, usize::from)
+    }
+
+    /// A crew for so many tasks; few of them share all processors.
+    pub fn crew(&self, tasks: usize) -> Crew {
+        let threads = self.jobs() / tasks.clamp(1, self.jobs());
+        let worker = args::Worker {
+            output: self.args.output.clone(),
+            threads: u16::try_from(threads).unwrap_or(u16::MAX),
+            how: self.args.how.clone(),
+        };
+        Crew::new(worker.arguments(), self.limits)
+    }
+
+    /// Hashes every file but those that are new for sure.
+    fn identify(&mut self, steps: &mut [Step]) -> Result<()> {
+        let new = new_for_sure(steps, &self.lake);
+        let is_known = |step: &Step| !new.contains(&step.stamp.bytes);
+        let tasks: Vec<(usize, Task)> = (steps.iter().enumerate())
+            .filter(|(_, step)| step.open() && is_known(step))
+            .map(|(index, step)| (index, Task::Hash(step.input.path.clone().into_os_string())))
+            .collect();
+        let bar = progress::bytes(tasks.iter().map(|(index, _)| steps[*index].stamp.bytes).sum(), "reading");
+        let mut done = |index: usize, answer: Answer| {
+            let step: &mut Step = &mut steps[index];
+            bar.inc(step.stamp.bytes);
+            match answer {
+                Answer::Hashed(Ok((hash, stamp))) => (step.hash, step.stamp) = (Some(hash), stamp),
+                Answer::Hashed(Err(why)) => step.ended = Some(Ended::failed(why)),
+                _ => step.ended = Some(Ended::failed("internal error, please report it")),
+            }
+        };
+        let width = self.jobs();
+        self.crew(tasks.len()).run(tasks, width, &mut done, &|_| ())?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn convert_side_by_side(
+        &mut self,
+        steps: &mut [Step],
+        which: &[usize],
+        first: usize,
+        width: usize,
+        bar: &ProgressBar,
+    ) -> Result<()> {
+        let task = |index: &usize| {
+            let Step { input, stamp, hash, .. } = &steps[*index];
+            let (path, origin) = (input.path.clone().into_os_string(), input.origin.clone());
+            (*index, Task::Convert(File { path, stamp: *stamp, content_hash: hash.clone(), origin }))
+        };
+        let tasks: Vec<(usize, Task)> = which.iter().map(task).collect();
+        let large = which.first().is_some_and(|index| steps[*index].stamp.bytes >= LARGE);
+        let mut crew = self.crew(tasks.len().min(width));
+        let mut done = |index: usize, answer: Answer| {
+            let Answer::Ended(ended) = answer else { return };
+            if steps[index].stamp.bytes < LARGE {
+                bar.inc(steps[index].stamp.bytes);
+            }
+            steps[index].ended = Some(ended.clone());
+            self.tell(first + index, &steps[index], ended, bar);
+        };
+        // Small files count when they have ended.
+        crew.run(tasks, width, &mut done, &|bytes| bar.inc(if large { bytes } else { 0 }))
+    }
+
+    fn tell(&mut self, number: usize, step: &Step, ended: Ended, bar: &ProgressBar) {
+        if let Some(unused) = &ended.unused {
+            let these: BTreeSet<PathBuf> = unused.iter().cloned().collect();
+            self.unused = Some(self.unused.take().map_or(these.clone(), |all| &all & &these));
+        }
+        let Input { path, origin } = &step.input;
+        self.report.ended(number, Outcome::new(path, origin.as_ref(), step.stamp.bytes, ended), bar);
+    }
 }
 
 /// Writes `lake.duckdb` anew where it has to be: a run that finds everything converted changes no file.
-fn refresh_views(lake: &Path) -> queries::Result<()> {
+pub fn refresh_views(lake: &Path) -> queries::Result<()> {
     let left_out = if queries::is_current(lake)? { Vec::new() } else { queries::rebuild(lake)? };
     for file in left_out {
         let shown = file.to_string_lossy();
@@ -106,170 +255,19 @@ fn refresh_views(lake: &Path) -> queries::Result<()> {
     Ok(())
 }
 
-/// The tables that `--tables` names, all when it is absent. `dumps` and `faults` are always there:
-/// without them nobody can tell what the other tables mean.
-fn select_tables(names: &[String]) -> Result<Vec<&'static TableSpec>, Error> {
-    if let Some(unknown) = names.iter().find(|name| schema::all().iter().all(|spec| spec.name != **name)) {
-        let known: Vec<&str> = schema::all().iter().map(|spec| spec.name).collect();
-        return Err(format!("no table is called {unknown:?}; the tables are {}", known.join(", ")).into());
-    }
-    let wanted = |spec: &&&TableSpec| {
-        names.is_empty()
-            || ["dumps", "faults"].contains(&spec.name)
-            || names.iter().any(|name| name == spec.name)
+fn start(input: Input) -> Step {
+    let (stamp, ended) = match Stamp::of(&input.path) {
+        Ok(stamp) => (stamp, None),
+        Err(error) => (Stamp::default(), Some(Ended::failed(error.to_string()))),
     };
-    Ok(schema::all().iter().filter(wanted).copied().collect())
-}
-
-impl Run {
-    /// A run with all tables into `lake`.
-    pub fn everything(lake: Lake) -> Run {
-        let library = ::symbols::Library::built_in();
-        Run {
-            lake,
-            tables: schema::all().to_vec(),
-            format: None,
-            force: false,
-            depth: Depth::Low,
-            library,
-            symbols: None,
-            needles: Vec::new(),
-        }
-    }
-
-    /// Identifies and converts all inputs, in their order.
-    pub fn all(&self, inputs: Inputs) -> Vec<Outcome> {
-        let failed = inputs.failed.into_iter().map(|(path, why)| Outcome::failed(path, 0, why));
-        let mut outcomes: Vec<Outcome> = failed.collect();
-        let paths: Vec<PathBuf> = inputs.dumps.into_iter().collect();
-        let identified = identify_all(&paths, &self.lake);
-        let first = first_of_each_content(&identified);
-        let copies = copies(&identified, &first);
-        let once = |index: usize, file: &Identified| {
-            file.content_hash.as_ref().is_none_or(|hash| first.get(hash) == Some(&index))
-        };
-        let files =
-            identified.iter().enumerate().filter_map(|(index, file)| Some((index, file.as_ref().ok()?)));
-        let total = files.filter(|(index, file)| once(*index, file)).map(|(_, file)| file.bytes).sum();
-        let bar = progress::bytes(total, "converting");
-        let mut converted: Vec<Outcome> = identified
-            .into_par_iter()
-            .enumerate()
-            .map(|(index, file)| match file {
-                Ok(file) => match file.content_hash.as_ref().and_then(|hash| first.get(hash)) {
-                    Some(&at) if at != index => same_as(file, &paths[at]),
-                    _ => self.one(file, &bar),
-                },
-                Err(outcome) => *outcome,
-            })
-            .collect();
-        bar.finish_and_clear();
-        fail_copies_of_failures(&mut converted, &copies);
-        outcomes.extend(converted);
-        outcomes
-    }
-
-    fn one(&self, file: Identified, bar: &ProgressBar) -> Outcome {
-        let start = Instant::now();
-        let swept = AtomicU64::new(0);
-        let progress = |bytes| {
-            swept.fetch_add(bytes, Ordering::Relaxed);
-            bar.inc(bytes);
-        };
-        // A defect of ours must not cost the rest of the batch.
-        let result = catch_unwind(AssertUnwindSafe(|| self.convert(&file, &progress)));
-        bar.inc(file.bytes.saturating_sub(swept.into_inner())); // what no sweep went over
-        let failed = |why: String| (Status::Failed(why), BTreeMap::new(), String::new(), None);
-        let (status, rows, summary, dump_id) = match result {
-            Ok(Ok(done)) => done,
-            Ok(Err(error)) => failed(error.to_string()),
-            Err(_) => failed("internal error, please report it".into()),
-        };
-        let seconds = start.elapsed().as_secs_f64();
-        Outcome { path: file.path, dump_id, status, bytes: file.bytes, seconds, rows, summary }
-    }
-
-    fn convert(&self, file: &Identified, progress: &(dyn Fn(u64) + Sync)) -> Result<Converted, Error> {
-        let identity = |content_hash: String| Identity {
-            content_hash,
-            tool_version: env!("CARGO_PKG_VERSION").into(),
-            options: self.options(),
-            file_size: file.bytes,
-        };
-        let known = file.content_hash.clone().map(|hash| (scan::dump_id(&hash), identity(hash)));
-        if let Some((id, identity)) = &known
-            && !self.force
-            && self.lake.has(id, identity)?
-        {
-            let why = Status::Skipped("in the lake already".into());
-            return Ok((why, BTreeMap::new(), String::new(), Some(id.clone())));
-        }
-        let dump = memory::open(&file.path, self.format.as_deref())?;
-        let mut staged = match &known {
-            Some((id, identity)) => self.lake.begin(id, identity)?,
-            None => self.lake.begin_unnamed()?,
-        };
-        let system = scan::nt::System::open_at(&dump, &self.library, self.depth);
-        let system = system.map(|system| system.with_names(&self.library));
-        let job = scan::Job {
-            system: system.as_ref(),
-            dump: &dump,
-            content_hash: file.content_hash.as_deref(),
-            tool_version: env!("CARGO_PKG_VERSION"),
-            options: &self.options(),
-            tables: &self.tables,
-            progress,
-            found: None,
-            needles: &self.needles,
-        };
-        let done = scan::run(&job, &staged)?;
-        let id = scan::dump_id(&done.content_hash);
-        staged.name(&id, &identity(done.content_hash))?;
-        staged.commit()?;
-        Ok((Status::Converted, done.rows, scan::summary(&dump), Some(id)))
-    }
-
-    /// What changes the rows, as stored in `dumps.options`.
-    fn options(&self) -> String {
-        let format = self.format.as_deref().map(|format| format!("format={format}"));
-        let names: Vec<&str> = self.tables.iter().map(|spec| spec.name).collect();
-        let tables = (names.len() < schema::all().len()).then(|| format!("tables={}", names.join(",")));
-        let search = (self.depth == Depth::Whole).then(|| "search-all-memory".to_string());
-        let needles = self.needles.iter().map(|needle| format!("needle={:?}", needle.text));
-        let options = [format, tables, search, self.symbols.clone()].into_iter().flatten();
-        options.chain(needles).collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// What `--needle` asks for.
-fn needles(texts: &[String]) -> Result<Vec<scan::Needle>, Error> {
-    let parse =
-        |text: &String| scan::Needle::parse(text).map_err(|why| format!("--needle {text}: {why}").into());
-    texts.iter().map(parse).collect()
-}
-
-fn identify_all(paths: &[PathBuf], lake: &Lake) -> Vec<Result<Identified, Box<Outcome>>> {
-    let sizes: Vec<u64> = paths.iter().map(|path| path.metadata().map_or(0, |data| data.len())).collect();
-    let new = new_for_sure(&sizes, lake);
-    let is_new = |path: &Path, size: u64| new.contains(&size) && memory::state_file_of(path).is_none();
-    let total = sizes.iter().filter(|size| !new.contains(size)).sum();
-    let bar = progress::bytes(total, "reading");
-    let identified = paths
-        .par_iter()
-        .zip(&sizes)
-        .map(|(path, &bytes)| match is_new(path, bytes) {
-            true => Ok(Identified { path: path.clone(), bytes, content_hash: None }),
-            false => identify(path, &bar),
-        })
-        .collect();
-    bar.finish_and_clear();
-    identified
+    Step { input, stamp, hash: None, ended }
 }
 
 /// Sizes of large files that no other input and no dump in the lake has.
-fn new_for_sure(sizes: &[u64], lake: &Lake) -> HashSet<u64> {
+fn new_for_sure(steps: &[Step], lake: &Lake) -> HashSet<u64> {
     let mut large: HashMap<u64, u32> = HashMap::new();
-    sizes.iter().filter(|size| **size >= LARGE).for_each(|size| *large.entry(*size).or_default() += 1);
+    let sizes = steps.iter().map(|step| step.stamp.bytes).filter(|size| *size >= LARGE);
+    sizes.for_each(|size| *large.entry(size).or_default() += 1);
     if large.is_empty() {
         return HashSet::new(); // looking into the lake costs a file for each dump in it
     }
@@ -278,78 +276,32 @@ fn new_for_sure(sizes: &[u64], lake: &Lake) -> HashSet<u64> {
     large.into_iter().filter_map(new).collect()
 }
 
-fn identify(path: &Path, bar: &ProgressBar) -> Result<Identified, Box<Outcome>> {
-    let hash = scan::content_hash(path, &|bytes| bar.inc(bytes));
-    let (content_hash, bytes) =
-        hash.map_err(|error| Outcome::failed(path.to_path_buf(), 0, error.to_string()))?;
-    Ok(Identified { path: path.to_path_buf(), bytes, content_hash: Some(content_hash) })
-}
-
-/// For each content the first input that has it.
-fn first_of_each_content(files: &[Result<Identified, Box<Outcome>>]) -> HashMap<String, usize> {
-    let mut first = HashMap::new();
-    for (index, file) in files.iter().enumerate() {
-        if let Ok(Identified { content_hash: Some(hash), .. }) = file {
-            first.entry(hash.clone()).or_insert(index);
-        }
-    }
-    first
-}
-
 /// Inputs with the content of an earlier one, each with that one.
-fn copies(files: &[Result<Identified, Box<Outcome>>], first: &HashMap<String, usize>) -> Vec<(usize, usize)> {
-    let hashes = files
-        .iter()
-        .enumerate()
-        .filter_map(|(index, file)| Some((index, file.as_ref().ok()?.content_hash.as_ref()?)));
-    let pairs = hashes.filter_map(|(index, hash)| Some((index, *first.get(hash)?)));
-    pairs.filter(|(index, at)| index != at).collect()
-}
-
-/// A copy counts as skipped because the first of its kind is in the lake, which it is not when it failed.
-fn fail_copies_of_failures(outcomes: &mut [Outcome], copies: &[(usize, usize)]) {
-    for &(index, at) in copies {
-        let failed = matches!(outcomes[at].status, Status::Failed(_));
-        if let (true, Status::Skipped(why)) = (failed, &outcomes[index].status) {
-            outcomes[index].status = Status::Failed(format!("{why}, which failed"));
-            outcomes[index].dump_id = None;
+fn copies(steps: &[Step]) -> Vec<(usize, usize)> {
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    let mut found = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let Some(hash) = step.hash.as_deref().filter(|_| step.open()) else { continue };
+        match first.get(hash) {
+            Some(&at) => found.push((index, at)),
+            None => drop(first.insert(hash, index)),
         }
     }
+    found
 }
 
-fn same_as(file: Identified, first: &Path) -> Outcome {
-    let why = format!("same content as {}", first.display());
-    Outcome {
-        dump_id: file.content_hash.as_deref().map(scan::dump_id),
-        path: file.path,
-        status: Status::Skipped(why),
-        bytes: file.bytes,
-        seconds: 0.0,
-        rows: BTreeMap::new(),
-        summary: String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_copy_of_what_cannot_be_read_is_not_in_the_lake_either() {
-        let root = std::env::temp_dir().join(format!("dumplake-copies-{}", std::process::id()));
-        let dumps = root.join("dumps");
-        std::fs::create_dir_all(&dumps).unwrap();
-        for name in ["a.dmp", "b.dmp"] {
-            std::fs::write(dumps.join(name), "no dump").unwrap();
+/// How a copy ends. It counts as skipped because the first of its kind is in the lake, which it is not when it failed.
+fn same_as(first: &Step) -> Ended {
+    let member =
+        first.input.origin.as_ref().map(|origin| format!("{} in ", origin.member)).unwrap_or_default();
+    let path =
+        first.input.origin.as_ref().map_or(first.input.path.as_path(), |origin| Path::new(&origin.archive));
+    let why = format!("same content as {member}{}", path.display());
+    match first.ended.as_ref().map(|ended| &ended.status) {
+        Some(Status::Failed(_)) | None => Ended::failed(format!("{why}, which failed")),
+        Some(Status::Converted | Status::Skipped(_)) => {
+            let dump_id = first.hash.as_deref().map(scan::dump_id);
+            Ended { dump_id, ..Ended::without_rows(Status::Skipped(why)) }
         }
-        let run = Run::everything(Lake::create_or_open(&root.join("lake")).unwrap());
-        let outcomes = run.all(inputs::collect(&[dumps], false, &root.join("lake")));
-        std::fs::remove_dir_all(&root).unwrap();
-        assert_eq!(outcomes.len(), 2);
-        for outcome in &outcomes {
-            assert!(matches!(outcome.status, Status::Failed(_)), "{}", outcome.path.display());
-            assert_eq!(outcome.dump_id, None);
-        }
-        assert_eq!(report::exit_code(&outcomes), 2);
     }
 }

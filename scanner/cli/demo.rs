@@ -4,13 +4,12 @@
 //! beside each a minidump of the service that forgets to close its handles; a third one is stuck: a dump of all its
 //! memory, in which threads wait for each other; and a fourth one crashes in a driver, with whole stacks.
 
-use crate::{Result, args, convert::Run, inputs, report};
+use crate::{Result, args, convert};
 use fixtures::{
     Arch, Build, Family, Format, Machine,
     scenario::{self, leaking::leaking},
 };
 use queries::{Session, Style, diffs, safe::terminal};
-use schema::Lake;
 use std::{
     fs,
     io::Write,
@@ -34,10 +33,8 @@ pub fn command(args: &args::Demo) -> Result<u8> {
         [&dumps, &lake].map(|path| terminal(&path.to_string_lossy()).into_owned());
     let mut out = std::io::stdout();
     writeln!(out, "$ dumplake convert {shown_dumps} -o {shown_lake}")?;
-    let run = Run::everything(Lake::create_or_open(&lake)?);
-    let outcomes = run.all(inputs::collect(std::slice::from_ref(&dumps), false, &lake));
-    queries::rebuild(&lake)?;
-    report::print(&outcomes, false)?;
+    let convert = args::Convert { paths: vec![dumps], output: lake.clone(), ..args::Convert::default() };
+    let code = convert::command(&convert)?;
     for query in QUERIES {
         writeln!(out, "\n$ dumplake sql {shown_lake} \"{query}\"")?;
         Session::open(&lake)?.run(query, Style::default(), &mut out)?;
@@ -47,7 +44,7 @@ pub fn command(args: &args::Demo) -> Result<u8> {
     let leak = diffs::Comparison { dumps: &dumps, areas: &["pool"], limit: Some(6) };
     leak.run(&Session::open(&lake)?, Style::default(), &mut out)?;
     writeln!(out, "\nNow ask yourself: dumplake sql {shown_lake}")?;
-    Ok(report::exit_code(&outcomes))
+    Ok(code)
 }
 
 /// The questions of the demo. Each stands in the README with its answer.

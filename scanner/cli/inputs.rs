@@ -2,7 +2,7 @@
 //! expanded, and each file comes once, in one order.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 use walkdir::WalkDir;
@@ -12,6 +12,8 @@ use walkdir::WalkDir;
 pub struct Inputs {
     /// Dumps to convert, sorted, each once.
     pub dumps: BTreeSet<PathBuf>,
+    /// Archives to look into, sorted; each with whether it was named, and not a folder that it lies in.
+    pub archives: BTreeMap<PathBuf, bool>,
     /// Paths that gave nothing, with the reason.
     pub failed: Vec<(PathBuf, String)>,
     /// Files found in folders that are no dumps.
@@ -31,6 +33,7 @@ pub fn collect(paths: &[PathBuf], forced_format: bool, skip: &Path) -> Inputs {
         for path in expand(path, &mut inputs) {
             match path.is_dir() {
                 true => search(&path, forced_format, &skip, &mut inputs),
+                false if is_archive(&path) => drop(inputs.archives.insert(path, true)),
                 false => add(path, &mut inputs),
             }
         }
@@ -77,11 +80,21 @@ fn search(folder: &Path, forced_format: bool, skip: &Path, inputs: &mut Inputs) 
 }
 
 fn consider(path: PathBuf, forced_format: bool, inputs: &mut Inputs) {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let claims = DUMP_EXTENSIONS.contains(&extension.as_str());
-    if forced_format || claims || matches!(memory::identify(&path), Ok(Some(_))) {
+    if is_archive(&path) {
+        inputs.archives.entry(path).or_insert(false);
+    } else if forced_format || is_dump(&path, &path) {
         add(path, inputs);
     } else {
         inputs.ignored += 1;
     }
+}
+
+fn is_archive(path: &Path) -> bool {
+    matches!(archive::kind(path), Ok(Some(_)))
+}
+
+/// Whether a file claims to be a dump by its `name`, or is one by its content.
+pub fn is_dump(name: &Path, path: &Path) -> bool {
+    let extension = name.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    DUMP_EXTENSIONS.contains(&extension.as_str()) || matches!(memory::identify(path), Ok(Some(_)))
 }

@@ -4,6 +4,7 @@
 
 mod analyze;
 mod args;
+mod bulk;
 mod convert;
 mod demo;
 mod diff;
@@ -15,6 +16,8 @@ mod progress;
 mod report;
 mod sql;
 mod symbols;
+mod unpack;
+mod watch;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         args::Command::Demo(args) => demo::command(&args),
         args::Command::Lake(args) => lake::command(&args),
         args::Command::Symbols(args) => symbols::command(&args),
+        args::Command::Worker(args) => bulk::worker::command(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -1,48 +1,47 @@
-//! What a conversion says at its end: one line a dump, or one JSON object a dump.
+//! What a conversion says: one line a dump, or one JSON object a dump, in the order of the inputs as far as they have
+//! ended; and a log of those that have ended in the order of time.
 
+use crate::bulk::{Ended, Origin, Status};
+use indicatif::ProgressBar;
 use queries::safe::terminal as terminal_safe;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 /// How the conversion of one dump ended.
 pub struct Outcome {
+    /// The dump, or the archive that it is in.
     pub path: PathBuf,
-    pub dump_id: Option<String>,
-    pub status: Status,
+    /// Its name in the archive.
+    pub member: Option<String>,
     /// Size of the file in bytes.
     pub bytes: u64,
-    pub seconds: f64,
-    /// Rows written, by table.
-    pub rows: BTreeMap<&'static str, u64>,
-    /// What the dump is, in a few words.
-    pub summary: String,
-}
-
-/// The three ways in which it can end.
-pub enum Status {
-    Converted,
-    /// Already in the lake, or the same content came earlier in this run.
-    Skipped(String),
-    Failed(String),
+    pub ended: Ended,
 }
 
 impl Outcome {
+    pub fn new(path: &Path, origin: Option<&Origin>, bytes: u64, ended: Ended) -> Outcome {
+        let shown = origin.map_or(path, |origin| Path::new(&origin.archive)).to_path_buf();
+        Outcome { path: shown, member: origin.map(|origin| origin.member.clone()), bytes, ended }
+    }
+
     /// One that ended before anything was read.
-    pub fn failed(path: PathBuf, bytes: u64, error: impl Into<String>) -> Outcome {
-        let status = Status::Failed(error.into());
-        Outcome {
-            path,
-            dump_id: None,
-            status,
-            bytes,
-            seconds: 0.0,
-            rows: BTreeMap::new(),
-            summary: String::new(),
-        }
+    pub fn failed(path: &Path, why: impl Into<String>) -> Outcome {
+        Outcome::new(path, None, 0, Ended::failed(why))
+    }
+
+    /// The same of a member of the archive.
+    pub fn of_member(self, name: String) -> Outcome {
+        Outcome { member: Some(name), ..self }
     }
 
     fn status_name(&self) -> &'static str {
-        match self.status {
+        match self.ended.status {
             Status::Converted => "converted",
             Status::Skipped(_) => "skipped",
             Status::Failed(_) => "failed",
@@ -50,7 +49,7 @@ impl Outcome {
     }
 
     fn error(&self) -> Option<&str> {
-        match &self.status {
+        match &self.ended.status {
             Status::Failed(error) => Some(error),
             Status::Converted | Status::Skipped(_) => None,
         }
@@ -58,26 +57,30 @@ impl Outcome {
 
     fn json(&self) -> Value {
         let rows: Map<String, Value> =
-            self.rows.iter().map(|(table, n)| (table.to_string(), json!(n))).collect();
+            self.ended.rows.iter().map(|(table, n)| (table.to_string(), json!(n))).collect();
         json!({
             "path": self.path.to_string_lossy(),
-            "dump_id": self.dump_id,
+            "member": self.member,
+            "dump_id": self.ended.dump_id,
             "status": self.status_name(),
             "error": self.error(),
             "bytes": self.bytes,
-            "seconds": (self.seconds * 1e6).round() / 1e6,
+            "seconds": (self.ended.seconds * 1e6).round() / 1e6,
             "rows": rows,
         })
     }
 
     fn line(&self) -> String {
-        let path = terminal_safe(&self.path.to_string_lossy()).into_owned();
-        let id = self.dump_id.as_deref().unwrap_or("-");
-        match &self.status {
+        let Ended { status, dump_id, seconds, rows, summary, .. } = &self.ended;
+        let member = self.member.as_ref().map(|member| format!(" [{member}]")).unwrap_or_default();
+        let path = format!("{}{member}", self.path.to_string_lossy());
+        let path = terminal_safe(&path);
+        let id = dump_id.as_deref().unwrap_or("-");
+        match status {
             Status::Converted => {
-                let rows: u64 = self.rows.values().sum();
-                let summary = terminal_safe(&self.summary);
-                format!("converted  {id}  {path}  {summary}  {rows} rows, {:.2} s", self.seconds)
+                let rows: u64 = rows.values().sum();
+                let summary = terminal_safe(summary);
+                format!("converted  {id}  {path}  {summary}  {rows} rows, {seconds:.2} s")
             }
             Status::Skipped(why) => format!("skipped    {id}  {path}  {}", terminal_safe(why)),
             Status::Failed(error) => format!("failed     {path}: {}", terminal_safe(error)),
@@ -90,27 +93,93 @@ pub fn json_text(value: &Value) -> String {
     queries::safe::json(&value.to_string())
 }
 
-/// Prints all outcomes: results on standard output, failures on standard error unless `json`.
-pub fn print(outcomes: &[Outcome], json: bool) -> std::io::Result<()> {
-    use std::io::Write;
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-    for outcome in outcomes {
-        match (json, &outcome.status) {
-            (true, _) => writeln!(out, "{}", json_text(&outcome.json()))?,
-            (false, Status::Failed(_)) => writeln!(err, "{}", outcome.line())?,
-            (false, _) => writeln!(out, "{}", outcome.line())?,
-        }
-    }
-    out.flush()
+/// Tells of outcomes as they come.
+pub struct Reporter {
+    json: bool,
+    log: Option<File>,
+    next: usize,
+    held: BTreeMap<usize, Outcome>,
+    started: Instant,
+    /// What could not be written any more.
+    error: Option<io::Error>,
+    pub converted: u64,
+    pub skipped: u64,
+    pub failed: u64,
+    rows: u64,
 }
 
-/// 0 when nothing failed, 1 when something did, 2 when nothing at all could be done.
-pub fn exit_code(outcomes: &[Outcome]) -> u8 {
-    let failed = outcomes.iter().filter(|outcome| outcome.error().is_some()).count();
-    match failed {
-        0 if !outcomes.is_empty() => 0,
-        n if n == outcomes.len() => 2,
-        _ => 1,
+impl Reporter {
+    /// Results on standard output, failures on standard error unless `json`; and all to the end of `log`.
+    pub fn new(json: bool, log: Option<&Path>) -> io::Result<Reporter> {
+        let open = |path: &Path| {
+            let file = File::options().append(true).create(true).open(path);
+            file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+        };
+        let log = log.map(open).transpose()?;
+        let (held, started) = (BTreeMap::new(), Instant::now());
+        let (converted, skipped, failed, rows) = (0, 0, 0, 0);
+        Ok(Reporter { json, log, next: 0, held, started, error: None, converted, skipped, failed, rows })
+    }
+
+    /// The outcome of input `number` of all inputs.
+    pub fn ended(&mut self, number: usize, outcome: Outcome, bar: &ProgressBar) {
+        match &outcome.ended.status {
+            Status::Converted => self.converted += 1,
+            Status::Skipped(_) => self.skipped += 1,
+            Status::Failed(_) => self.failed += 1,
+        }
+        self.rows += outcome.ended.rows.values().sum::<u64>();
+        if let Some(log) = &mut self.log {
+            let line = format!("{}\n", json_text(&outcome.json()));
+            self.error = log.write_all(line.as_bytes()).err().or(self.error.take());
+        }
+        self.held.insert(number, outcome);
+        while let Some(outcome) = self.held.remove(&self.next) {
+            self.next += 1;
+            let written = bar.suspend(|| self.print(&outcome));
+            self.error = written.err().or(self.error.take());
+        }
+    }
+
+    fn print(&self, outcome: &Outcome) -> io::Result<()> {
+        let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+        match (self.json, &outcome.ended.status) {
+            (true, _) => writeln!(out, "{}", json_text(&outcome.json())),
+            (false, Status::Failed(_)) => writeln!(err, "{}", outcome.line()),
+            (false, _) => writeln!(out, "{}", outcome.line()),
+        }
+    }
+
+    /// How many outcomes there are.
+    pub fn total(&self) -> u64 {
+        self.converted + self.skipped + self.failed
+    }
+
+    /// What came of all of it, in a line; nothing where a few lines above say it.
+    pub fn summary(&self, always: bool) -> Option<String> {
+        let Reporter { converted, skipped, failed, rows, .. } = self;
+        let seconds = self.started.elapsed().as_secs_f64();
+        ((self.total() > 20 || always) && !self.json).then(|| {
+            format!(
+                "{converted} converted, {skipped} skipped, {failed} failed; {rows} rows; {seconds:.1} s, {:.1} dumps/s",
+                *converted as f64 / seconds
+            )
+        })
+    }
+
+    /// 0 when nothing failed, 1 when something did, 2 when nothing at all could be done.
+    pub fn exit_code(&self) -> u8 {
+        match self.failed {
+            0 if self.total() > 0 => 0,
+            failed if failed == self.total() => 2,
+            _ => 1,
+        }
+    }
+
+    /// What could not be written.
+    pub fn finish(self) -> io::Result<()> {
+        io::stdout().flush()?;
+        self.error.map_or(Ok(()), Err)
     }
 }
 
@@ -121,7 +190,7 @@ mod tests {
     /// JSON on a terminal is obeyed like any other text; `serde_json` escapes the first 32 codes only.
     #[test]
     fn json_holds_nothing_that_a_terminal_obeys() {
-        let outcome = Outcome::failed("a\u{9b}31m\u{202e}\u{e0001}ü.dmp".into(), 0, "why\u{7f}");
+        let outcome = Outcome::failed(Path::new("a\u{9b}31m\u{202e}\u{e0001}ü.dmp"), "why\u{7f}");
         let text = json_text(&outcome.json());
         assert!(
             text.contains("a\\u009b31m\\u202e\\udb40\\udc01ü.dmp") && text.contains("why\\u007f"),

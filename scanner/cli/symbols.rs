@@ -45,8 +45,8 @@ pub fn library(options: &args::SymbolOptions) -> Result<Library<'static>> {
 }
 
 /// Says on standard error which files of `--symbols` no dump was read with.
-pub fn warn_of_unused(library: &Library) {
-    for file in library.unused() {
+pub fn warn_of_unused(files: impl Iterator<Item = PathBuf>) {
+    for file in files {
         let shown = file.display().to_string();
         eprintln!(
             "warning: {} was not used: no dump of this run states that its kernel is this one; \

@@ -27,7 +27,7 @@ pub use sweeps::Found;
 
 use memory::Dump;
 use schema::{Sink, TableSpec};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 /// One dump to be turned into rows.
 #[derive(Clone, Copy)]
@@ -40,6 +40,8 @@ pub struct Job<'a> {
     pub tool_version: &'a str,
     /// The options that change the rows, as stored in `dumps.options`.
     pub options: &'a str,
+    /// The archive and the name in it, for a file that is a copy of an archive's member.
+    pub origin: Option<(&'a Path, &'a str)>,
     /// The tables to write.
     pub tables: &'a [&'static TableSpec],
     /// Hears how many more bytes of the file were swept.

@@ -168,6 +168,11 @@ impl Library<'_> {
         }
     }
 
+    /// Whether any dump needed symbols.
+    pub fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Files that the user names and that no kernel's dump was read with, though there was one.
     pub fn unused(&self) -> Vec<&Path> {
         let Ok(used) = self.used.lock() else { return Vec::new() };

@@ -5,8 +5,10 @@ use crate::{cell::Time, table};
 table! {
     /// One row for every dump of the lake: what its headers state, and how it was converted.
     pub dumps: Dumps of DumpRow {
-        /// Path of the file as it was given to the converter.
+        /// Path of the file as it was given to the converter; that of the archive for a member of one.
         path: String,
+        /// Name of the dump in the archive, as the archive states it; NULL for a file that is no archive.
+        archive_member: Option<String>,
         /// Size of the file in bytes.
         file_size: u64,
         /// BLAKE3 hash of the file's content (both files of a pair), hexadecimal; `dump_id` is taken from it.

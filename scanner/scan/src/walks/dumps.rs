@@ -26,7 +26,8 @@ fn row(job: &Job) -> DumpRow {
         Memory::Virtual(_) | Memory::None => None,
     };
     DumpRow {
-        path: dump.path().to_string_lossy().into_owned(),
+        path: job.origin.map_or(dump.path(), |(archive, _)| archive).to_string_lossy().into_owned(),
+        archive_member: job.origin.map(|(_, member)| member.to_string()),
         file_size: dump.file().len() as u64,
         content_hash: job.content_hash.unwrap_or_default().into(),
         format: dump.format.name.into(),

@@ -111,6 +111,7 @@ mod tests {
             options: "",
             tables: &tables,
             progress: &|_| {},
+            origin: None,
             found: None,
             needles: &[],
         };

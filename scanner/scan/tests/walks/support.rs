@@ -122,6 +122,7 @@ fn scanned(
         options,
         tables,
         progress: &|_| {},
+        origin: None,
         found: None,
         needles,
     };
