@@ -5,6 +5,7 @@ mod crashing;
 mod minidump_dump;
 mod overview;
 mod patterns;
+mod residue;
 mod rizin;
 mod stacks;
 mod stackwalk;

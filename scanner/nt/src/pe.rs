@@ -28,6 +28,8 @@ pub struct ImageFacts {
     pub sections: Vec<(String, u32, u32)>,
     /// Relative addresses and sizes of the sections that may be executed (`IMAGE_SCN_MEM_EXECUTE`).
     pub executable: Vec<(u32, u32)>,
+    /// The section table is cut off, as it is in small dumps that captured the front of an image: there are more sections.
+    pub sections_missing: bool,
 }
 
 /// `IMAGE_SCN_MEM_EXECUTE`.
@@ -71,7 +73,9 @@ pub fn image_facts(space: Space<'_>, base: Va) -> Option<ImageFacts> {
     facts.directories = (0..u64::from(count))
         .map_while(|n| Some((field(directories + n * 8)?, field(directories + n * 8 + 4)?)))
         .collect();
-    for (name, rva, size, flags) in sections(space, pe).unwrap_or_default() {
+    let (sections, missing) = sections(space, pe).unwrap_or((Vec::new(), true));
+    facts.sections_missing = missing;
+    for (name, rva, size, flags) in sections {
         if flags & MEM_EXECUTE != 0 {
             facts.executable.push((rva, size));
         }
@@ -83,7 +87,11 @@ pub fn image_facts(space: Space<'_>, base: Va) -> Option<ImageFacts> {
     Some(facts)
 }
 
-fn sections(space: Space<'_>, pe: Va) -> Option<Vec<(String, u32, u32, u32)>> {
+/// Name, relative address, size, characteristics.
+type Section = (String, u32, u32, u32);
+
+/// The section table as far as it is there, and whether some of it is not.
+fn sections(space: Space<'_>, pe: Va) -> Option<(Vec<Section>, bool)> {
     let count = space.u16(pe.checked_add(6)?).ok()?.min(MOST_SECTIONS);
     let optional = space.u16(pe.checked_add(0x14)?).ok()?;
     let table = pe.checked_add(0x18 + u64::from(optional))?;
@@ -93,7 +101,9 @@ fn sections(space: Space<'_>, pe: Va) -> Option<Vec<(String, u32, u32, u32)>> {
         let number = |at: usize| header[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or(0);
         Some((name, number(12), number(8), number(36)))
     };
-    Some((0..count).map_while(section).collect())
+    let found: Vec<Section> = (0..count).map_while(section).collect();
+    let missing = found.len() < usize::from(count);
+    Some((found, missing))
 }
 
 /// The `RSDS` record that the debug directory names.

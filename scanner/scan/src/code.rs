@@ -111,14 +111,14 @@ impl<'a> Code<'a> {
         self.modules[..behind].last().filter(|module| va - module.base < module.size)
     }
 
-    /// Whether an address is one of executable code of a module; `None` if the module's headers are not there.
+    /// Whether an address is one of executable code of a module; `None` if the module's section table is not there.
     pub fn is_executable(&self, va: u64) -> Option<bool> {
         let Some(module) = self.module(va) else { return Some(false) };
         let rva = va - module.base;
         let inside = |&(start, size): &(u32, u32)| {
             (u64::from(start)..u64::from(start) + u64::from(size)).contains(&rva)
         };
-        module.facts().map(|facts| facts.executable.iter().any(inside))
+        module.executable().map(|executable| executable.iter().any(inside))
     }
 
     /// The call that ends at an address; `Err` if the bytes before it are not in the dump.
@@ -194,9 +194,9 @@ impl<'a> Module<'a> {
         facts.pdb_name.as_deref().zip(facts.pdb)
     }
 
-    /// Relative addresses and sizes of its executable sections; `None` if its headers are not in the dump.
+    /// Relative addresses and sizes of its executable sections; `None` if its section table is not in the dump.
     pub fn executable(&self) -> Option<&[(u32, u32)]> {
-        self.facts().map(|facts| &facts.executable[..])
+        executable(self.facts()?)
     }
 
     /// Fills `out` with its bytes at an address; false if one of them is not there.
@@ -241,4 +241,9 @@ impl<'a> Module<'a> {
         let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
         unwind::x64::function_start(&image, self.base + u64::from(rva)).ok().flatten()
     }
+}
+
+/// Relative addresses and sizes of executable sections; `None` if the section table is cut off: any part may be code.
+pub fn executable(facts: &ImageFacts) -> Option<&[(u32, u32)]> {
+    (!facts.sections_missing).then_some(&facts.executable[..])
 }

@@ -80,16 +80,15 @@ pub fn run(job: &Job, sink: &dyn Sink) -> schema::Result<Done> {
 /// The pass over all of memory.
 fn sweep(job: &Job, system: &nt::System<'_>, sink: &dyn Sink) -> schema::Result<run::Swept> {
     let map = reverse::ReverseMap::new(system);
-    if map.left_out > 0 {
-        let found = format!("{} processes whose tables were not walked", map.left_out);
-        system.problem(
-            "too_many",
-            "page tables",
-            "",
-            None,
-            "tables that name each frame a few times",
-            &found,
-        );
+    let cut_short = map.cut_short.load(std::sync::atomic::Ordering::Relaxed);
+    for (count, what) in [
+        (map.left_out as u64, "processes whose tables were not walked"),
+        (cut_short, "address spaces whose tables were not walked to their end"),
+    ] {
+        if count > 0 {
+            let expected = "tables that name each frame a few times";
+            system.problem("too_many", "page tables", "", None, expected, &format!("{count} {what}"));
+        }
     }
     let pieces = pieces::Pieces::new(job.dump);
     if pieces.repeated > 0 {

@@ -37,6 +37,8 @@ pub struct ReverseMap {
     processes: Vec<Walked>,
     /// Processes whose tables were not walked, because the tables before them named too many pages.
     pub left_out: usize,
+    /// Spaces whose tables were not walked to their end, because they name too many pages: a frame again and again.
+    pub cut_short: AtomicU64,
 }
 
 /// Where a piece of memory is seen from.
@@ -74,7 +76,7 @@ impl ReverseMap {
         }
         let slots = (0..frames).map(|_| AtomicU64::new(NONE)).collect();
         let shared = (0..frames.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        ReverseMap { runs, slots, shared, processes: Vec::new(), left_out: 0 }
+        ReverseMap { runs, slots, shared, ..ReverseMap::default() }
     }
 
     /// Spaces side by side, a few at a time. The budget bounds tables that lead to the same frames again and again.
@@ -103,7 +105,11 @@ impl ReverseMap {
         let kernel = owner == 0;
         let mut looked = 0;
         for mapped in space.pages() {
-            if looked >= budget || !kernel && !wanted(mapped.va) {
+            if !kernel && !wanted(mapped.va) {
+                break;
+            }
+            if looked >= budget {
+                self.cut_short.fetch_add(1, Ordering::Relaxed);
                 break;
             }
             looked += if wanted(mapped.va) { self.enter(&mapped, owner) } else { 1 };

@@ -3,21 +3,21 @@
 use crate::table;
 
 table! {
-    /// One row for every word of a stack, or of a page that nothing maps, that is an address of executable code behind a call instruction: what ran there, now or earlier. Kernel stacks and unmapped pages are looked at for addresses of kernel modules, user stacks for those of their process's modules; other pages are only counted, in `residue_pages`.
+    /// One row for every word of a stack, or of a page that nothing maps, that is an address of executable code behind a call instruction: what ran there, now or earlier. Kernel stacks, those of processors, and unmapped pages are looked at for addresses of kernel modules, user stacks for those of their process's modules; other pages are only counted, in `residue_pages`.
     pub residue: Residue of ResidueRow {
         /// Virtual address of the word; NULL on a page that nothing maps.
         va: Option<u64>,
         /// Physical address of the word; NULL in dumps of virtual memory.
         pa: Option<u64>,
-        /// `kernel stack`, `user stack`, `unmapped`.
+        /// `kernel stack` (of a thread), `processor stack` (on which a processor runs deferred calls, interrupts or exceptions), `user stack`, `unmapped`.
         page_kind: String,
-        /// Address of the `_ETHREAD` whose stack it is.
+        /// Address of the `_ETHREAD` whose stack it is; NULL on stacks of processors.
         ethread: Option<u64>,
         /// Thread id of that thread.
         thread_id: Option<u32>,
         /// Id of that thread's process.
         process_id: Option<u32>,
-        /// Bytes from the word up to the top of the stack (`_KTHREAD.StackBase`; of user stacks `_NT_TIB.StackBase`).
+        /// Bytes from the word up to the top of the stack (`_KTHREAD.StackBase`; of user stacks `_NT_TIB.StackBase`); NULL where the top is not known.
         depth: Option<u64>,
         /// Whether it lies at or above the thread's stack pointer, where frames are that have not returned yet; below are those of calls that have. NULL where the stack pointer is not known.
         live: Option<bool>,
@@ -29,6 +29,8 @@ table! {
         symbol: Option<String>,
         /// Bytes from the function's beginning; from the module's beginning where no function is known.
         offset: u64,
+        /// Bytes from the beginning of the function that holds the call, by its name or, where it has none, by the unwind data of its module (x64); NULL where neither tells.
+        function_offset: Option<u64>,
         /// The module is one of those that were unloaded.
         unloaded: bool,
         /// The call instruction before the target: `direct`, `import` (through a pointer at a fixed distance, such as an import), `indirect`; NULL: that code is not in the dump.
@@ -47,7 +49,7 @@ table! {
         va: Option<u64>,
         /// Physical address of the page; NULL in dumps of virtual memory.
         pa: Option<u64>,
-        /// `kernel stack`, `user stack`, `unmapped`, `image` (of a kernel module), `kernel` (pool and all other kernel memory), `user`.
+        /// `kernel stack`, `processor stack`, `user stack`, `unmapped`, `image` (of a kernel module), `kernel` (pool and all other kernel memory), `user`.
         page_kind: String,
         /// Process whose tables map it; NULL for kernel memory and unmapped pages.
         process_id: Option<u32>,

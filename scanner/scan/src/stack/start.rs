@@ -54,6 +54,11 @@ impl<'a> Starts<'a> {
         Starts { system, code, layout: ThreadState::of(system), size, contexts }
     }
 
+    /// The stack pointers of all register sets.
+    pub fn stack_pointers(&self) -> impl Iterator<Item = u64> + '_ {
+        self.contexts.iter().map(Context::sp)
+    }
+
     /// Where the walk of a thread starts.
     pub fn of(&self, thread: &Thread) -> Start {
         let view = self.system.view(thread.va, self.size);

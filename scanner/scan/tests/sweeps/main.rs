@@ -12,6 +12,8 @@ mod objects;
 mod pages;
 mod pool;
 mod pool_heaps;
+mod remade;
 mod residue;
+mod residue_hostile;
 mod tag_constants;
 mod threads;

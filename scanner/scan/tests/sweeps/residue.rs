@@ -10,18 +10,21 @@ use fixtures::{
 };
 use std::collections::BTreeMap;
 
-const TABLES: [&str; 2] = ["residue", "residue_pages"];
+pub const TABLES: [&str; 2] = ["residue", "residue_pages"];
 
-fn planted(arch: Arch, build: Build) -> (Machine, Vec<Word>) {
+pub fn planted(arch: Arch, build: Build) -> (Machine, Vec<Word>) {
     let mut machine = scenario::busy(arch, build);
     let words = scenario::residue::add(&mut machine);
     (machine, words)
 }
 
 /// Whether a word is residue, and how sure that is.
-fn expected(word: &Word) -> Option<&'static str> {
+pub fn expected(word: &Word) -> Option<&'static str> {
     let unloaded = word.target.why.contains("unloaded");
-    let stack = matches!(word.place, Place::KernelStack { .. } | Place::UserStack { .. });
+    let stack = matches!(
+        word.place,
+        Place::KernelStack { .. } | Place::ProcessorStack { .. } | Place::UserStack { .. }
+    );
     match (word.place, word.target.call) {
         (Place::Table | Place::Pool | Place::Image, _) => None,
         (_, Some("direct" | "import")) => Some("high"),
@@ -31,7 +34,7 @@ fn expected(word: &Word) -> Option<&'static str> {
     }
 }
 
-fn number(row: &Row, column: &str) -> Option<u64> {
+pub fn number(row: &Row, column: &str) -> Option<u64> {
     row.get(column).map(|text| text.parse().unwrap())
 }
 
@@ -45,6 +48,7 @@ fn check(machine: &Machine, word: &Word, row: &Row, what: &str) {
         Place::KernelStack { ethread, depth, live } => {
             ("kernel stack", Some(ethread), Some(depth), Some(live))
         }
+        Place::ProcessorStack { depth } => ("processor stack", None, Some(depth), None),
         Place::UserStack { ethread, depth } => ("user stack", Some(ethread), Some(depth), None),
         _ => ("unmapped", None, None, None),
     };
@@ -124,46 +128,5 @@ fn pages_are_counted() {
         of(Place::Table, "unmapped");
         of(Place::Pool, "kernel");
         of(Place::Image, "image");
-    }
-}
-
-/// Pages that nothing maps, full of valid return addresses with something between, cost so many rows and no more.
-#[test]
-fn pages_of_fake_return_addresses_are_bounded() {
-    let (mut machine, words) = planted(Arch::X64, Build::WIN10_19041);
-    let target = words.iter().find(|word| word.target.call == Some("direct")).unwrap().target.va;
-    machine.more_ram(0x2300, 4);
-    let pair = [target.to_le_bytes(), 0u64.to_le_bytes()].concat();
-    for page in 0x2300..0x2304 {
-        machine.write_pa(page * PAGE, &pair.repeat(256));
-    }
-    let mut tables = some_tables(&machine, Format::Full, &["residue", "residue_pages", "faults"]);
-    let on_page = |row: &&Row| number(row, "pa").is_some_and(|pa| pa / PAGE == 0x2301);
-    assert_eq!(tables["residue"].iter().filter(on_page).count(), 128);
-    let sums = tables.remove("residue_pages").unwrap();
-    assert_eq!(number(sums.iter().find(on_page).unwrap(), "validated"), Some(256));
-    let faults = tables.remove("faults").unwrap();
-    let fault = faults.iter().find(|row| row["kind"] == "too_many" && row["structure"] == "residue").unwrap();
-    assert_eq!((&*fault["found"], number(fault, "address")), ("512 more", Some(0x2300 * PAGE)));
-}
-
-/// A module that claims to be as large as can be, and a ring of unloaded drivers with ranges that make no sense.
-#[test]
-fn modules_that_lie_about_their_size_hide_no_others() {
-    let (mut machine, words) = planted(Arch::X64, Build::WIN10_19041);
-    let last = machine.facts.modules.len() - 1;
-    machine.facts.modules[last].size = u32::MAX;
-    let base = machine.facts.kernel_base;
-    let time = machine.facts.system_time;
-    machine.unloaded("over.sys", base - 0x1000_0000, base + 0x1000_0000 - 0x1000, time);
-    machine.unloaded("wrap.sys", u64::MAX - 0xfff, 0x1000, time);
-    let mut tables = some_tables(&machine, Format::Full, &TABLES);
-    let rows = tables.remove("residue").unwrap();
-    for word in words.iter().filter(|word| word.target.call.is_some() && expected(word).is_some()) {
-        let row = rows.iter().find(|row| match word.va {
-            Some(va) => number(row, "va") == Some(va),
-            None => number(row, "pa") == word.pa,
-        });
-        assert_eq!(row.and_then(|row| number(row, "target")), Some(word.target.va), "{word:x?}");
     }
 }

@@ -96,24 +96,39 @@ fn tables_looking(
     tables: &[&'static TableSpec],
     needles: &[scan::Needle],
 ) -> Tables {
-    opened(machine, format, provider, |dump, system| {
-        let (content_hash, tool_version, options) = (Some(""), "", "");
-        let job = scan::Job {
-            dump,
-            system,
-            content_hash,
-            tool_version,
-            options,
-            tables,
-            progress: &|_| {},
-            origin: None,
-            found: None,
-            needles,
-        };
-        let rows = Rows::default();
-        scan::run(&job, &rows).unwrap();
-        rows.0.into_inner().unwrap()
-    })
+    opened(machine, format, provider, |dump, system| scanned(dump, system, tables, needles))
+}
+
+/// The named tables of a file.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn file_tables(path: &std::path::Path, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {
+    let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
+    let dump = memory::open(path, None).unwrap();
+    scanned(&dump, nt::System::open(&dump, provider).as_ref(), &tables, &[])
+}
+
+fn scanned(
+    dump: &memory::Dump,
+    system: Option<&nt::System>,
+    tables: &[&'static TableSpec],
+    needles: &[scan::Needle],
+) -> Tables {
+    let (content_hash, tool_version, options) = (Some(""), "", "");
+    let job = scan::Job {
+        dump,
+        system,
+        content_hash,
+        tool_version,
+        options,
+        tables,
+        progress: &|_| {},
+        origin: None,
+        found: None,
+        needles,
+    };
+    let rows = Rows::default();
+    scan::run(&job, &rows).unwrap();
+    rows.0.into_inner().unwrap()
 }
 
 /// Looks into the system of a machine's dump.

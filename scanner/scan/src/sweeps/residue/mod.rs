@@ -6,6 +6,7 @@
 //! images and in structures. Those pages are only counted.
 
 mod places;
+mod processors;
 mod targets;
 mod words;
 
@@ -18,8 +19,12 @@ use schema::{
 use std::sync::OnceLock;
 use targets::{Stretch, Targets, Verdict};
 
-/// Rows of one page that nothing maps; on pages of stacks there may be one for every word.
+/// Rows of one page that nothing maps, and of one page of a stack. The smallest function of x64 that calls another one
+/// has a frame of 48 bytes, so that 85 of its frames are on a page.
 const MOST_UNMAPPED: usize = 128;
+const MOST_STACK: usize = 256;
+/// Rows of one chunk of the file. Of an honest one with nothing but stacks it is half of that.
+const MOST_OF_CHUNK: usize = 0x1_0000;
 /// Candidates in neighbouring words that are a table of pointers. Return addresses have frames between them.
 const TABLE: usize = 4;
 
@@ -147,25 +152,40 @@ impl Rows<'_, '_> {
         if self.hits.is_empty() {
             return;
         }
-        let (mut validated, mut unverified, mut told) = (0, 0, 0);
-        for index in 0..self.hits.len() {
+        let verdicts: Vec<Verdict> =
+            self.hits.iter().map(|hit| targets.judge(hit.target, &hit.stretch)).collect();
+        let unverified = verdicts.iter().filter(|verdict| **verdict == Verdict::NotThere).count();
+        let validated = verdicts.iter().filter(|verdict| verdict.is_call()).count();
+        let mut room = self.room(&verdicts, kind, targets);
+        for (index, verdict) in verdicts.into_iter().enumerate() {
             let hit = self.hits[index];
-            let verdict = targets.judge(hit.target, &hit.stretch);
-            validated += u32::from(!matches!(verdict, Verdict::NoCall | Verdict::NotThere));
-            unverified += u32::from(verdict == Verdict::NotThere);
             if !is_residue(&hit, verdict, kind, targets) {
                 continue;
             }
-            if kind == Kind::Unmapped && told >= MOST_UNMAPPED {
-                let address = page.pa_of(0).or(page.va_of(0)).unwrap_or(0);
-                self.left_out.get_or_insert(LeftOut { rows: 0, address }).rows += 1;
-                continue;
+            match room[usize::from(verdict.is_call())].checked_sub(1) {
+                Some(left) => {
+                    room[usize::from(verdict.is_call())] = left;
+                    self.rows.push(row(page, targets, kind, stack, &hit, verdict));
+                }
+                None => {
+                    let address = page.pa_of(0).or(page.va_of(0)).unwrap_or(0);
+                    self.left_out.get_or_insert(LeftOut { rows: 0, address }).rows += 1;
+                }
             }
-            told += 1;
-            self.rows.push(row(page, targets, kind, stack, &hit, verdict));
         }
-        let sums = self.sums(page, kind, validated, unverified);
+        let sums = self.sums(page, kind, validated as u32, unverified as u32);
         self.pages.push(sums);
+    }
+
+    /// How many words of a page may be told of: those of which nothing says that a call is there, and those behind a
+    /// call, which go first. A module that claims all memory makes every number an address of code.
+    fn room(&self, verdicts: &[Verdict], kind: Kind, targets: &Targets<'_>) -> [usize; 2] {
+        let most = if kind.is_stack() { MOST_STACK } else { MOST_UNMAPPED };
+        let most = most.min(MOST_OF_CHUNK.saturating_sub(self.rows.len()));
+        let told = |(hit, verdict): &(&Hit, &Verdict)| is_residue(hit, **verdict, kind, targets);
+        let calls = self.hits.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_call()).filter(told);
+        let calls = calls.count().min(most);
+        [most - calls, calls]
     }
 
     fn sums(&mut self, page: &Page<'_>, kind: Kind, validated: u32, unverified: u32) -> ResiduePageRow {
@@ -195,7 +215,7 @@ impl Rows<'_, '_> {
 /// address; elsewhere that would tell of every pointer into code that is paged out. What an unloaded driver left is
 /// always told: nothing has a reason to point there.
 fn is_residue(hit: &Hit, verdict: Verdict, kind: Kind, targets: &Targets<'_>) -> bool {
-    let stack = matches!(kind, Kind::KernelStack | Kind::UserStack);
+    let stack = kind.is_stack();
     match verdict {
         _ if !stack && (kind != Kind::Unmapped || hit.in_table) => false,
         Verdict::NoCall => false,
@@ -216,10 +236,11 @@ fn row(
     verdict: Verdict,
 ) -> ResidueRow {
     let module = &targets.modules[hit.stretch.module as usize];
-    let (symbol, offset) = targets.symbol(hit.target, &hit.stretch);
+    let name = targets.symbol(hit.target, &hit.stretch);
     let va = page.va_of(hit.at);
     // A word of the stack's page that does not lie on the stack itself has no depth.
     let stack = stack.zip(va).filter(|(stack, va)| (stack.limit..stack.base).contains(va));
+    let thread = stack.and_then(|(stack, _)| stack.thread);
     let (call, confidence) = match verdict {
         Verdict::Direct(_) => (Some("direct"), "high"),
         Verdict::Import => (Some("import"), "high"),
@@ -230,15 +251,16 @@ fn row(
         va,
         pa: page.pa_of(hit.at),
         page_kind: kind.name().into(),
-        ethread: stack.map(|(stack, _)| stack.ethread),
-        thread_id: stack.and_then(|(stack, _)| stack.tid),
-        process_id: stack.and_then(|(stack, _)| stack.pid),
-        depth: stack.map(|(stack, va)| stack.base - va),
+        ethread: thread.map(|thread| thread.ethread),
+        thread_id: thread.and_then(|thread| thread.tid),
+        process_id: thread.and_then(|thread| thread.pid),
+        depth: stack.and_then(|(stack, va)| Some(stack.top? - va)),
         live: stack.and_then(|(stack, va)| stack.sp.map(|sp| va >= sp)),
         target: hit.target,
         module: module.name.clone(),
-        symbol,
-        offset,
+        symbol: name.function,
+        offset: name.offset,
+        function_offset: name.function_offset,
         unloaded: module.unloaded,
         call: call.map(Into::into),
         called: if let Verdict::Direct(called) = verdict { Some(called) } else { None },

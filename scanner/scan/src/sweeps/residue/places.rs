@@ -1,6 +1,6 @@
 //! Whose stack is a page?
 
-use super::targets::Targets;
+use super::{processors, targets::Targets};
 use crate::{
     code::Code,
     reverse::ReverseMap,
@@ -28,9 +28,18 @@ pub struct Stack {
     pub limit: u64,
     /// One past the highest address.
     pub base: u64,
-    /// The thread's stack pointer, where it is known.
+    /// The same, if it is the stack's top and not only that of a part of it.
+    pub top: Option<u64>,
+    /// The stack pointer, where it is known.
     pub sp: Option<u64>,
-    /// The thread.
+    /// Whose it is; `None`: a processor's.
+    pub thread: Option<StackOwner>,
+}
+
+/// The thread of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StackOwner {
+    /// `_ETHREAD`.
     pub ethread: u64,
     /// Its id.
     pub tid: Option<u32>,
@@ -68,6 +77,8 @@ impl Stacks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     KernelStack,
+    /// A processor's stack for deferred calls, interrupts or exceptions.
+    ProcessorStack,
     UserStack,
     /// Nothing maps it.
     Unmapped,
@@ -84,6 +95,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::KernelStack => "kernel stack",
+            Kind::ProcessorStack => "processor stack",
             Kind::UserStack => "user stack",
             Kind::Unmapped => "unmapped",
             Kind::Image => "image",
@@ -91,9 +103,14 @@ impl Kind {
             Kind::User => "user",
         }
     }
+
+    /// Whether it is a stack.
+    pub fn is_stack(self) -> bool {
+        matches!(self, Kind::KernelStack | Kind::ProcessorStack | Kind::UserStack)
+    }
 }
 
-/// The stacks of all threads.
+/// The stacks of all threads and processors.
 pub struct Places {
     kernel: Stacks,
     /// By the number of [`Owner::Process`].
@@ -115,7 +132,8 @@ impl Places {
             .filter_map(|thread| kernel_stack(system, &layout, size, &starts, thread))
             .collect();
         found.sort_by_key(|(terminated, _)| *terminated); // stable; memory of a dead one may be another's now
-        let kernel = Stacks::new(found.into_iter().map(|(_, stack)| stack));
+        let threads = found.into_iter().map(|(_, stack)| stack);
+        let kernel = Stacks::new(threads.chain(processors::stacks(system, &starts)));
         let images =
             system.owners().iter().map(|owner| (owner.base.0, owner.base.0.saturating_add(owner.size)));
         Places { kernel, user: user_stacks(system, map), images: images.collect() }
@@ -127,6 +145,7 @@ impl Places {
             Owner::Nobody => (Kind::Unmapped, None),
             Owner::Process(_) => (Kind::User, None),
             Owner::Kernel => match self.kernel.on(page) {
+                Some(stack) if stack.thread.is_none() => (Kind::ProcessorStack, Some(stack)),
                 Some(stack) => (Kind::KernelStack, Some(stack)),
                 None if self.is_image(page) => (Kind::Image, None),
                 None => (Kind::Kernel, None),
@@ -174,7 +193,8 @@ fn kernel_stack(
 
 fn stack(system: &System<'_>, thread: &Thread, limit: u64, base: u64, sp: Option<u64>) -> Stack {
     let pid = system.processes().get(thread.process).and_then(|process| process.pid);
-    Stack { limit, base, sp, ethread: thread.va.0, tid: thread.tid, pid }
+    let owner = StackOwner { ethread: thread.va.0, tid: thread.tid, pid };
+    Stack { limit, base, top: Some(base), sp, thread: Some(owner) }
 }
 
 /// User stacks by process, as the threads' `_NT_TIB`s state them.

@@ -1,10 +1,14 @@
 //! Code that return addresses lead into, and whether a call is before an address.
 
 use super::words::Spans;
-use crate::code::Code;
+use crate::code::{Code, executable};
 use memory::{Architecture, Space, Va};
 use nt::System;
 use unwind::call::{self, Call};
+
+/// Bytes of retpoline stubs behind a module, as `RetpolineStubOffset` (0) and `RetpolineStubSize` of
+/// `KDDEBUGGER_DATA64` state them.
+const STUBS: u64 = 0x1000;
 
 /// A stretch of code. Stretches are sorted and apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +32,17 @@ pub struct Module {
     pub size: u64,
     /// It was unloaded: what is there now is not its code.
     pub unloaded: bool,
+}
+
+/// What an address of code is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The function, where a symbol or an export tells.
+    pub function: Option<String>,
+    /// Bytes from its beginning; from the module's where no function is known.
+    pub offset: u64,
+    /// Bytes from the beginning of the function, by its name or by unwind data.
+    pub function_offset: Option<u64>,
 }
 
 /// Where code is read.
@@ -63,6 +78,13 @@ pub enum Verdict {
     Indirect,
 }
 
+impl Verdict {
+    /// Whether a call is there.
+    pub fn is_call(self) -> bool {
+        !matches!(self, Verdict::NoCall | Verdict::NotThere)
+    }
+}
+
 impl<'a> Targets<'a> {
     /// Modules of the kernel: loaded and unloaded ones.
     pub fn of_kernel(system: &'a System<'_>) -> Targets<'a> {
@@ -93,7 +115,7 @@ impl<'a> Targets<'a> {
         let (mut modules, mut found) = (Vec::new(), Vec::new());
         for image in images {
             let facts = nt::image_facts(space, Va(image.1));
-            add(&mut modules, &mut found, image, facts.as_ref().map(|facts| &facts.executable[..]));
+            add(&mut modules, &mut found, image, facts.as_ref().and_then(executable));
         }
         Targets::new(architecture, Reader::Process(space), modules, apart(found))
     }
@@ -154,7 +176,8 @@ impl<'a> Targets<'a> {
                 let called = target.wrapping_add_signed(distance);
                 let called =
                     if self.architecture == Architecture::X86 { called & 0xffff_ffff } else { called };
-                self.stretch_of(called).map(|_| Verdict::Direct(called))?
+                let known = self.stretch_of(called).is_some() || self.is_stub(called, stretch);
+                known.then_some(Verdict::Direct(called))?
             }
             Some(Call::Slot(distance)) => {
                 let slot = target.wrapping_add_signed(distance);
@@ -166,6 +189,14 @@ impl<'a> Targets<'a> {
         })
     }
 
+    /// Whether an address lies on the page behind a module, where Windows puts the stubs that imported functions are
+    /// called through: it writes direct calls of them over the calls through pointers.
+    fn is_stub(&self, called: u64, stretch: &Stretch) -> bool {
+        let module = &self.modules[stretch.module as usize];
+        let behind = called.checked_sub(module.base).and_then(|rva| rva.checked_sub(module.size));
+        self.architecture == Architecture::X64 && behind.is_some_and(|behind| behind < STUBS)
+    }
+
     fn read(&self, va: u64, out: &mut [u8]) -> bool {
         match &self.reader {
             Reader::Kernel(code) => code.module(va).is_some_and(|module| module.read(va, out)),
@@ -173,18 +204,19 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Function and bytes from its beginning; from the module's where no function is known.
-    pub fn symbol(&self, target: u64, stretch: &Stretch) -> (Option<String>, u64) {
+    /// What a return address is called: by the call before it, which may be a function's last instruction.
+    pub fn symbol(&self, target: u64, stretch: &Stretch) -> Name {
         let module = &self.modules[stretch.module as usize];
         let in_module = target.wrapping_sub(module.base);
-        match &self.reader {
-            Reader::Kernel(code) if !module.unloaded => {
-                let symbol = code.symbol(target.wrapping_sub(1));
-                let offset = symbol.offset.filter(|_| symbol.name.is_some());
-                (symbol.name, offset.map_or(in_module, |offset| offset + 1))
-            }
-            _ => (None, in_module),
+        let unknown = Name { function: None, offset: in_module, function_offset: None };
+        let Reader::Kernel(code) = &self.reader else { return unknown };
+        if module.unloaded {
+            return unknown;
         }
+        let symbol = code.symbol(target.wrapping_sub(1));
+        let function_offset = symbol.start.and_then(|start| in_module.checked_sub(start));
+        let offset = symbol.offset.filter(|_| symbol.name.is_some());
+        Name { offset: offset.map_or(in_module, |offset| offset + 1), function: symbol.name, function_offset }
     }
 
     /// Of code that is not in the dump: whether symbols allow an address inside a function there.
@@ -211,7 +243,7 @@ fn unloaded(system: &System<'_>) -> Vec<(String, u64, u64)> {
     stated.filter_map(|it| Some((last(it.name.clone()?), narrow(it.start), narrow(it.end)))).collect()
 }
 
-/// Adds a module and its executable sections; all of it if its headers are not in the dump.
+/// Adds a module and its executable sections; all of it if its section table is not in the dump.
 fn add(
     modules: &mut Vec<Module>,
     found: &mut Vec<Stretch>,
