@@ -25,6 +25,8 @@ use std::{
 const COMMIT_DUMPS: usize = 48;
 /// How long a converted dump waits for others before it is committed.
 const COMMIT_AFTER: Duration = Duration::from_secs(2);
+/// What a commit may take beyond the time that a dump has.
+const COMMIT_SPARE: Duration = Duration::from_secs(30);
 /// How often limits are looked after.
 const TICK: Duration = Duration::from_millis(100);
 /// How often a dump is given out anew because its worker died of another one.
@@ -191,8 +193,10 @@ impl Crew {
     fn look_after_limits(&mut self) {
         let (at_work, limits) = (self.at_work(), &self.limits);
         for member in self.members.values_mut().filter(|member| member.killed.is_none()) {
-            let since = member.busy.as_ref().filter(|busy| busy.task.is_some()).map(|busy| busy.since);
-            if let Some(why) = since.and_then(|since| limits.too_long(since.elapsed())) {
+            let Some(busy) = &member.busy else { continue };
+            // A commit waits for the disk, and for the commits of others; what it was to commit is given out again.
+            let spare = if busy.task.is_none() { COMMIT_SPARE } else { Duration::ZERO };
+            if let Some(why) = limits.too_long(busy.since.elapsed().saturating_sub(spare)) {
                 member.kill(Killed::For(why));
             }
         }
