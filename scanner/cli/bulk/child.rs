@@ -7,7 +7,12 @@ use std::{
     io::{BufRead, BufReader, Write},
     process::{self, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::Sender,
+    time::{Duration, Instant},
 };
+
+/// How long a worker that has nothing to do may take to end, and how often it is looked after.
+const GRACE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What is heard of workers, with the number of each.
 pub enum Event {
@@ -70,6 +75,14 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         drop(self.input.take());
+        let start = Instant::now();
+        while start.elapsed() < GRACE {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.kill(); // it hangs, and has nothing that anybody waits for
         let _ = self.process.wait();
     }
 }

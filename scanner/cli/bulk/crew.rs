@@ -50,6 +50,8 @@ pub struct Crew {
 
 struct Member {
     child: Child,
+    /// It has opened the lake.
+    ready: bool,
     busy: Option<Busy>,
     /// What is converted and waits for its commit.
     waiting: Vec<(Numbered, Ended)>,
@@ -128,8 +130,9 @@ impl Crew {
         while self.members.len() < width.min(self.at_work() + work.queue.len()) {
             self.started += 1;
             let child = Child::start(self.started, &self.arguments, self.sender.clone())?;
-            let (busy, waiting, killed) = (None, Vec::new(), None);
-            self.members.insert(self.started, Member { child, busy, waiting, since: Instant::now(), killed });
+            let (ready, busy, waiting, killed) = (false, None, Vec::new(), None);
+            let member = Member { child, ready, busy, waiting, since: Instant::now(), killed };
+            self.members.insert(self.started, member);
         }
         let mut room = width.saturating_sub(self.at_work());
         for member in self.members.values_mut().filter(|member| member.busy.is_none()) {
@@ -153,8 +156,14 @@ impl Crew {
 
     fn heard(&mut self, id: u32, answer: Answer, work: &mut Work) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        if let Answer::Swept(bytes) = answer {
-            return (work.swept)(bytes);
+        match answer {
+            Answer::Swept(bytes) => return (work.swept)(bytes),
+            Answer::Ready => {
+                // Only now does the time of its first task begin.
+                member.ready = true;
+                return member.busy.iter_mut().for_each(|busy| busy.since = Instant::now());
+            }
+            _ => {}
         }
         let Some(busy) = member.busy.take() else { return };
         match (busy.task, answer) {
@@ -195,7 +204,8 @@ impl Crew {
         for member in self.members.values_mut().filter(|member| member.killed.is_none()) {
             let Some(busy) = &member.busy else { continue };
             // A commit waits for the disk, and for the commits of others; what it was to commit is given out again.
-            let spare = if busy.task.is_none() { COMMIT_SPARE } else { Duration::ZERO };
+            let waits = busy.task.is_none() || !member.ready;
+            let spare = if waits { COMMIT_SPARE } else { Duration::ZERO };
             if let Some(why) = limits.too_long(busy.since.elapsed().saturating_sub(spare)) {
                 member.kill(Killed::For(why));
             }

@@ -115,6 +115,8 @@ impl From<&Metadata> for Stamp {
 /// What a worker says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Answer {
+    /// Before the first task: it has opened the lake, which may have to wait for others.
+    Ready,
     /// To [`Task::Hash`]: the hash, and the stamp of what was read; or what went wrong.
     Hashed(Result<(String, Stamp), String>),
     /// To [`Task::Expand`]: what came out, and what ended it too early.

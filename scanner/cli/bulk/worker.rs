@@ -51,6 +51,7 @@ pub fn command(args: &args::Worker) -> Result<u8> {
         how: args.how.clone(),
     };
     let mut pending = Vec::new();
+    say(&Answer::Ready)?;
     for line in std::io::stdin().lock().lines() {
         let answer = match serde_json::from_str(&line?)? {
             Task::Hash(path) => Answer::Hashed(hash(Path::new(&path))),
