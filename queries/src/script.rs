@@ -13,8 +13,10 @@ use crate::{diffs, macros, views};
 /// The whole script, where `source` gives what reads the partitions of a table, if it has any.
 pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> String {
     let mut sql = String::from(macros::FIRST);
+    // A view is checked when it is made, and that opens every file below it. The library is made over tables that have
+    // none yet, or it would open all files of the lake once for each of its views.
     for table in tables {
-        table_view(&mut sql, table, source(table).as_deref());
+        table_view(&mut sql, table, None);
     }
     sql.push_str(&macros::last());
     for view in views::LIBRARY {
@@ -23,6 +25,12 @@ pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> St
     }
     for diff in diffs::DIFFS {
         let _ = writeln!(sql, "{}", diff.sql);
+    }
+    for table in tables {
+        if let Some(source) = source(table) {
+            table_view(&mut sql, table, Some(&source));
+        }
+        comments(&mut sql, table);
     }
     sql
 }
@@ -71,12 +79,18 @@ fn table_view(sql: &mut String, table: &Table, source: Option<&str>) {
     let list = |each: fn(&Column) -> String| table.columns.iter().map(each).collect::<Vec<_>>().join(", ");
     let names = list(|column| name(column.name));
     let typed = list(|column| format!("NULL::{} AS {}", column.sql_type, name(column.name)));
-    let _ =
-        write!(sql, "CREATE VIEW {} AS SELECT {names} FROM (SELECT {typed} WHERE false", name(table.name));
+    let _ = write!(
+        sql,
+        "CREATE OR REPLACE VIEW {} AS SELECT {names} FROM (SELECT {typed} WHERE false",
+        name(table.name)
+    );
     if let Some(source) = source {
         let _ = write!(sql, " UNION ALL BY NAME SELECT * FROM {source}");
     }
     sql.push_str(");\n");
+}
+
+fn comments(sql: &mut String, table: &Table) {
     comment(sql, "VIEW", &name(table.name), table.doc);
     for column in &table.columns {
         comment(sql, "COLUMN", &format!("{}.{}", name(table.name), name(column.name)), column.doc);
