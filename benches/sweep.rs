@@ -5,19 +5,16 @@
 
 mod support;
 
-use arrow::array::RecordBatch;
 use fixtures::{Format, LargeSize, Machine, PAGE, Space, mix, scenario::large};
 use rayon::prelude::*;
 use scan::nt;
-use schema::{Sink, TableSpec};
+use schema::TableSpec;
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
-    sync::Mutex,
     time::{Duration, Instant},
 };
-use support::{gb_per_s, median, scratch};
+use support::{Counter, gb_per_s, median, scratch};
 
 /// Tables that only sweeps fill.
 const SWEPT: &[&str] = &[
@@ -30,16 +27,6 @@ const SWEPT: &[&str] = &[
     "found_objects",
     "found_images",
 ];
-
-#[derive(Default)]
-struct Counter(Mutex<BTreeMap<&'static str, usize>>);
-
-impl Sink for Counter {
-    fn write(&self, table: &TableSpec, batch: RecordBatch) -> schema::Result<()> {
-        *self.0.lock().unwrap().entry(table.name).or_default() += batch.num_rows();
-        Ok(())
-    }
-}
 
 fn main() {
     let pages =

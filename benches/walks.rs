@@ -5,29 +5,17 @@
 //! reading the whole file once, and volatility3's `handles`, `threads`, `vadinfo` over the same dump, if the tests have
 //! made its environment; it takes minutes. The walks run in a process of their own, so that its peak memory is theirs.
 
-use arrow::array::RecordBatch;
+mod support;
+
 use fixtures::{Format, isf, scenario::large};
 use scan::nt;
-use schema::{Sink, TableSpec};
 use std::{
-    collections::BTreeMap,
     io::Read,
     path::{Path, PathBuf},
     process::Command,
-    sync::Mutex,
     time::Instant,
 };
-
-/// Counts rows.
-#[derive(Default)]
-struct Counter(Mutex<BTreeMap<&'static str, usize>>);
-
-impl Sink for Counter {
-    fn write(&self, table: &TableSpec, batch: RecordBatch) -> schema::Result<()> {
-        *self.0.lock().unwrap().entry(table.name).or_default() += batch.num_rows();
-        Ok(())
-    }
-}
+use support::Counter;
 
 fn main() {
     if let Some(path) = std::env::var_os("DUMPLAKE_BENCH_WALK") {

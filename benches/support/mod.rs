@@ -2,13 +2,28 @@
 
 #![allow(dead_code)] // each bench uses its part
 
+use arrow::array::RecordBatch;
+use schema::{Sink, TableSpec};
 use std::{
+    collections::BTreeMap,
     fs::File,
     hint::black_box,
     io::Read,
     path::{Path, PathBuf},
+    sync::Mutex,
     time::{Duration, Instant},
 };
+
+/// Takes rows and counts them by table.
+#[derive(Default)]
+pub struct Counter(pub Mutex<BTreeMap<&'static str, usize>>);
+
+impl Sink for Counter {
+    fn write(&self, table: &TableSpec, batch: RecordBatch) -> schema::Result<()> {
+        *self.0.lock().unwrap().entry(table.name).or_default() += batch.num_rows();
+        Ok(())
+    }
+}
 
 /// A folder below the target folder, empty at first.
 pub fn scratch(name: &str) -> PathBuf {
