@@ -77,10 +77,10 @@ fn check(row: &Row, timer: &Timer, per_processor: bool, name: &str) {
 /// What is wrong does not hide the timers before it.
 #[test]
 fn damage() {
-    let check = |damage: &dyn Fn(&Timer) -> (u64, u64), rows: usize, kind: &str| {
+    let check = |damage: &dyn Fn(&Machine, &Timer) -> (u64, u64), rows: usize, kind: &str| {
         let mut machine = scenario::busy(Arch::X64, Build::WIN10_19041);
         let second = machine.facts.running.timers[1];
-        let (at, value) = damage(&second);
+        let (at, value) = damage(&machine, &second);
         machine.patch(Space::Kernel, at, &value.to_le_bytes());
         let tables = tables_of(&machine, Format::Full);
         assert_eq!(tables["timers"].len(), rows, "{kind}: {:#?}", tables["timers"]);
@@ -88,10 +88,14 @@ fn damage() {
         assert!(kinds.iter().any(|found| *found == kind), "{kind}: {kinds:?}");
     };
     // _KTIMER: Header.Type 0, TimerListEntry 0x20, Dpc 0x30
-    check(&|timer| (timer.va + 0x20, timer.va + 0x20), 4, "broken_list");
-    check(&|timer| (timer.va + 0x20, 0xffff_ff00_dead_0000), 4, "broken_list");
-    check(&|timer| (timer.va, 0x77), 4, "bad_type");
-    check(&|timer| (timer.va + 0x30, 0x4141_4141_4141_4141), 4, "wild_pointer");
+    check(&|_, timer| (timer.va + 0x20, timer.va + 0x20), 4, "broken_list");
+    check(&|_, timer| (timer.va + 0x20, 0xffff_ff00_dead_0000), 4, "broken_list");
+    check(&|_, timer| (timer.va, 0x77), 4, "bad_type");
+    let wild = |machine: &Machine, timer: &Timer| {
+        let dpc = Timer { dpc: 0x4141_4141_4141_4141, ..*timer };
+        (timer.va + 0x30, fixtures::encoded_dpc(&machine.facts, &dpc))
+    };
+    check(&wild, 4, "wild_pointer");
 }
 
 /// A kernel without the two values: the timers are there, what they hide is not guessed.
