@@ -12,6 +12,7 @@
 //! patterns/    the pattern catalogue: one SQL file a pattern, run over a dump or a lake
 //! script.rs    the SQL that makes it        views.rs  the library, one file a view
 //! macros.rs    names of codes, times, module+offset
+//! shipped.rs   lists of our SQL files
 //! tables.rs    what `schema` tells SQL      path.rs   a folder's name inside of SQL
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
 //! format/      table, csv, json, markdown   safe.rs   text that a terminal may see
@@ -34,6 +35,7 @@ pub mod patterns;
 pub mod prompt;
 pub mod safe;
 mod script;
+mod shipped;
 mod sql;
 mod statement;
 mod tables;
