@@ -9,6 +9,7 @@
 mod cell;
 mod check;
 mod commit;
+mod compact;
 mod disk;
 mod error;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod upkeep;
 pub use arrow::array::RecordBatch as Batch;
 pub use cell::{Cell, CellType, InlineText, Time};
 pub use check::{Damage, unreadable_files};
+pub use compact::{Compacted, Compaction, Generation, Pruned};
 pub use error::{Error, Result};
 pub use lake::{Identity, Lake};
 pub use manual::manual;
