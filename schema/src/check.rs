@@ -31,6 +31,11 @@ pub struct Damage {
     pub why: String,
 }
 
+impl Damage {
+    /// Stands for the dumps of merged files of which nobody knows which dumps they hold.
+    pub const UNKNOWN: &str = "(unknown)";
+}
+
 impl Lake {
     /// Files that cannot be read, and those that a dump of `dumps` lacks, by table and dump.
     pub fn damage(&self) -> Vec<Damage> {

@@ -122,6 +122,12 @@ impl Lake {
         &self.root
     }
 
+    /// Holds the lock under which dumps are published and removed, as long as the value lives. `None` where nobody can
+    /// publish: a lake that was copied, or one that cannot be written.
+    pub fn hold(root: &Path) -> Option<File> {
+        publish::staging(root).is_dir().then(|| publish::lock_publication(root).ok()).flatten()
+    }
+
     /// Begins to write the tables of one dump.
     pub fn begin(&self, dump_id: &str, identity: &Identity) -> Result<Staged<'_>> {
         check_id(dump_id)?;

@@ -39,7 +39,7 @@ pub use manual::manual;
 pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
-pub use upkeep::Holding;
+pub use upkeep::{Holding, RowFile};
 
 /// The column that every table has in a lake without having it in its files: the hive partition.
 pub const DUMP_ID: ColumnSpec = ColumnSpec {

@@ -29,7 +29,34 @@ pub struct Holding {
     pub bytes: u64,
 }
 
+/// A file with rows of the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFile {
+    /// The table whose rows they are.
+    pub table: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The dump whose rows they are; `None` where a column `dump_id` says it.
+    pub dump_id: Option<String>,
+    /// Dumps whose rows in it do not count.
+    pub gone: BTreeSet<String>,
+}
+
 impl Lake {
+    /// All files whose rows are those of the lake, for engines that do not read them through `lake.duckdb`.
+    pub fn row_files(&self) -> Vec<RowFile> {
+        let partition = |(id, table, path)| RowFile { table, path, dump_id: Some(id), gone: BTreeSet::new() };
+        let mut files: Vec<RowFile> = self.files().into_iter().map(partition).collect();
+        let compacted = self.compacted();
+        for spec in crate::all() {
+            for (path, number) in compacted.files(self.root(), spec.name) {
+                let gone = compacted.generations[number].gone.clone();
+                files.push(RowFile { table: spec.name.into(), path, dump_id: None, gone });
+            }
+        }
+        files
+    }
+
     /// What the lake holds, by dump.
     pub fn holdings(&self) -> Vec<Holding> {
         let mut sizes: BTreeMap<String, (u64, u64)> = BTreeMap::new();

@@ -71,7 +71,7 @@ impl Compacted {
 
 fn no_members(file: &Path) -> Damage {
     let why = "cannot be read: which dumps the files beside it hold is not known".to_string();
-    Damage { dump_id: "(unknown)".into(), table: MEMBERS.into(), file: file.into(), why }
+    Damage { dump_id: Damage::UNKNOWN.into(), table: MEMBERS.into(), file: file.into(), why }
 }
 
 /// Rows of each dump, every one of them read.

@@ -214,9 +214,14 @@ impl Lake {
             job.dumps.iter().filter(|(id, one)| stamps.get(*id) != Some(&one.stamp)).map(|(id, _)| id);
         let buried = job.kept.keys().filter(|id| !now.has(id));
         let gone: BTreeSet<String> = stale.chain(buried).chain(job.failed.keys()).cloned().collect();
+        let known: BTreeSet<String> = now.known().map(|one| one.name.clone()).collect();
+        let live: BTreeSet<usize> = now.dumps.values().map(|(number, _)| *number).collect();
         let was_absorbed = |one: &Generation| job.absorbed.iter().any(|other| other.name == one.name);
-        let mut generations: Vec<Generation> =
-            now.generations.into_iter().filter(|one| !was_absorbed(one)).collect();
+        let numbered = now.generations.into_iter().enumerate();
+        // One of which nobody knows what it holds is not ours to remove.
+        let counts = |number: &usize, one: &Generation| live.contains(number) || !known.contains(&one.name);
+        let stays = numbered.filter(|(number, one)| counts(number, one) && !was_absorbed(one));
+        let mut generations: Vec<Generation> = stays.map(|(_, one)| one).collect();
         generations.push(Generation { name: name.clone(), gone });
         disk::create_folders(&root.join(FOLDER)).map_err(failed)?;
         disk::rename(folder, &root.join(FOLDER).join(&name)).map_err(failed)?;
@@ -277,10 +282,15 @@ fn absorbed(
 ) -> Vec<Generation> {
     let mut sizes = vec![0; state.generations.len()];
     state.dumps.values().for_each(|(number, _)| sizes[*number] += 1);
+    let known: BTreeSet<&String> = state.known().map(|one| &one.name).collect();
     let (mut found, mut total) = (Vec::new(), new);
     for (number, generation) in state.generations.iter().enumerate().rev() {
         let grown = sizes[number] <= total && new > 0;
-        if (grown || generation.gone.len() * 4 > sizes[number]) && is_readable(generation, root, shapes) {
+        let is_known = known.contains(&generation.name);
+        if is_known
+            && (grown || generation.gone.len() * 4 > sizes[number])
+            && is_readable(generation, root, shapes)
+        {
             total += sizes[number];
             found.push(generation.clone());
         }
@@ -304,5 +314,5 @@ fn is_readable(generation: &Generation, root: &Path, shapes: &BTreeMap<String, S
             shapes.get(table).is_some_and(|shape| alike(&generation.folder(root).join(&name), shape))
         }
         None => false,
-    }) && generation.folder(root).join(state::MEMBERS).is_file()
+    })
 }

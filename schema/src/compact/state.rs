@@ -92,6 +92,14 @@ impl Compacted {
         self.dumps.keys().map(String::as_str)
     }
 
+    /// The generations whose members are known: of others nobody can say which rows count.
+    pub fn known(&self) -> impl Iterator<Item = &Generation> {
+        let is_known = |one: &&Generation| {
+            !self.unknown.iter().any(|file| file.parent().is_some_and(|it| it.ends_with(&one.name)))
+        };
+        self.generations.iter().filter(is_known)
+    }
+
     /// What is known of a merged dump.
     pub(crate) fn pairs(&self, dump_id: &str) -> Option<&Pairs> {
         self.dumps.get(dump_id).map(|(_, pairs)| pairs)

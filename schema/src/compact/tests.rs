@@ -286,6 +286,9 @@ fn damage_of_merged_files_is_found() {
     let lake = Lake::open(&scratch.0).unwrap();
     assert_eq!(lake.dump_ids(), [ID]);
     assert_eq!(told(lake.damage())[0].0, "(unknown)");
+    compact(&lake).unwrap();
+    lake.prune().unwrap();
+    assert!(threads.exists(), "what nobody knows is not removed");
     // And a state that is none: nobody knows which rows count.
     fs::write(scratch.0.join("compacted/state"), "generation x\n").unwrap();
     assert!(Lake::open(&scratch.0).unwrap_err().to_string().contains("it is damaged"));
