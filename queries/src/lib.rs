@@ -13,6 +13,7 @@
 //! old_views.rs who still reads through views that were replaced
 //! script.rs    the SQL that makes it        views.rs  the library, one file a view
 //! macros.rs    names of codes, times, module+offset
+//! shipped.rs   lists of our SQL files
 //! tables.rs    what `schema` tells SQL      path.rs   a folder's name inside of SQL
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
 //! format/      table, csv, json, markdown   safe.rs   text that a terminal may see
@@ -36,6 +37,7 @@ pub mod patterns;
 pub mod prompt;
 pub mod safe;
 mod script;
+mod shipped;
 mod sql;
 mod statement;
 mod tables;
