@@ -193,7 +193,7 @@ fn the_morning_read() {
     let ran = dumplake_in(demo(), &["analyze", "demo/lake"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     for line in [
-        "3 x STATUS_BREAKPOINT_contoso_svc.exe+0x24b8",
+        "3 x STATUS_BREAKPOINT_contoso_svc+0x24b8",
         "probably contoso.sys: it holds the instruction at fault",
         "Deadlock [certain]: stuck.exe 5000.5004: It waits for Mutant",
         "a field of NULL.",

@@ -10,9 +10,9 @@
 -- Limits: a small dump holds no code, so every frame but the first is a guess there: its stacks are doubtful, not wrong.
 WITH step AS (
     SELECT *, lead(sp) OVER w AS outer_sp, lead(mode) OVER w AS outer_mode, lead(method) OVER w AS outer_method
-    FROM frames WINDOW w AS (PARTITION BY dump_id, ethread ORDER BY "index")),
+    FROM frames WINDOW w AS (PARTITION BY dump_id, ethread, thread_id ORDER BY "index")),
 judged AS (
-    SELECT dump_id, ethread, any_value(process_id) AS process_id, any_value(thread_id) AS thread_id, count(*) AS frames,
+    SELECT dump_id, ethread, any_value(process_id) AS process_id, thread_id, count(*) AS frames,
            count(*) FILTER (confidence = 'low') AS low,
            count(*) FILTER (mode = outer_mode AND outer_sp < sp AND outer_method <> 'trap') AS falls
     FROM step GROUP BY ALL)
