@@ -114,7 +114,8 @@ const DUMPS: &str = "
                                coalesce(c.bugcheck_name, c.exception_name)),
            concat_ws(', ', hex_address(c.parameter1), hex_address(c.parameter2), hex_address(c.parameter3),
                      hex_address(c.parameter4)) || coalesce(' (' || c.parameter_meanings || ')', ''),
-           who(c.process_name, c.process_id, c.thread_id), coalesce(c.fault_text, s.top_function, s.\"top\"),
+           who(c.process_name, c.process_id, c.thread_id), coalesce(c.fault_text, s.top_function, s.\"top\")
+               || coalesce(': ' || c.fault_instruction || coalesce(', operand at ' || hex_address(c.operand_address), ''), ''),
            c.culprit, c.culprit_rule
     FROM dumps AS d
     LEFT JOIN crashes AS c USING (dump_id)

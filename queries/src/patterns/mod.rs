@@ -54,6 +54,7 @@ shipped! {
         null_pointer_code
         null_pointer_data
         invalid_pointer
+        false_effective_address
         wild_pointer
         stack_overflow
         local_buffer_overflow

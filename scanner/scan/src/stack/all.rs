@@ -1,6 +1,6 @@
 //! The stacks of all threads.
 
-use super::{Bounds, Confidence, End, Frame, Kind, Method, Registers, Stack, Starts, places, walk};
+use super::{Bounds, Confidence, End, Exact, Frame, Kind, Method, Registers, Stack, Starts, places, walk};
 use crate::code::{Code, Listed, Symbol};
 use memory::Space;
 use nt::{System, peb::Halves, process::Process, thread::Thread};
@@ -47,7 +47,8 @@ impl ThreadStack {
         (base, limit): (Option<u64>, Option<u64>),
         why: &'static str,
     ) -> ThreadStack {
-        let stack = Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None };
+        let (frames, exact) = (Vec::new(), Vec::new());
+        let stack = Stack { frames, end: End::NoStart(why), gave_way: None, exact };
         ThreadStack { thread, ids, start: None, base, limit, stack, symbols: Vec::new() }
     }
 
@@ -140,6 +141,9 @@ fn one(
     if let Some((registers, (space, code))) = reached.zip(user) {
         let part = in_user_mode(space, code, width, registers);
         symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
+        let before = stack.frames.len();
+        let shifted = part.exact.into_iter().map(|exact| Exact { frame: before + exact.frame, ..exact });
+        stack.exact.extend(shifted);
         stack.frames.extend(part.frames);
         (stack.end, stack.gave_way) = (part.end, stack.gave_way.or(part.gave_way));
     }

@@ -176,4 +176,23 @@ pub struct Stack {
     pub end: End,
     /// Why unwinding gave way to looking for return addresses, the first time.
     pub gave_way: Option<unwind::Why>,
+    /// The registers of the frames whose `ip` is the next instruction.
+    pub exact: Vec<Exact>,
+}
+
+impl Stack {
+    /// The registers of the innermost frame that was to go on at `ip`, and of no other.
+    pub fn registers_at(&self, ip: u64) -> Option<Registers> {
+        let stands = |exact: &&Exact| self.frames.get(exact.frame).is_some_and(|frame| frame.ip == ip);
+        self.exact.iter().find(stands).map(|exact| exact.registers)
+    }
+}
+
+/// The registers where a thread stopped or was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exact {
+    /// Number of the frame in its stack.
+    pub frame: usize,
+    /// What is known of them there.
+    pub registers: Registers,
 }
