@@ -27,4 +27,4 @@ SELECT dump_id, 'address' AS subject_kind, hex_address(reported) AS subject, rep
            || '.' AS reading,
        CASE WHEN uncanonical AND reported = 18446744073709551615 THEN 'certain' ELSE 'strong' END AS strength
 FROM crash
-WHERE NOT (reported >= operand_address AND reported - operand_address < greatest(operand_size, 1))
+WHERE NOT (reported >= operand_address AND reported::HUGEINT - operand_address < greatest(operand_size, 1))
