@@ -56,6 +56,7 @@ shipped! {
         invalid_pointer
         false_effective_address
         wild_pointer
+        encoded_pointer
         stack_overflow
         local_buffer_overflow
         truncated_stack_trace

@@ -258,6 +258,19 @@ fn the_base_register_of_a_field_of_null() {
 }
 
 #[test]
+fn pointers_that_are_stored_encoded() {
+    let timer =
+        |stored| [("timer", "4096"), ("dpc", "8192"), ("dpc_stored", stored), ("routine_text", "'a+0x1'")];
+    let lake = pair("timers", &timer("77"), &timer("8192"));
+    only(&lake, "encoded_pointer", &[("1 timer", "certain")]);
+    let evidence = &found(&lake, "encoded_pointer")[0].evidence;
+    assert!(
+        evidence.contains(r#""stored":"0x000000000000004d","decoded":"0x0000000000002000""#),
+        "{evidence}"
+    );
+}
+
+#[test]
 fn a_pointer_that_leads_to_nothing() {
     let number = 0xffff_a508_0001_6028_u64;
     let address = number.to_string();
