@@ -5,17 +5,21 @@
 //! early is a result, not an error.
 
 mod all;
+mod claims;
 mod places;
 mod recursion;
 mod registers;
 mod start;
+mod traps;
 mod user;
 mod walk;
 
 pub use all::{Ids, ThreadStack, all};
+use claims::Claims;
 pub use recursion::recursion;
 pub use registers::Registers;
 pub use start::{SWAPPED_OUT, Starts};
+pub use traps::{Crossing, Trap};
 pub use user::of_minidump;
 pub use walk::{Bounds, walk};
 
@@ -178,14 +182,8 @@ pub struct Stack {
     pub gave_way: Option<unwind::Why>,
     /// The registers of the frames whose `ip` is the next instruction.
     pub exact: Vec<Exact>,
-}
-
-impl Stack {
-    /// The registers of the innermost frame that was to go on at `ip`, and of no other.
-    pub fn registers_at(&self, ip: u64) -> Option<Registers> {
-        let stands = |exact: &&Exact| self.frames.get(exact.frame).is_some_and(|frame| frame.ip == ip);
-        self.exact.iter().find(stands).map(|exact| exact.registers)
-    }
+    /// Where it went over a trap.
+    pub crossings: Vec<Crossing>,
 }
 
 /// The registers where a thread stopped or was interrupted.

@@ -1,6 +1,6 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, End, Exact, Frame, Kind, Method, Registers, Stack};
+use super::{Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack};
 use crate::code::Code;
 use memory::Architecture;
 use std::ops::Range;
@@ -36,9 +36,11 @@ pub fn walk(
     start: Registers,
     method: Method,
 ) -> (Stack, Option<Registers>) {
-    let mut walk = Walk { code, bounds, frames: Vec::new(), exact: Vec::new(), gave_way: None };
+    let (exact, crossings) = (Vec::new(), Vec::new());
+    let mut walk = Walk { code, bounds, frames: Vec::new(), exact, gave_way: None, crossings };
     let (end, user) = walk.run(start, method);
-    (Stack { frames: walk.frames, end, gave_way: walk.gave_way, exact: walk.exact }, user)
+    let Walk { frames, gave_way, exact, crossings, .. } = walk;
+    (Stack { frames, end, gave_way, exact, crossings }, user)
 }
 
 struct Walk<'a> {
@@ -47,6 +49,7 @@ struct Walk<'a> {
     frames: Vec<Frame>,
     exact: Vec<Exact>,
     gave_way: Option<Why>,
+    crossings: Vec<Crossing>,
 }
 
 impl Walk<'_> {
@@ -65,7 +68,12 @@ impl Walk<'_> {
                 return (End::TooMany, None);
             }
             self.push(&registers, method, confidence, exact);
-            match registers.step(self.code, self.bounds.memory, exact) {
+            let step = registers.step(self.code, self.bounds.memory, exact);
+            if let Ok(Step::MachineFrame { at, error_code }) = step {
+                let handler = self.frames.len() - 1;
+                self.crossings.push(Crossing { handler, at, error_code, confidence });
+            }
+            match step {
                 Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
                 // A return address that merely points there was overwritten.
                 Ok(Step::MachineFrame { .. })

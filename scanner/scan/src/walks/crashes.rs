@@ -53,7 +53,7 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
     let blame = blame::of_system(system, at_fault, stack);
     // Where nothing else tells, crashes alike have their innermost telling frame in common.
     let place = blame.place.clone().or(fault_text.clone()).or_else(|| stack.and_then(stacks::telling));
-    let registers = fault.registers.or_else(|| stack?.stack.registers_at(fault.ip?));
+    let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
     let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
     let name = bugcheck_name(bugcheck.code);
     let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
@@ -121,7 +121,7 @@ fn of_process(job: &Job) -> Option<CrashRow> {
 fn operand_of_process(job: &Job, ip: Option<u64>, stack: Option<&ThreadStack>) -> Option<CrashRow> {
     let (architecture, space) = (job.dump.records.header.architecture?, job.dump.captured()?);
     let code = Code::of_minidump(job.dump, &space, job.names)?;
-    let registers = stack.and_then(|stack| stack.stack.registers_at(ip?));
+    let registers = stack.and_then(|stack| stack.registers_at(None, ip?));
     Some(operand::columns(architecture, &code, &space, ip, registers))
 }
 
