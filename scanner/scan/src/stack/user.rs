@@ -9,6 +9,7 @@ use super::{
     Bounds, Claims, Ids, Kind, Method, Registers, ThreadStack,
     all::{named, trust},
     places, walk,
+    within::Within,
 };
 use crate::code::Code;
 use memory::{
@@ -18,7 +19,6 @@ use memory::{
 use nt::symbols::Provider;
 use rayon::prelude::*;
 use std::{collections::HashMap, ops::Range, sync::Mutex};
-use unwind::Memory;
 
 /// Bytes above the stack pointer that are believed to be the stack where nothing bounds it: the default reserve.
 const UNKNOWN: u64 = 0x10_0000;
@@ -30,7 +30,7 @@ pub fn of_minidump(dump: &Dump, names: Option<&dyn Provider>) -> (Vec<ThreadStac
     let (Some(architecture), Some(space)) = (dump.records.header.architecture, dump.captured()) else {
         return none();
     };
-    let Some(code) = Code::of_minidump(dump, &space, names) else { return none() };
+    let Some(code) = Code::of_minidump(dump, space, names) else { return none() };
     let pid = dump.records.processes.first().map(|process| process.process_id);
     let threads = threads(dump, architecture, &space);
     let mut stacks: Vec<ThreadStack> = threads
@@ -144,21 +144,6 @@ fn ends(
 /// Bytes of a pointer.
 fn width(architecture: Architecture) -> u64 {
     if architecture == Architecture::X86 { 4 } else { 8 }
-}
-
-/// Memory of one stack and of nothing else.
-struct Within<'a> {
-    space: &'a Space<'a>,
-    range: Range<u64>,
-}
-
-impl Memory for Within<'_> {
-    fn read(&self, va: u64, out: &mut [u8]) -> bool {
-        let end = va.checked_add(out.len() as u64);
-        va >= self.range.start
-            && end.is_some_and(|end| end <= self.range.end)
-            && self.space.read(Va(va), out).is_ok()
-    }
 }
 
 impl Start {
