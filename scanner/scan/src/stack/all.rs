@@ -1,8 +1,8 @@
 //! The stacks of all threads.
 
 use super::{
-    Bounds, Claims, Confidence, End, Frame, Kind, Method, Registers, Stack, Start, Starts, Trap,
-    halves::UserHalf, places, traps::Finder, walk, wow64,
+    Bounds, Claims, Confidence, End, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts, Trap,
+    halves::UserHalf, parameters::parameters, places, traps::Finder, walk, wow64,
 };
 use crate::code::{Code, Symbol};
 use memory::Space;
@@ -40,6 +40,8 @@ pub struct ThreadStack {
     pub stack: Stack,
     /// What each frame is called.
     pub symbols: Vec<Symbol>,
+    /// What each frame's function was called with, as far as that is home.
+    pub parameters: Vec<Parameters>,
     /// Trap frames on the kernel stack.
     pub traps: Vec<Trap>,
 }
@@ -54,8 +56,8 @@ impl ThreadStack {
     ) -> ThreadStack {
         let stack =
             Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None, crossings: Vec::new() };
-        let (symbols, traps) = (Vec::new(), Vec::new());
-        ThreadStack { thread, ids, start: None, base, limit, stack, symbols, traps }
+        let (symbols, parameters, traps) = (Vec::new(), Vec::new(), Vec::new());
+        ThreadStack { thread, ids, start: None, base, limit, stack, symbols, parameters, traps }
     }
 
     /// Addresses of the stack, where both ends are known.
@@ -132,8 +134,10 @@ impl Walker<'_, '_> {
         let (mut stack, reached) = walk(self.code, &bounds, registers, method);
         trust(&mut stack);
         let symbols = stack.frames.iter().map(|frame| named(self.code, frame)).collect();
+        let parameters = parameters(self.code, memory, &stack);
         let ((base, limit), start, traps) = (ends, Some(method.name()), Vec::new());
-        let mut walked = ThreadStack { thread: index, ids, start, base, limit, stack, symbols, traps };
+        let mut walked =
+            ThreadStack { thread: index, ids, start, base, limit, stack, symbols, parameters, traps };
         if let Some(registers) = reached {
             self.go_on_in_user_mode(&mut walked, registers);
         }
@@ -149,20 +153,21 @@ impl Walker<'_, '_> {
         if trapped.is_none() {
             let Some(code) = user.code(Kind::User) else { return };
             let width = self.system.pointer_size().into();
-            walked.extend(code, in_user_mode(space, code, width, registers));
+            walked.extend(code, space, in_user_mode(space, code, width, registers));
         }
         let part = self.narrow.zip(user.code(Kind::Wow64).filter(|_| self.narrow.is_some()));
         if let Some((part, code)) =
             part.and_then(|(start, code)| Some((start.walked(space, code, trapped)?, code)))
         {
-            walked.extend(code, part);
+            walked.extend(code, space, part);
         }
     }
 }
 
 impl ThreadStack {
     /// Adds what lies outwards. The walk was whole if both parts are.
-    fn extend(&mut self, code: &Code<'_>, part: Stack) {
+    fn extend(&mut self, code: &Code<'_>, space: &Space<'_>, part: Stack) {
+        self.parameters.extend(parameters(code, space, &part));
         self.symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
         self.stack.frames.extend(part.frames);
         self.stack.end = if self.stack.end.truncated() { self.stack.end } else { part.end };

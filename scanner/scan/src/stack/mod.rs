@@ -7,6 +7,7 @@
 mod all;
 mod claims;
 mod halves;
+mod parameters;
 mod places;
 mod recursion;
 mod registers;
@@ -19,6 +20,7 @@ mod wow64;
 
 pub use all::{Ids, ThreadStack, all};
 use claims::Claims;
+pub use parameters::Parameters;
 pub use recursion::recursion;
 pub use registers::Registers;
 pub use start::{SWAPPED_OUT, Start, Starts};

@@ -8,6 +8,7 @@
 use super::{
     Bounds, Claims, Ids, Kind, Method, Registers, ThreadStack,
     all::{named, trust},
+    parameters::parameters,
     places, walk,
     within::Within,
 };
@@ -163,8 +164,19 @@ impl Start {
         };
         let (mut stack, _) = walk(code, &bounds, registers, Method::Context);
         trust(&mut stack);
+        let parameters = parameters(code, space, &stack);
         let symbols = stack.frames.iter().map(|frame| named(code, frame)).collect();
         let (base, limit) = self.ends;
-        ThreadStack { thread: index, ids, start: Some(start), base, limit, stack, symbols, traps: Vec::new() }
+        ThreadStack {
+            thread: index,
+            ids,
+            start: Some(start),
+            base,
+            limit,
+            stack,
+            symbols,
+            parameters,
+            traps: Vec::new(),
+        }
     }
 }

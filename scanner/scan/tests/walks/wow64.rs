@@ -72,6 +72,7 @@ fn narrow_part(m: &mut Machine, process: ProcessId) {
     }
     put(m, process, 0x18_f000, &[FRAMES[1].0 as u32, 4, 0, 0]);
     put(m, process, 0x18_f100, &[0x18_f200, FRAMES[2].0 as u32]);
+    put(m, process, 0x18_f108, &[11, 12, 13, 14]);
     put(m, process, 0x18_f200, &[0x18_f300, FRAMES[3].0 as u32]);
     put(m, process, 0x18_f300, &[0, 0]);
 }
@@ -86,6 +87,12 @@ fn of<'t>(tables: &'t Tables, table: &str) -> Vec<&'t Row> {
 
 fn check(rows: &[&Row], first: &str) {
     assert_eq!(rows.len(), FRAMES.len(), "{rows:?}");
+    // Above the return address to which a frame pointer leads lie the parameters; where the leaf's are is not known.
+    for (number, value) in
+        [("parameter1", "11"), ("parameter2", "12"), ("parameter3", "13"), ("parameter4", "14")]
+    {
+        assert_eq!((rows[0].get(number), rows[1][number].as_str()), (None, value));
+    }
     for (index, (row, (ip, sp, method, text))) in rows.iter().zip(FRAMES).enumerate() {
         let method = if index == 0 { first } else { method };
         let expected = [
