@@ -1,8 +1,8 @@
 //! The stacks of all threads.
 
 use super::{
-    Bounds, Claims, Confidence, End, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts, Trap,
-    halves::UserHalf, parameters::parameters, places, traps::Finder, walk, wow64,
+    Bounds, Claims, Confidence, End, Exact, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts,
+    Trap, halves::UserHalf, parameters::parameters, places, traps::Finder, walk, wow64,
 };
 use crate::code::{Code, Symbol};
 use memory::Space;
@@ -54,8 +54,8 @@ impl ThreadStack {
         (base, limit): (Option<u64>, Option<u64>),
         why: &'static str,
     ) -> ThreadStack {
-        let stack =
-            Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None, crossings: Vec::new() };
+        let (frames, exact, crossings) = (Vec::new(), Vec::new(), Vec::new());
+        let stack = Stack { frames, end: End::NoStart(why), gave_way: None, exact, crossings };
         let (symbols, parameters, traps) = (Vec::new(), Vec::new(), Vec::new());
         ThreadStack { thread, ids, start: None, base, limit, stack, symbols, parameters, traps }
     }
@@ -169,6 +169,9 @@ impl ThreadStack {
     fn extend(&mut self, code: &Code<'_>, space: &Space<'_>, part: Stack) {
         self.parameters.extend(parameters(code, space, &part));
         self.symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
+        let before = self.stack.frames.len();
+        let shifted = part.exact.into_iter().map(|exact| Exact { frame: before + exact.frame, ..exact });
+        self.stack.exact.extend(shifted);
         self.stack.frames.extend(part.frames);
         self.stack.end = if self.stack.end.truncated() { self.stack.end } else { part.end };
         self.stack.gave_way = self.stack.gave_way.or(part.gave_way);
