@@ -51,10 +51,13 @@ shipped! {
         effect_component
         fault_context
         multiple_exceptions
+        hidden_exception
         null_pointer_code
         null_pointer_data
         invalid_pointer
+        false_effective_address
         wild_pointer
+        encoded_pointer
         stack_overflow
         local_buffer_overflow
         truncated_stack_trace
