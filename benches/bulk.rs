@@ -4,13 +4,8 @@
 mod support;
 
 use fixtures::{Arch, Build, Family, Format, Machine};
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
-use support::scratch;
+use std::{fs, path::Path, process::Command, time::Instant};
+use support::{processor_time, scratch};
 
 const MARK: &[u8] = b"number 000000";
 
@@ -20,11 +15,11 @@ fn main() {
     let (dumps, lake) = (folder.join("dumps"), folder.join("lake"));
     write_dumps(&dumps, number);
     let convert = || {
-        let (start, before) = (Instant::now(), processor_time());
+        let (start, before) = (Instant::now(), processor_time()[1]);
         let mut command = Command::new(env!("CARGO_BIN_EXE_dumplake"));
         let output = command.arg("convert").arg(&dumps).arg("-o").arg(&lake).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        (start.elapsed(), processor_time().saturating_sub(before))
+        (start.elapsed(), processor_time()[1].saturating_sub(before))
     };
     let (first, used) = convert();
     let (files, bytes) = size(&lake);
@@ -62,14 +57,6 @@ fn write_dumps(folder: &Path, number: usize) {
         bytes[at..at + 6].copy_from_slice(format!("{number:06}").as_bytes());
         fs::write(folder.join(format!("{number:06}.dmp")), &bytes).unwrap();
     }
-}
-
-/// What all processes that we waited for have used; 0 where the system does not say.
-fn processor_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<u64> = stat.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
-    // Fields 16 and 17 of proc(5), in hundredths of a second on every Linux that we know.
-    Duration::from_millis(fields.get(15..17).map_or(0, |both| both.iter().sum::<u64>() * 10))
 }
 
 /// Files below a folder and their bytes.

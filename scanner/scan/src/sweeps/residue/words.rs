@@ -1,9 +1,8 @@
 //! Which words of a page point into one of a few spans? The cheap test that decides for nearly every page.
 //!
 //! Code of a half of the address space lies in a few clusters, so the spans are made few: at most [`SPANS`]. A page is
-//! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: for words of 64
-//! bits only their upper halves can be in range, and that a lower half looks like one is rare and costs nothing but time.
-//! Blocks with a lane in range are then looked at word by word.
+//! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: of words of 64
+//! bits only the upper halves. Blocks with a lane in range are then looked at word by word.
 
 use memory::Architecture;
 
@@ -71,31 +70,64 @@ impl Spans {
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         for (number, block) in blocks.iter().enumerate() {
             if self.any(block) {
-                self.each(block, skip + number * BLOCK, width, &mut found);
+                self.each(block, skip + number * BLOCK, &mut found);
             }
         }
-        self.each(rest, skip + blocks.len() * BLOCK, width, &mut found);
+        self.each(rest, skip + blocks.len() * BLOCK, &mut found);
     }
 
-    /// Whether a lane is in range. No branch in the loop: it becomes vector code.
+    /// Whether a lane is in range.
     fn any(&self, block: &[u8; BLOCK]) -> bool {
-        let (mut any, mask) = (false, self.mask);
-        let [a, b, c] = self.lanes;
-        for lane in block.as_chunks::<4>().0 {
-            let value = u32::from_le_bytes(*lane) & mask;
-            any |= value.wrapping_sub(a.0) <= a.1;
-            any |= value.wrapping_sub(b.0) <= b.1;
-            any |= value.wrapping_sub(c.0) <= c.1;
+        match self.width() {
+            8 => self
+                .lane(block.as_chunks::<8>().0.iter().map(|word| (u64::from_le_bytes(*word) >> 32) as u32)),
+            _ => self.lane(block.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word))),
         }
-        any
     }
 
-    fn each(&self, bytes: &[u8], at: usize, width: usize, found: &mut impl FnMut(usize, u64)) {
-        for (number, word) in bytes.chunks_exact(width).enumerate() {
-            let value = word.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
-            let value =
-                if self.architecture == Architecture::Arm64 { unwind::arm64::strip(value) } else { value };
-            if self.exact.iter().any(|&(start, len)| value.wrapping_sub(start) <= len) {
+    /// No branch in the loop, and sums of numbers, not of truths: only so it becomes vector code.
+    #[inline(always)]
+    fn lane(&self, lanes: impl Iterator<Item = u32>) -> bool {
+        let (mut any, mask) = (0, self.mask);
+        let [a, b, c] = self.lanes;
+        for lane in lanes {
+            let value = lane & mask;
+            any |= u32::from(value.wrapping_sub(a.0) <= a.1);
+            any |= u32::from(value.wrapping_sub(b.0) <= b.1);
+            any |= u32::from(value.wrapping_sub(c.0) <= c.1);
+        }
+        any != 0
+    }
+
+    fn each(&self, bytes: &[u8], at: usize, found: &mut impl FnMut(usize, u64)) {
+        match self.architecture {
+            Architecture::X86 => {
+                let words = bytes.as_chunks::<4>().0.iter();
+                self.exact(words.map(|word| u32::from_le_bytes(*word).into()), 4, at, found);
+            }
+            Architecture::X64 => {
+                let words = bytes.as_chunks::<8>().0.iter();
+                self.exact(words.map(|word| u64::from_le_bytes(*word)), 8, at, found);
+            }
+            Architecture::Arm64 => {
+                let words = bytes.as_chunks::<8>().0.iter();
+                self.exact(words.map(|word| unwind::arm64::strip(u64::from_le_bytes(*word))), 8, at, found);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn exact(
+        &self,
+        words: impl Iterator<Item = u64>,
+        width: usize,
+        at: usize,
+        found: &mut impl FnMut(usize, u64),
+    ) {
+        let [a, b, c] = self.exact;
+        let inside = |value: u64, (start, len): (u64, u64)| value.wrapping_sub(start) <= len;
+        for (number, value) in words.enumerate() {
+            if inside(value, a) | inside(value, b) | inside(value, c) {
                 found(at + number * width, value);
             }
         }
