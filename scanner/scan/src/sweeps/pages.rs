@@ -1,7 +1,7 @@
 //! `pages`: who maps each frame, what is on it, and what the page-frame database says of it.
 
 use super::{Context, Harvest, Owner, Page, Part, Sweep};
-use nt::pfn::Frames;
+use nt::pfn::{Frames, InOrder};
 use schema::{
     Table, TableSpec,
     tables::{PageRow, Pages as PagesTable},
@@ -34,12 +34,14 @@ impl Sweep for Pages<'_> {
     }
 
     fn part(&self) -> Box<dyn Part + '_> {
-        Box::new(Rows { sweep: self, rows: PagesTable::new() })
+        let frames = self.frames.as_ref().map(Frames::in_order);
+        Box::new(Rows { sweep: self, frames, rows: PagesTable::new() })
     }
 }
 
 struct Rows<'a> {
     sweep: &'a Pages<'a>,
+    frames: Option<InOrder<'a, 'a, 'a>>,
     rows: PagesTable,
 }
 
@@ -49,7 +51,7 @@ impl Part for Rows<'_> {
             Owner::Process(index) => self.sweep.context.map.process(index),
             Owner::Kernel | Owner::Nobody => None,
         };
-        let frame = page.pa.zip(self.sweep.frames.as_ref()).and_then(|(pa, frames)| frames.get(pa.pfn()));
+        let frame = page.pa.zip(self.frames.as_mut()).and_then(|(pa, frames)| frames.get(pa.pfn()));
         let frame = frame.as_ref();
         self.rows.push(PageRow {
             pa: page.pa_of(0),
@@ -57,8 +59,8 @@ impl Part for Rows<'_> {
             process_id: process.and_then(|process| process.pid),
             process: process.map(|process| process.va.0),
             shared: page.shared,
-            content: self.content(page).into(),
-            list: frame.and_then(|frame| frame.list).map(Into::into),
+            content: self.content(page),
+            list: frame.and_then(|frame| frame.list),
             share_count: frame.and_then(|frame| frame.shares),
             reference_count: frame.and_then(|frame| frame.references),
             priority: frame.and_then(|frame| frame.priority).map(u32::from),

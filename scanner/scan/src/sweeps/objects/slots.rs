@@ -95,20 +95,22 @@ impl Slots {
         self.look(page.bytes, first + blocks.len() * BLOCK, rest.len(), unit, &mut visit);
     }
 
-    /// Whether any slot of a block may pass; `WORDS` are the 32-bit words of a slot. No branch in the loop, and numbers
-    /// put together, not truths: only so it becomes vector code.
+    /// Whether any slot of a block may pass; `WORDS` are the 32-bit words of a slot. More pass than [`Slots::look`] takes.
+    /// No branch in the loop, and numbers put together, not truths: only so it becomes vector code.
     #[inline]
     fn any<const WORDS: usize>(&self, block: &[u8; BLOCK]) -> u32 {
         let (words, _) = block.as_chunks::<4>();
-        let mut any = 0;
+        let (mut object, mut tag) = (0, 0);
         for slot in words.as_chunks::<WORDS>().0 {
             let (first, second) = (u32::from_le_bytes(slot[0]), u32::from_le_bytes(slot[1]));
             let top = if WORDS == 4 { u32::from_le_bytes(slot[WORDS - 1]) } else { u32::MAX };
-            let object =
-                self.is_dispatcher(first, second, top) | self.is_io(first) | self.is_base(first, second);
-            any |= u32::from(object) * OBJECT | u32::from(self.alike.passes(second)) * TAG;
+            // Types 3, 4 and 5, and a size.
+            let io = (first & 0xfff8 == 0) & (first > 0xffff);
+            let found = self.is_dispatcher(first, second, top) | io | self.is_base(first, second);
+            object |= u32::from(found);
+            tag |= u32::from(self.alike.passes(second));
         }
-        any
+        object * OBJECT | tag * TAG
     }
 
     /// Whether a slot of a block has one of the tags.

@@ -19,6 +19,8 @@ pub struct Spans {
     exact: [(u64, u64); SPANS],
     /// The same in lanes of 32 bits; the length is the last value in it, less the first.
     lanes: [(u32, u32); SPANS],
+    /// From the least of them to the largest: one comparison that nearly every page fails.
+    hull: (u32, u32),
     /// Bits of a lane that count.
     mask: u32,
 }
@@ -53,7 +55,9 @@ impl Spans {
             let low = lane(start) & mask;
             (low, (lane(start.saturating_add(len)) & mask).wrapping_sub(low))
         });
-        Some(Spans { architecture, exact, lanes, mask })
+        let low = lanes.iter().map(|lane| lane.0).min()?;
+        let high = lanes.iter().map(|lane| lane.0.saturating_add(lane.1)).max()?;
+        Some(Spans { architecture, exact, lanes, hull: (low, high - low), mask })
     }
 
     /// Bytes of a word.
@@ -76,25 +80,26 @@ impl Spans {
         self.each(rest, skip + blocks.len() * BLOCK, &mut found);
     }
 
-    /// Whether a lane is in range.
+    /// Whether a lane is in range. For the first look every lane counts: to leave out lower halves costs more.
     fn any(&self, block: &[u8; BLOCK]) -> bool {
-        match self.width() {
-            8 => self
-                .lane(block.as_chunks::<8>().0.iter().map(|word| (u64::from_le_bytes(*word) >> 32) as u32)),
-            _ => self.lane(block.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word))),
-        }
+        let lanes = || block.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+        let upper = || block.as_chunks::<8>().0.iter().map(|word| (u64::from_le_bytes(*word) >> 32) as u32);
+        self.has_lane(lanes(), &[self.hull])
+            && match self.width() {
+                8 => self.has_lane(upper(), &self.lanes),
+                _ => self.has_lane(lanes(), &self.lanes),
+            }
     }
 
-    /// No branch in the loop, and sums of numbers, not of truths: only so it becomes vector code.
+    /// No branch in the loop, and numbers put together, not truths: only so it becomes vector code.
     #[inline(always)]
-    fn lane(&self, lanes: impl Iterator<Item = u32>) -> bool {
-        let (mut any, mask) = (0, self.mask);
-        let [a, b, c] = self.lanes;
+    fn has_lane<const N: usize>(&self, lanes: impl Iterator<Item = u32>, ranges: &[(u32, u32); N]) -> bool {
+        let mask = self.mask;
+        let mut any = 0;
         for lane in lanes {
-            let value = lane & mask;
-            any |= u32::from(value.wrapping_sub(a.0) <= a.1);
-            any |= u32::from(value.wrapping_sub(b.0) <= b.1);
-            any |= u32::from(value.wrapping_sub(c.0) <= c.1);
+            for &(start, len) in ranges {
+                any |= u32::from((lane & mask).wrapping_sub(start) <= len);
+            }
         }
         any != 0
     }
