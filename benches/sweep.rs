@@ -157,6 +157,7 @@ fn rows_of(path: &Path, names: &str) -> String {
         dump: &dump,
         system: Some(&system),
         content_hash: Some(""),
+        names: None,
         tool_version: "",
         options: "",
         tables: &tables,

@@ -63,6 +63,15 @@ impl Registers {
         }
     }
 
+    /// Which instructions they belong to.
+    pub fn set(&self) -> memory::Architecture {
+        match self {
+            Registers::X64(_) => memory::Architecture::X64,
+            Registers::Arm64(_) => memory::Architecture::Arm64,
+            Registers::X86(_) => memory::Architecture::X86,
+        }
+    }
+
     /// Instruction pointer.
     pub fn ip(&self) -> u64 {
         match self {
@@ -89,7 +98,11 @@ impl Registers {
         if let Registers::X86(registers) = self {
             let returns = |va: u32| code.may_return_to(va.into());
             let place = x86::Place { image: image.as_ref(), frame: None, returns: &returns };
-            return x86::step(&place, stack, registers, first);
+            // Where the dump does not hold the code, a chain of frame pointers that leads into modules is all there is.
+            let perhaps = |va: u32| code.could_return_to(va.into());
+            let guess = x86::Place { image: None, frame: None, returns: &perhaps };
+            return x86::step(&place, stack, registers, first)
+                .or_else(|why| x86::step(&guess, stack, registers, first).map_err(|_| why));
         }
         match (self, image) {
             (Registers::X64(registers), Some(image)) if image.machine == unwind::MACHINE_AMD64 => {

@@ -75,6 +75,50 @@ fn every_frame_of_every_x64_build() {
     }
 }
 
+/// The same stack as a minidump of the process has it: without the kernel's part, and with all code in the dump
+/// without any of it.
+#[test]
+fn every_frame_of_a_user_minidump() {
+    for build in Build::X64 {
+        let machine = scenario::stacks(Arch::X64, build.clone());
+        let facts = &machine.facts;
+        let stack = facts.stacks.threads.iter().find(|stack| stack.user.is_some()).unwrap();
+        let planned: Vec<Frame> =
+            stack.frames.iter().filter(|frame| frame.mode == Mode::User).cloned().collect();
+        let thread = &facts.threads[stack.thread.0];
+        for full in [false, true] {
+            let format = Format::UserMinidump { process: thread.process, full };
+            let tables = some_tables(&machine, format, &["stacks", "frames", "threads", "crashes", "faults"]);
+            let name = format!("{} full {full}", build.number);
+            let row = tables["stacks"].iter().find(|row| row["thread_id"] == thread.tid.to_string()).unwrap();
+            assert_eq!(
+                (row["end_reason"].as_str(), row["truncated"].as_str()),
+                ("thread start", "false"),
+                "{name}"
+            );
+            let (limit, base) = stack.user.unwrap();
+            assert_eq!(
+                (&row["stack_base"], &row["stack_limit"]),
+                (&base.to_string(), &limit.to_string()),
+                "{name}"
+            );
+            assert_eq!(row["stack_used"], (base - planned[0].sp).to_string(), "{name}");
+            assert!(!row.contains_key("ethread"), "{name}");
+            let of_thread = |row: &&Row| row["thread_id"] == thread.tid.to_string();
+            let rows: Vec<&Row> = tables["frames"].iter().filter(of_thread).collect();
+            let planned: Vec<Frame> =
+                planned.iter().map(|frame| Frame { kind: FrameKind::Call, ..frame.clone() }).collect();
+            assert_eq!(rows.len(), planned.len(), "{name}: {rows:?}");
+            check_frames(&name, &rows, &planned);
+            let marks = |row: &&&Row| {
+                (row["confidence"].as_str(), row["stack"].as_str(), row["instruction_set"].as_str())
+                    == ("high", "user", "x64")
+            };
+            assert_eq!(rows.iter().filter(marks).count(), rows.len(), "{name}");
+        }
+    }
+}
+
 #[test]
 fn recursion_and_the_depth_of_the_stack() {
     let machine = scenario::stacks(Arch::X64, Build::WIN10_19041);

@@ -118,6 +118,7 @@ fn scanned(
         dump,
         system,
         content_hash,
+        names: None,
         tool_version,
         options,
         tables,
