@@ -204,11 +204,12 @@ fn peers(path: &Path, symbols: &Path, every: Times, whole: Times) {
         "windows.thrdscan.ThrdScan",
         "windows.bigpools.BigPools",
     ];
-    let theirs: f64 = plugins.iter().filter_map(|plugin| volatility(path, symbols, plugin)).sum();
+    let theirs: f64 =
+        plugins.iter().filter_map(|plugin| volatility(path, symbols, plugin)).map(|[_, used]| used).sum();
     if theirs > 0.0 {
-        let (every, whole) = (theirs / every.clock, theirs / whole.clock);
+        let (every, whole) = (theirs / every.used, theirs / whole.used);
         println!(
-            "volatility3 in sum     {theirs:>8.1} s  {every:.0} times every sweep, {whole:.1} times the whole conversion"
+            "volatility3 in sum     {theirs:>8.2} s of processors: {every:.0} times every sweep, {whole:.1} times the whole conversion"
         );
     }
 }
