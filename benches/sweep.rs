@@ -165,6 +165,7 @@ fn rows_of(path: &Path, names: &str) -> String {
         origin: None,
         found: None,
         needles: &[],
+        sha256: false,
     };
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();

@@ -253,23 +253,31 @@ impl<'a> Module<'a> {
             return Some((name.to_string(), offset.into()));
         }
         let (name, offset) = self.exports().nearest(rva)?;
-        let same = match self.function_start(rva) {
-            Some(start) => u64::from(rva - offset) >= start - self.base,
-            None => self.function_end(rva - offset).is_none_or(|end| rva < end),
-        };
+        let same = self.image().is_none_or(|image| is_one_function(&image, rva - offset, rva));
         same.then(|| (name.to_string(), offset.into()))
-    }
-
-    /// Relative address behind the function that holds a relative address, where unwind data tells.
-    fn function_end(&self, rva: u32) -> Option<u32> {
-        let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
-        unwind::x64::find(&image, rva).ok().flatten().map(|function| function.end)
     }
 
     /// First address of the function that holds a relative address, where unwind data tells.
     pub fn function_start(&self, rva: u32) -> Option<u64> {
-        let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
-        unwind::x64::function_start(&image, self.base + u64::from(rva)).ok().flatten()
+        function_start(&self.image()?, rva)
+    }
+}
+
+/// First address of the function that holds a relative address, where unwind data tells.
+pub fn function_start(image: &Image<'_>, rva: u32) -> Option<u64> {
+    let known = image.machine == unwind::MACHINE_AMD64;
+    known.then(|| unwind::x64::function_start(image, image.base.checked_add(rva.into())?).ok()?).flatten()
+}
+
+/// Whether a function that begins at one relative address may hold another above it: unwind data of x64 tells where
+/// the next one begins.
+pub fn is_one_function(image: &Image<'_>, start: u32, rva: u32) -> bool {
+    if image.machine != unwind::MACHINE_AMD64 {
+        return true;
+    }
+    match function_start(image, rva) {
+        Some(first) => u64::from(start) >= first.wrapping_sub(image.base),
+        None => unwind::x64::find(image, start).ok().flatten().is_none_or(|function| rva < function.end),
     }
 }
 

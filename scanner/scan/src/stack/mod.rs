@@ -5,17 +5,21 @@
 //! early is a result, not an error.
 
 mod all;
+mod claims;
 mod places;
 mod recursion;
 mod registers;
 mod start;
+mod traps;
 mod user;
 mod walk;
 
 pub use all::{Ids, ThreadStack, all};
+use claims::Claims;
 pub use recursion::recursion;
 pub use registers::Registers;
 pub use start::{SWAPPED_OUT, Starts};
+pub use traps::{Crossing, Trap};
 pub use user::of_minidump;
 pub use walk::{Bounds, walk};
 
@@ -176,4 +180,6 @@ pub struct Stack {
     pub end: End,
     /// Why unwinding gave way to looking for return addresses, the first time.
     pub gave_way: Option<unwind::Why>,
+    /// Where it went over a trap.
+    pub crossings: Vec<Crossing>,
 }

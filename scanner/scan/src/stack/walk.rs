@@ -1,6 +1,6 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, End, Frame, Kind, Method, Registers, Stack};
+use super::{Confidence, Crossing, End, Frame, Kind, Method, Registers, Stack};
 use crate::code::Code;
 use memory::Architecture;
 use std::ops::Range;
@@ -34,9 +34,10 @@ pub fn walk(
     start: Registers,
     method: Method,
 ) -> (Stack, Option<Registers>) {
-    let mut walk = Walk { code, bounds, frames: Vec::new(), gave_way: None };
+    let mut walk = Walk { code, bounds, frames: Vec::new(), gave_way: None, crossings: Vec::new() };
     let (end, user) = walk.run(start, method);
-    (Stack { frames: walk.frames, end, gave_way: walk.gave_way }, user)
+    let Walk { frames, gave_way, crossings, .. } = walk;
+    (Stack { frames, end, gave_way, crossings }, user)
 }
 
 struct Walk<'a> {
@@ -44,6 +45,7 @@ struct Walk<'a> {
     bounds: &'a Bounds<'a>,
     frames: Vec<Frame>,
     gave_way: Option<Why>,
+    crossings: Vec<Crossing>,
 }
 
 impl Walk<'_> {
@@ -62,7 +64,12 @@ impl Walk<'_> {
                 return (End::TooMany, None);
             }
             self.push(&registers, method, confidence, exact);
-            match registers.step(self.code, self.bounds.memory, exact) {
+            let step = registers.step(self.code, self.bounds.memory, exact);
+            if let Ok(Step::MachineFrame { at, error_code }) = step {
+                let handler = self.frames.len() - 1;
+                self.crossings.push(Crossing { handler, at, error_code, confidence });
+            }
+            match step {
                 Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
                 // A return address that merely points there was overwritten.
                 Ok(Step::MachineFrame { .. })

@@ -24,6 +24,7 @@ mod support;
 mod threads;
 mod timers;
 mod tokens;
+mod traps;
 mod user_half;
 mod vads;
 mod waits;
