@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 #[path = "../benches/support/process.rs"]
 mod process;
 
-/// Pages of a dump of 1 GiB: as much as an unoptimised build reads in some seconds.
-const PAGES: u64 = 0x4_0000;
+/// Pages of a dump of 512 MiB: as much as an unoptimised build reads in some seconds.
+const PAGES: u64 = 0x2_0000;
 /// Pages at the end that hold something; the others are empty.
 const FILLED: u64 = 0x2000;
 /// What a conversion may have of its own, whatever the dump: rows on their way, and what Parquet holds of every table.
@@ -37,6 +37,7 @@ fn memory_of_the_converter_is_bounded() {
     let watch = process::Watch::of(running.id());
     assert!(running.wait().unwrap().success());
     let (own, most) = (watch.peak(), BASE + pages * EACH / (1 << 20));
+    eprintln!("{own} MiB of its own for a dump of {pages} pages; {most} are allowed");
     assert!(own > 0 && own <= most, "{own} MiB for a dump of {pages} pages; {most} are allowed");
     let rows = process::tables_of(&folder.join("lake"));
     let swept = rows.iter().find(|(table, ..)| table == "pages").map(|(_, rows, _)| *rows);
