@@ -110,7 +110,7 @@ impl Slots {
             object |= u32::from(found);
             tag |= u32::from(self.alike.passes(second));
         }
-        object * OBJECT | tag * TAG
+        (object * OBJECT) | (tag * TAG)
     }
 
     /// Whether a slot of a block has one of the tags.
@@ -125,12 +125,6 @@ impl Slots {
     #[inline]
     fn is_dispatcher(&self, first: u32, second: u32, top: u32) -> bool {
         (first & 0x7a == 2) & (second.wrapping_add(0x8000) <= 0x8001) & (top >= 0xff00_0000)
-    }
-
-    #[inline]
-    fn is_io(&self, first: u32) -> bool {
-        let device = (first & 0xffff == 3) & (first >> 16 >= self.device);
-        (first == self.driver) | (first == self.file) | device
     }
 
     #[inline]
@@ -186,7 +180,7 @@ impl Slots {
         match first {
             first if first == self.driver => Some(Kind::Driver),
             first if first == self.file => Some(Kind::File),
-            first if self.is_io(first) => Some(Kind::Device),
+            first if first & 0xffff == 3 && first >> 16 >= self.device => Some(Kind::Device),
             _ => None,
         }
     }
