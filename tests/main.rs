@@ -4,6 +4,7 @@ mod ask;
 mod bounded;
 mod bulk;
 mod cli;
+mod cookbook;
 mod diffs;
 mod hostile;
 mod house;

@@ -259,6 +259,7 @@ Examples:
   dumplake sql lake
   dumplake sql lake \"SELECT bugcheck_name, count(*) FROM dumps GROUP BY ALL\"
   dumplake sql lake \"FROM third_party_drivers\" --format csv > drivers.csv
+  dumplake sql lake \"FROM stack_frames\" --format parquet -o frames.parquet
 
 The lake is opened read-only: a query cannot write files, nor read any outside the lake.")]
 pub struct Sql {
@@ -269,6 +270,9 @@ pub struct Sql {
     /// How rows are printed.
     #[arg(short, long, value_enum, default_value_t = SqlFormat::Table)]
     pub format: SqlFormat,
+    /// Write the answer to this file, which must not be there yet.
+    #[arg(short, long, value_name = "FILE", requires = "query")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -277,6 +281,10 @@ pub enum SqlFormat {
     Csv,
     Json,
     Markdown,
+    /// One query into a file (-o).
+    Parquet,
+    /// Arrow's IPC file format, one query into a file (-o).
+    Arrow,
 }
 
 /// The morning read: what crashed, where, why probably, what else is unusual, which crashes are alike.

@@ -8,6 +8,7 @@
 
 mod code;
 mod hash;
+mod instruction;
 mod names;
 mod needle;
 mod out;

@@ -1,7 +1,8 @@
 //! The stacks of all threads.
 
 use super::{
-    Bounds, Confidence, End, Frame, Kind, Method, Registers, Stack, Starts, Trap, places, traps::Finder, walk,
+    Bounds, Confidence, End, Exact, Frame, Kind, Method, Registers, Stack, Starts, Trap, places,
+    traps::Finder, walk,
 };
 use crate::code::{Code, Listed, Symbol};
 use memory::Space;
@@ -51,8 +52,8 @@ impl ThreadStack {
         (base, limit): (Option<u64>, Option<u64>),
         why: &'static str,
     ) -> ThreadStack {
-        let stack =
-            Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None, crossings: Vec::new() };
+        let (frames, exact, crossings) = (Vec::new(), Vec::new(), Vec::new());
+        let stack = Stack { frames, end: End::NoStart(why), gave_way: None, exact, crossings };
         let (symbols, traps) = (Vec::new(), Vec::new());
         ThreadStack { thread, ids, start: None, base, limit, stack, symbols, traps }
     }
@@ -148,6 +149,9 @@ fn one(
     if let Some((registers, (space, code))) = reached.zip(user) {
         let part = in_user_mode(space, code, width, registers);
         symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
+        let before = stack.frames.len();
+        let shifted = part.exact.into_iter().map(|exact| Exact { frame: before + exact.frame, ..exact });
+        stack.exact.extend(shifted);
         stack.frames.extend(part.frames);
         (stack.end, stack.gave_way) = (part.end, stack.gave_way.or(part.gave_way));
     }

@@ -180,6 +180,17 @@ pub struct Stack {
     pub end: End,
     /// Why unwinding gave way to looking for return addresses, the first time.
     pub gave_way: Option<unwind::Why>,
+    /// The registers of the frames whose `ip` is the next instruction.
+    pub exact: Vec<Exact>,
     /// Where it went over a trap.
     pub crossings: Vec<Crossing>,
+}
+
+/// The registers where a thread stopped or was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exact {
+    /// Number of the frame in its stack.
+    pub frame: usize,
+    /// What is known of them there.
+    pub registers: Registers,
 }

@@ -6,13 +6,13 @@
 //! `_KTRAP_FRAME` around it. Its members lie where they do in the public symbols of every x64 kernel from 7601 to 26100
 //! (Rbp 0x158, ErrorCode 0x160, Rip 0x168, FaultAddress 0xd0).
 
-use super::{Claims, Confidence, Kind, ThreadStack};
+use super::{Claims, Confidence, Exact, Kind, Registers, ThreadStack};
 use crate::code::{Code, Symbol};
 use memory::{Architecture, PAGE_SIZE, Va};
 use nt::System;
 use rayon::prelude::*;
 use std::{collections::BTreeMap, ops::Range};
-use unwind::x64::trap::MachineFrame;
+use unwind::x64::trap::{self, Cause, MachineFrame, TrapLayout};
 
 /// `_KTRAP_FRAME.Rip`, where the machine frame begins.
 const RIP: u64 = 0x168;
@@ -20,6 +20,9 @@ const RIP: u64 = 0x168;
 const RBP_BELOW: u64 = 0x168 - 0x158;
 /// `_KTRAP_FRAME.FaultAddress`, the same.
 const FAULT_BELOW: u64 = 0x168 - 0xd0;
+/// `Rax`, `Rcx`, `Rdx`, `R8` to `R11`, `Rbp` and `Rip` of `_KTRAP_FRAME`: alike in the public symbols of 213 kernels.
+const LAYOUT: TrapLayout =
+    TrapLayout { volatile: [0x30, 0x38, 0x40, 0x48, 0x50, 0x58, 0x60], rbp: 0x158, rip: RIP as u32 };
 /// Bytes of a machine frame.
 const SIZE: u64 = 40;
 /// No kernel stack is larger, not even a grown one.
@@ -65,6 +68,33 @@ pub struct Trap {
     pub symbol: Symbol,
 }
 
+impl ThreadStack {
+    /// The registers of the innermost frame that was to go on at `ip`, and of no other. Where a handler of the kernel
+    /// saved those of a fault, the volatile ones are its `_KTRAP_FRAME`'s.
+    pub fn registers_at(&self, system: Option<&System<'_>>, ip: u64) -> Option<Registers> {
+        let stands = |exact: &&Exact| self.stack.frames.get(exact.frame).is_some_and(|frame| frame.ip == ip);
+        let exact = self.stack.exact.iter().find(stands)?;
+        let crossing = self.stack.crossings.iter().find(|crossing| crossing.handler + 1 == exact.frame);
+        let (Registers::X64(unwound), Some(crossing), Some(system)) = (exact.registers, crossing, system)
+        else {
+            return Some(exact.registers);
+        };
+        let handler = self.symbols.get(crossing.handler).and_then(|symbol| symbol.module.as_deref());
+        if !is_kernel(system, handler) {
+            return Some(exact.registers);
+        }
+        let saved = trap::interrupted(&system.space, &LAYOUT, crossing.at, Cause::Interrupted, &unwound);
+        Some(saved.map_or(exact.registers, |(_, registers)| Registers::X64(registers)))
+    }
+}
+
+/// Whether this is the name of the kernel's image.
+fn is_kernel(system: &System<'_>, module: Option<&str>) -> bool {
+    let base = system.kernel.as_ref().map(|kernel| kernel.base);
+    let kernel = system.owners().iter().find(|owner| Some(owner.base) == base);
+    kernel.is_some_and(|kernel| Some(kernel.name.as_str()) == module)
+}
+
 /// What finding needs of a system.
 pub struct Finder<'a, 'c> {
     /// The system.
@@ -105,7 +135,7 @@ impl Finder<'_, '_> {
             let at = crossing.at;
             let machine = MachineFrame::read(&self.system.space, at).ok()?;
             let handler = stack.symbols.get(crossing.handler)?;
-            let by_kernel = self.is_kernel(handler.module.as_deref());
+            let by_kernel = is_kernel(self.system, handler.module.as_deref());
             let word = |below: u64| self.word(at.checked_sub(below)?);
             let page_fault = handler.name.as_deref().is_some_and(|name| PAGE_FAULTS.contains(&name));
             let trap = Trap {
@@ -175,11 +205,6 @@ impl Finder<'_, '_> {
         }
         let code = if machine.is_user() { (self.user)(stack) } else { Some(self.code) };
         code.map(|code| code.symbol(machine.rip)).unwrap_or_default()
-    }
-
-    fn is_kernel(&self, module: Option<&str>) -> bool {
-        let kernel = self.system.kernel.as_ref().and_then(|kernel| self.code.module(kernel.base.0));
-        kernel.is_some_and(|kernel| Some(kernel.name.as_str()) == module)
     }
 
     fn word(&self, at: u64) -> Option<u64> {

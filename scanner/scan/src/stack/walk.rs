@@ -1,6 +1,6 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, Crossing, End, Frame, Kind, Method, Registers, Stack};
+use super::{Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack};
 use crate::code::Code;
 use memory::Architecture;
 use std::ops::Range;
@@ -10,6 +10,8 @@ use unwind::{Memory, Step, Why};
 const NO_MODULE: &str = "the return address is in no module";
 /// More frames than this no stack holds: a megabyte of words.
 const MOST_FRAMES: usize = 0x2_0000;
+/// Register sets that are kept of a stack: interrupts do not nest deeper than there are levels.
+const MOST_EXACT: usize = 32;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
 const SEARCH: u64 = 0x1_0000;
 
@@ -34,16 +36,18 @@ pub fn walk(
     start: Registers,
     method: Method,
 ) -> (Stack, Option<Registers>) {
-    let mut walk = Walk { code, bounds, frames: Vec::new(), gave_way: None, crossings: Vec::new() };
+    let (exact, crossings) = (Vec::new(), Vec::new());
+    let mut walk = Walk { code, bounds, frames: Vec::new(), exact, gave_way: None, crossings };
     let (end, user) = walk.run(start, method);
-    let Walk { frames, gave_way, crossings, .. } = walk;
-    (Stack { frames, end, gave_way, crossings }, user)
+    let Walk { frames, gave_way, exact, crossings, .. } = walk;
+    (Stack { frames, end, gave_way, exact, crossings }, user)
 }
 
 struct Walk<'a> {
     code: &'a Code<'a>,
     bounds: &'a Bounds<'a>,
     frames: Vec<Frame>,
+    exact: Vec<Exact>,
     gave_way: Option<Why>,
     crossings: Vec<Crossing>,
 }
@@ -98,6 +102,9 @@ impl Walk<'_> {
 
     fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
         let (ip, sp, kind, set) = (registers.ip(), registers.sp(), self.bounds.kind, registers.set());
+        if exact && self.exact.len() < MOST_EXACT {
+            self.exact.push(Exact { frame: self.frames.len(), registers: *registers });
+        }
         self.frames.push(Frame { ip, sp, method, confidence, kind, set, exact });
     }
 
