@@ -28,3 +28,4 @@ mod traps;
 mod user_half;
 mod vads;
 mod waits;
+mod wow64;

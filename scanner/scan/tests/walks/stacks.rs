@@ -32,6 +32,13 @@ fn check_frames(name: &str, rows: &[&Row], planned: &[Frame]) {
         assert_eq!(row["sp"], frame.sp.to_string(), "{what}");
         assert_eq!(row["module"], frame.module, "{what}");
         assert_eq!(row["mode"] == "user", frame.mode == Mode::User, "{what}");
+        // Nothing but a store of all four by the function itself makes parameters home.
+        let parameters = ["parameter1", "parameter2", "parameter3", "parameter4"];
+        let planned = frame
+            .parameters
+            .map_or([const { None }; 4], |values| values.map(|value| Some(value.to_string())));
+        let found = parameters.map(|name| row.get(name).cloned());
+        assert_eq!(found, planned, "{what}");
         let trapped = matches!(frame.kind, FrameKind::Trap | FrameKind::SystemCall);
         assert_eq!(row["method"] == "trap", trapped, "{what}");
         if let Some(symbol) = row.get("symbol") {
