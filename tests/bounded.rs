@@ -14,7 +14,7 @@ const PAGES: u64 = 0x2_0000;
 /// Pages at the end that hold something; the others are empty.
 const FILLED: u64 = 0x2000;
 /// What a conversion may have of its own, whatever the dump: rows on their way, and what Parquet holds of every table.
-const BASE: u64 = 160;
+const BASE: u64 = 128;
 /// Bytes for each frame: where it is mapped (8), and what the walks remember.
 const EACH: u64 = 16;
 
