@@ -51,6 +51,7 @@ shipped! {
         effect_component
         fault_context
         multiple_exceptions
+        hidden_exception
         null_pointer_code
         null_pointer_data
         invalid_pointer
@@ -75,6 +76,7 @@ shipped! {
         insufficient_pool
         pool_leak
         pool_corruption_kernel
+        regular_data
         handle_leak
         insufficient_memory
         hooked_functions
