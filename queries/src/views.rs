@@ -51,6 +51,7 @@ library! {
     unique_stacks
     top_functions
     crash_buckets
+    page_usage
 }
 
 impl View {

@@ -1,8 +1,8 @@
 //! `dumplake demo`: invented dumps, converted and questioned, so that anybody can try the tool.
 //!
 //! The synthetic machine crashes once (a small kernel dump), a second one leaks: two live dumps of its kernel, and
-//! beside each a minidump of the service that forgets to close its handles; and a third one is stuck: a dump of all
-//! its memory, in which threads wait for each other.
+//! beside each a minidump of the service that forgets to close its handles; a third one is stuck: a dump of all its
+//! memory, in which threads wait for each other; and a fourth one crashes in a driver, with whole stacks.
 
 use crate::{Result, args, convert::Run, inputs, report};
 use fixtures::{Arch, Build, Family, Format, Handle, Machine, ProcessId, Space, scenario};
@@ -44,7 +44,7 @@ pub fn command(args: &args::Demo) -> Result<u8> {
 }
 
 /// The questions of the demo. Each stands in the README with its answer.
-pub const QUERIES: [&str; 9] = [
+pub const QUERIES: [&str; 11] = [
     "FROM bugchecks",
     "SELECT file_name, dumps, bugchecks FROM third_party_drivers",
     "SELECT path, format, build, processors, pages_present, bytes_missing FROM dumps ORDER BY path",
@@ -57,6 +57,9 @@ pub const QUERIES: [&str; 9] = [
     "SELECT process, thread_id, wait_reason, object_kind, chain, deadlock FROM wait_graph ORDER BY ALL",
     "SELECT process, type_name, handles, objects FROM handle_counts ORDER BY handles DESC, process, type_name LIMIT 5",
     "SELECT irp, process, thread_id, request, driver FROM pending_irps ORDER BY ALL",
+    "SELECT bucket, dumps, name, culprit, rule FROM crash_buckets",
+    "SELECT frame, text, how, sure FROM stack_frames JOIN dumps d USING (dump_id) WHERE d.path LIKE '%fault%' \
+     AND thread_id = 8 ORDER BY frame",
 ];
 
 /// A file that says "made by the demo", so that the next demo may replace what is there.
@@ -83,6 +86,7 @@ fn write_dumps(folder: &Path) -> Result<()> {
     };
     crashed_machine().dump(Format::Triage(Family::B)).write_to(&place("crash")?)?;
     scenario::busy(Arch::X64, Build::WIN10_19041).dump(Format::BitmapFull).write_to(&place("stuck")?)?;
+    scenario::stacks(Arch::X64, Build::WIN10_19041).dump(Format::BitmapFull).write_to(&place("fault")?)?;
     for (day, leaked) in [("monday", 40), ("friday", 400)] {
         let (machine, service) = leaking_machine(leaked);
         machine.dump(Format::BitmapKernel).write_to(&place(day)?)?;

@@ -34,6 +34,7 @@ mod objectcallback;
 pub mod owner;
 mod pe;
 pub mod peb;
+pub mod pfn;
 pub mod pool;
 pub mod process;
 pub mod processor;
@@ -133,7 +134,7 @@ pub fn wanted() -> symbols::Wanted {
 }
 
 /// Pool accounting, locks, waits, I/O requests and ALPC.
-fn resources() -> [&'static [symbols::WantedType]; 20] {
+fn resources() -> [&'static [symbols::WantedType]; 21] {
     [
         irp::IrpLayout::WANTED,
         irp::IoStackLocation::WANTED,
@@ -153,6 +154,7 @@ fn resources() -> [&'static [symbols::WantedType]; 20] {
         wait::KguardedMutex::WANTED,
         eresource::Eresource::WANTED,
         eresource::OwnerEntry::WANTED,
+        pfn::Mmpfn::WANTED,
         pool::BigPages::WANTED,
         pool::TrackerTable::WANTED,
     ]

@@ -36,6 +36,8 @@ pub struct Symbol {
     pub name: Option<String>,
     /// Bytes from the function's first one; from the module's first one where no function is known.
     pub offset: Option<u64>,
+    /// Where the function begins, in bytes from the module's first one: by its name, else by unwind data.
+    pub start: Option<u64>,
 }
 
 /// All code of a space.
@@ -100,6 +102,11 @@ impl<'a> Code<'a> {
         })
     }
 
+    /// Whether an address can be a return address: executable code, right behind a call.
+    pub fn may_return_to(&self, va: u64) -> bool {
+        self.is_executable(va) != Some(false) && matches!(self.call_before(va), Ok(Some(_)))
+    }
+
     /// Of an address whose code is not in the dump: false if symbols say that it is no place inside a function. The
     /// first byte of a function is no return address, and names like `??_C@_` are those of string constants.
     pub fn may_be_inside(&self, va: u64) -> bool {
@@ -113,7 +120,12 @@ impl<'a> Code<'a> {
         let rva = va - module.base;
         let export = u32::try_from(rva).ok().and_then(|rva| module.function(rva));
         let (name, offset) = export.map_or((None, rva), |(name, offset)| (Some(name), offset));
-        Symbol { module: Some(module.name.clone()), name, offset: Some(offset) }
+        let by_unwind_data = || {
+            let start = module.function_start(u32::try_from(rva).ok()?)?;
+            Some(start.wrapping_sub(module.base))
+        };
+        let start = if name.is_some() { Some(rva - offset) } else { by_unwind_data() };
+        Symbol { module: Some(module.name.clone()), name, offset: Some(offset), start }
     }
 }
 
@@ -146,9 +158,17 @@ impl<'a> Module<'a> {
             return Some((name.to_string(), offset.into()));
         }
         let (name, offset) = self.exports().nearest(rva)?;
-        let start = self.function_start(rva);
-        let same = start.is_none_or(|start| u64::from(rva - offset) >= start - self.base);
+        let same = match self.function_start(rva) {
+            Some(start) => u64::from(rva - offset) >= start - self.base,
+            None => self.function_end(rva - offset).is_none_or(|end| rva < end),
+        };
         same.then(|| (name.to_string(), offset.into()))
+    }
+
+    /// Relative address behind the function that holds a relative address, where unwind data tells.
+    fn function_end(&self, rva: u32) -> Option<u32> {
+        let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
+        unwind::x64::find(&image, rva).ok().flatten().map(|function| function.end)
     }
 
     /// First address of the function that holds a relative address, where unwind data tells.

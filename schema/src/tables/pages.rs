@@ -15,7 +15,21 @@ table! {
         process: Option<u64>,
         /// Whether several entries of page tables lead to it.
         shared: bool,
-        /// What is on it: `zero`, `data`.
+        /// What is on it, by a look at some of its words: `zero` (every byte), `image` (a loaded kernel module is mapped there), `text` (printable characters of one or two bytes), `pointers` (a quarter of the words are kernel addresses), `random` (compressed or encrypted: nearly every byte value occurs), `data` (anything else).
         content: String,
+        /// List that it is on (`_MMPFN.u3.e1.PageLocation`): `zeroed`, `free`, `standby`, `modified`, `modified no write`, `bad`, `transition`; `active` is none. NULL where the page-frame database is not in the dump.
+        list: Option<String>,
+        /// Number of page-table entries that lead to it (`_MMPFN.u2.ShareCount`), of active pages.
+        share_count: Option<u64>,
+        /// Reasons to keep it in memory (`_MMPFN.u3.ReferenceCount`).
+        reference_count: Option<u32>,
+        /// Priority, 0 to 7 (`_MMPFN.u3.e3.Priority`).
+        priority: Option<u32>,
+        /// Differs from what is on disk (`_MMPFN.u3.e1.Modified`).
+        modified: Option<bool>,
+        /// Address of the page-table entry or prototype entry that leads to it (`_MMPFN.PteAddress`).
+        pte_address: Option<u64>,
+        /// That entry is a prototype: the page belongs to a section (`_MMPFN.u4.PrototypePte`).
+        prototype_pte: Option<bool>,
     }
 }

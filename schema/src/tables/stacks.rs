@@ -71,7 +71,7 @@ table! {
         offset: Option<u64>,
         /// All of it: `module!function+offset`, or `module+offset`, or the address.
         text: String,
-        /// How the frame was found: `context` (registers in the dump), `unwind` (unwind data of the function called), `leaf` (the function called has none, and needs none), `frame pointer` (x86: nothing describes the function called, its frame pointer was believed), `trap` (registers that a trap, an interrupt or a system call saved), `scan` (the next word of the stack that is an address behind a call).
+        /// How the frame was found: `context` (registers in the dump), `unwind` (unwind data of the function called), `frame pointer` (nothing describes the function called, and its frame pointer leads to a return address), `leaf` (the function called has none, and needs none), `trap` (registers that a trap, an interrupt or a system call saved), `scan` (the next word of the stack that is an address behind a call).
         method: String,
         /// `high`: registers, or unwinding from them, or unwinding that ended at the thread's start; `medium`: there is a guess below it; `low`: a word that points to code, where the dump does not hold the code that would tell more.
         confidence: String,

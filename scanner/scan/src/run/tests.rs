@@ -40,6 +40,7 @@ impl Part for Count<'_> {
             process: None,
             shared: false,
             content,
+            ..tables::PageRow::default()
         };
         self.1.push(row);
         self.2 += 1;

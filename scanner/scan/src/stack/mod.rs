@@ -23,10 +23,10 @@ pub enum Method {
     Context,
     /// Unwind data of the function called.
     Unwind,
+    /// A chain of frame pointers, where nothing better describes the function.
+    FramePointer,
     /// The function called had no unwind data: a leaf.
     Leaf,
-    /// Nothing described the function called (x86); its frame pointer was believed.
-    FramePointer,
     /// Registers that a trap, an interrupt or a system call saved.
     Trap,
     /// A word of the stack that is an address behind a call.
@@ -39,8 +39,8 @@ impl Method {
         match self {
             Method::Context => "context",
             Method::Unwind => "unwind",
-            Method::Leaf => "leaf",
             Method::FramePointer => "frame pointer",
+            Method::Leaf => "leaf",
             Method::Trap => "trap",
             Method::Scan => "scan",
         }

@@ -2,7 +2,7 @@
 
 use crate::code::{Code, Module};
 use memory::Context;
-use unwind::{Memory, Step, Why, arm64, x64};
+use unwind::{Memory, Step, Why, arm64, x64, x86};
 
 /// What a walk carries from frame to frame.
 #[derive(Debug, Clone, Copy)]
@@ -11,13 +11,8 @@ pub enum Registers {
     X64(x64::Registers),
     /// ARM64.
     Arm64(arm64::Registers),
-    /// An architecture whose frames are found by looking for return addresses.
-    Plain {
-        /// Instruction pointer.
-        ip: u64,
-        /// Stack pointer.
-        sp: u64,
-    },
+    /// x86.
+    X86(x86::Registers),
 }
 
 impl Registers {
@@ -26,7 +21,7 @@ impl Registers {
         match self {
             Registers::X64(_) => Registers::X64(x64::Registers::new(ip, sp)),
             Registers::Arm64(_) => Registers::Arm64(bare_arm64(ip, sp)),
-            Registers::Plain { .. } => Registers::Plain { ip, sp },
+            Registers::X86(_) => Registers::X86(bare_x86(ip, sp)),
         }
     }
 
@@ -35,7 +30,7 @@ impl Registers {
         match architecture {
             memory::Architecture::X64 => Registers::X64(x64::Registers::new(ip, sp)),
             memory::Architecture::Arm64 => Registers::Arm64(bare_arm64(ip, sp)),
-            memory::Architecture::X86 => Registers::Plain { ip, sp },
+            memory::Architecture::X86 => Registers::X86(bare_x86(ip, sp)),
         }
     }
 
@@ -54,7 +49,17 @@ impl Registers {
                 Registers::X64(registers)
             }
             memory::Registers::Arm64(c) => Registers::Arm64((&**c).into()),
-            memory::Registers::X86(_) => Registers::Plain { ip: context.ip(), sp: context.sp() },
+            memory::Registers::X86(c) => {
+                let mut registers = x86::Registers::new(c.eip, c.esp, c.ebp);
+                if context.has_integer() {
+                    for (number, value) in
+                        [(0, c.eax), (1, c.ecx), (2, c.edx), (3, c.ebx), (6, c.esi), (7, c.edi)]
+                    {
+                        registers.set(number, Some(value));
+                    }
+                }
+                Registers::X86(registers)
+            }
         }
     }
 
@@ -63,7 +68,7 @@ impl Registers {
         match self {
             Registers::X64(registers) => registers.rip,
             Registers::Arm64(registers) => arm64::strip(registers.pc),
-            Registers::Plain { ip, .. } => *ip,
+            Registers::X86(registers) => registers.eip.into(),
         }
     }
 
@@ -72,7 +77,7 @@ impl Registers {
         match self {
             Registers::X64(registers) => registers.sp(),
             Registers::Arm64(registers) => registers.sp,
-            Registers::Plain { sp, .. } => *sp,
+            Registers::X86(registers) => registers.esp().into(),
         }
     }
 
@@ -81,6 +86,11 @@ impl Registers {
         let ip = self.ip();
         let lookup = if first { ip } else { ip.wrapping_sub(1) };
         let image = code.module(lookup).and_then(Module::image);
+        if let Registers::X86(registers) = self {
+            let returns = |va: u32| code.may_return_to(va.into());
+            let place = x86::Place { image: image.as_ref(), frame: None, returns: &returns };
+            return x86::step(&place, stack, registers, first);
+        }
         match (self, image) {
             (Registers::X64(registers), Some(image)) if image.machine == unwind::MACHINE_AMD64 => {
                 x64::step(&image, stack, registers, first)
@@ -100,4 +110,11 @@ impl Registers {
 /// Nothing is known but where it is and where its stack is.
 fn bare_arm64(pc: u64, sp: u64) -> arm64::Registers {
     arm64::Registers { pc, sp, x: [0; 31], known: 0 }
+}
+
+/// The same.
+fn bare_x86(eip: u64, esp: u64) -> x86::Registers {
+    let mut registers = x86::Registers::new(eip as u32, esp as u32, 0);
+    registers.set(5, None); // ebp
+    registers
 }

@@ -5,6 +5,8 @@ use crate::code::Code;
 use std::ops::Range;
 use unwind::{Memory, Step, Why};
 
+/// Why unwinding gives way although the step worked: an overwritten return address, or code that no list has.
+const NO_MODULE: &str = "the return address is in no module";
 /// More frames than this no stack holds: a megabyte of words.
 const MOST_FRAMES: usize = 0x2_0000;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
@@ -61,11 +63,19 @@ impl Walk<'_> {
             self.push(&registers, method, confidence, exact);
             match registers.step(self.code, self.bounds.memory, exact) {
                 Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
-                Ok(_) if !self.bounds.user && (self.bounds.is_user)(registers.ip()) => {
+                // A return address that merely points there was overwritten.
+                Ok(Step::MachineFrame { .. })
+                    if !self.bounds.user && (self.bounds.is_user)(registers.ip()) =>
+                {
                     return (End::UserMode, Some(registers));
                 }
-                Ok(step) if self.code.module(registers.ip()).is_some() => (method, exact) = how(step),
-                Ok(_) => match self.resume(&registers, Why::NoUnwindData) {
+                Ok(step) if self.code.module(registers.ip()).is_some() => {
+                    (method, exact) = how(step);
+                    if matches!(method, Method::Scan) {
+                        confidence = confidence.min(Confidence::Medium);
+                    }
+                }
+                Ok(_) => match self.resume(&registers, Why::BadUnwindData(NO_MODULE)) {
                     Ok(found) => (registers, method, confidence, exact) = found,
                     Err(end) => return (end, None),
                 },
@@ -128,8 +138,8 @@ fn how(step: Step) -> (Method, bool) {
         Step::Unwound => (Method::Unwind, false),
         Step::Exact => (Method::Unwind, true),
         Step::Leaf => (Method::Leaf, false),
-        Step::FramePointer => (Method::FramePointer, false),
         Step::Searched => (Method::Scan, false),
+        Step::FramePointer => (Method::FramePointer, false),
         Step::MachineFrame { .. } => (Method::Trap, true),
     }
 }

@@ -71,9 +71,10 @@ fn ids(system: &System<'_>, stack: &ThreadStack) -> (u64, Option<u32>, Option<u3
 fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
     let (ethread, thread_id, process_id) = ids(system, found);
     let frames = &found.stack.frames;
-    let functions: Vec<_> = found.symbols.iter().map(|symbol| (&symbol.module, &symbol.name)).collect();
-    let repeats =
-        if found.symbols.iter().all(|symbol| symbol.name.is_none()) { None } else { recursion(&functions) };
+    // A function that nothing tells the beginning of is like no other.
+    let functions: Vec<_> =
+        found.symbols.iter().zip(frames).map(|(s, f)| (&s.module, s.start.unwrap_or(f.ip))).collect();
+    let repeats = recursion(&functions);
     let top = frames.first();
     // Where a stack should be and is not; why others were not walked, `detail` says.
     if let End::NoStart(why @ stack::SWAPPED_OUT) = found.stack.end {
@@ -157,7 +158,7 @@ fn stem(module: &str) -> &str {
     }
 }
 
-/// Over modules and functions; where a function has no name, the offset in the module stands for it.
+/// Over modules and functions; where a function has no name, its beginning in the module stands for it, or the offset.
 pub fn hash(symbols: &[Symbol]) -> Option<String> {
     if symbols.is_empty() {
         return None;
@@ -167,7 +168,7 @@ pub fn hash(symbols: &[Symbol]) -> Option<String> {
         let module = symbol.module.as_deref().unwrap_or("?");
         let function = match (&symbol.name, symbol.offset) {
             (Some(name), _) => name.clone(),
-            (None, offset) => format!("{:#x}", offset.unwrap_or(0)),
+            (None, offset) => format!("{:#x}", symbol.start.or(offset).unwrap_or(0)),
         };
         hasher.update(format!("{module}!{function}\n").as_bytes());
     }

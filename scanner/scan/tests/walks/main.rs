@@ -19,6 +19,7 @@ mod pool;
 mod processes;
 mod processors;
 mod queues;
+mod stacks;
 mod support;
 mod threads;
 mod timers;

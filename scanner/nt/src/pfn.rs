@@ -1,0 +1,89 @@
+//! The page-frame database: what Windows knows of each physical page.
+
+use crate::{System, layout};
+use memory::{Pfn, Va};
+
+layout! {
+    /// `_MMPFN`.
+    Mmpfn = "_MMPFN" {
+        location ? "u3.e1.PageLocation",
+        modified ? "u3.e1.Modified",
+        /// In a part of its own since Windows 10.
+        priority ? "u3.e3.Priority" | "u3.e1.Priority",
+        references ? "u3.ReferenceCount" | "u3.e2.ReferenceCount",
+        shares ? "u2.ShareCount",
+        pte ? "PteAddress",
+        pte_frame ? "u4.PteFrame",
+        prototype ? "u4.PrototypePte",
+    }
+}
+
+/// `_MMPFN.u3.e1.PageLocation`: which list the page is on (`MMLISTS`, public symbols).
+const LISTS: [&str; 8] =
+    ["zeroed", "free", "standby", "modified", "modified no write", "bad", "active", "transition"];
+
+/// What the database says of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Name of the list that it is on; `active` is none.
+    pub list: Option<&'static str>,
+    /// It differs from what is on disk.
+    pub modified: Option<bool>,
+    /// 0 to 7.
+    pub priority: Option<u8>,
+    /// `ReferenceCount`.
+    pub references: Option<u32>,
+    /// `ShareCount`, of active pages the number of entries of page tables that lead to it; of others the member is a
+    /// link.
+    pub shares: Option<u64>,
+    /// Address of the entry that leads to it (`PteAddress`).
+    pub pte: Option<Va>,
+    /// Frame of the table that holds that entry (`PteFrame`).
+    pub pte_frame: Option<u64>,
+    /// That entry is a prototype: the page belongs to a section.
+    pub prototype: Option<bool>,
+}
+
+/// Reads the database.
+pub struct Frames<'s, 'a> {
+    system: &'s System<'a>,
+    layout: Mmpfn,
+    base: Va,
+}
+
+impl<'s, 'a> Frames<'s, 'a> {
+    /// `None` if nothing says where it is or what its entries look like.
+    pub fn new(system: &'s System<'a>) -> Option<Frames<'s, 'a>> {
+        let layout = Mmpfn::of(system);
+        // The header and the debugger block name the variable or the database itself; the variable leads to it.
+        let base = system.global_pointer("MmPfnDatabase")?;
+        (layout.size != 0 && layout.location.is_some() && system.is_kernel(base)).then_some(Frames {
+            system,
+            layout,
+            base,
+        })
+    }
+
+    /// The entry of a frame; `None` if it is not in the dump.
+    pub fn get(&self, pfn: Pfn) -> Option<Frame> {
+        let offset = pfn.0.checked_mul(self.layout.size.into())?;
+        let view = self.system.view(self.base.checked_add(offset)?, self.layout.size);
+        if !view.is_whole() {
+            return None;
+        }
+        let layout = &self.layout;
+        let location = view.u8(layout.location)?;
+        let list = LISTS.get(usize::from(location)).copied();
+        let active = list == Some("active");
+        Some(Frame {
+            list,
+            modified: view.flag(layout.modified),
+            priority: view.u8(layout.priority),
+            references: view.u32(layout.references),
+            shares: view.uint(layout.shares).filter(|_| active),
+            pte: view.pointer(layout.pte).filter(|va| va.0 != 0),
+            pte_frame: view.uint(layout.pte_frame).filter(|_| active),
+            prototype: view.flag(layout.prototype),
+        })
+    }
+}
