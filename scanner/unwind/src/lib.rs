@@ -37,6 +37,8 @@ pub enum Step {
     /// As `Unwound`, but the return address was not where it should be, and was found above by a search: what lies
     /// between may be parameters of the next call, or frames that were missed.
     Searched,
+    /// What the compiler left of the function's frame in its PDB was applied (x86).
+    FrameData,
     /// Nothing describes the function; its frame pointer was believed, and a return address is where it should be.
     FramePointer,
     /// As `Unwound`, but the instruction pointer now is exact, so the next step is a `first` one: a part of an epilogue
