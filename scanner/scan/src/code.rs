@@ -3,18 +3,20 @@
 //! Made once for the kernel and once for the space of a process. Images are read from the dump itself, and what it
 //! lacks from image files where the user names some; each page once.
 
+mod frames;
 mod layers;
 
+use frames::Traps;
 use layers::{Layers, Origin};
 use memory::{Architecture, Space, Va};
 use nt::{
     ImageFacts, System,
     exports::Exports,
     image_facts,
-    symbols::{Names, PdbId, Provider},
+    symbols::{Frames, Names, PdbId, Provider},
 };
 use std::sync::{Arc, OnceLock};
-use unwind::{Cached, Image, Memory, call};
+use unwind::{Cached, Image, Memory, arm64::Function, call};
 
 /// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`.
 const EXCEPTION: usize = 3;
@@ -31,6 +33,7 @@ pub struct Module<'a> {
     facts: OnceLock<Option<ImageFacts>>,
     exports: OnceLock<Exports>,
     names: Option<Arc<Names>>,
+    frames: OnceLock<Option<Arc<Frames>>>,
 }
 
 /// What an address of code is called.
@@ -68,6 +71,8 @@ pub struct Listed {
 pub struct Code<'a> {
     architecture: Architecture,
     modules: Vec<Module<'a>>,
+    /// Where members of trap frames are: in the kernel only.
+    pub traps: Traps,
 }
 
 impl<'a> Code<'a> {
@@ -84,6 +89,7 @@ impl<'a> Code<'a> {
         if let Some(kernel) = code.modules.iter_mut().find(|module| Some(module.base) == base) {
             kernel.names = system.choice.names.clone();
         }
+        code.traps = Traps::of(system);
         code
     }
 
@@ -97,7 +103,7 @@ impl<'a> Code<'a> {
         let mut modules: Vec<Module<'a>> = images.map(|image| Module::new(*space, provider, image)).collect();
         modules.sort_by_key(|module| module.base);
         modules.dedup_by_key(|module| module.base);
-        Code { architecture, modules }
+        Code { architecture, modules, traps: Traps::default() }
     }
 
     /// All images by first address.
@@ -170,7 +176,8 @@ impl<'a> Module<'a> {
         let origin = provider.map(|provider| Origin { provider, timestamp });
         let layers = Layers { space, image: (name.clone(), base, size), origin, file: OnceLock::new() };
         let memory = Cached::new(layers, base, size);
-        Module { name, base, size, memory, facts: OnceLock::new(), exports: OnceLock::new(), names: None }
+        let (facts, exports, frames) = Default::default();
+        Module { name, base, size, memory, facts, exports, names: None, frames }
     }
 
     /// What its headers say; `None` if neither the dump nor a file has them.
@@ -232,14 +239,26 @@ impl<'a> Module<'a> {
 
     /// Relative address behind the function that holds a relative address, where unwind data tells.
     fn function_end(&self, rva: u32) -> Option<u32> {
-        let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
-        unwind::x64::find(&image, rva).ok().flatten().map(|function| function.end)
+        let image = self.image()?;
+        match image.machine {
+            unwind::MACHINE_AMD64 => unwind::x64::find(&image, rva).ok()?.map(|function| function.end),
+            unwind::MACHINE_ARM64 => Function::find(&image, rva).ok()?.map(|function| function.end),
+            _ => None,
+        }
     }
 
     /// First address of the function that holds a relative address, where unwind data tells.
     pub fn function_start(&self, rva: u32) -> Option<u64> {
-        let image = self.image().filter(|image| image.machine == unwind::MACHINE_AMD64)?;
-        unwind::x64::function_start(&image, self.base + u64::from(rva)).ok().flatten()
+        let image = self.image()?;
+        match image.machine {
+            unwind::MACHINE_AMD64 => unwind::x64::function_start(&image, self.base + u64::from(rva)).ok()?,
+            unwind::MACHINE_ARM64 => {
+                let function = Function::find(&image, rva).ok()??;
+                let whole = !function.is_fragment(&image).ok()?;
+                whole.then_some(self.base + u64::from(function.begin))
+            }
+            _ => Some(self.base + u64::from(self.framed_start(rva)?)),
+        }
     }
 }
 

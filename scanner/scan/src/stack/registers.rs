@@ -63,6 +63,25 @@ impl Registers {
         }
     }
 
+    /// Sets the frame pointer, where it is one by rule: not on x64.
+    pub fn set_frame_pointer(&mut self, value: u64) {
+        match self {
+            Registers::X64(_) => {}
+            Registers::Arm64(registers) => registers.set(29, Some(value)),
+            Registers::X86(registers) => registers.set(5, u32::try_from(value).ok()),
+        }
+    }
+
+    /// The frame pointer is 0: where a thread of x86 begins.
+    pub fn begins(&self) -> bool {
+        matches!(self, Registers::X86(registers) if registers.get(5) == Some(0))
+    }
+
+    /// A word of the stack as a code address: on ARM64 return addresses are signed.
+    pub fn address(&self, word: u64) -> u64 {
+        if matches!(self, Registers::Arm64(_)) { arm64::strip(word) } else { word }
+    }
+
     /// Instruction pointer.
     pub fn ip(&self) -> u64 {
         match self {
@@ -88,7 +107,14 @@ impl Registers {
         let image = code.module(lookup).and_then(Module::image);
         if let Registers::X86(registers) = self {
             let returns = |va: u32| code.may_return_to(va.into());
-            let place = x86::Place { image: image.as_ref(), frame: None, returns: &returns };
+            let data = code.module(lookup).and_then(|module| module.frame_data(lookup));
+            let frame = data.as_ref().and_then(|data| data.find());
+            let place = x86::Place {
+                image: image.as_ref(),
+                frame: frame.as_ref(),
+                trap: code.traps.x86.as_ref(),
+                returns: &returns,
+            };
             return x86::step(&place, stack, registers, first);
         }
         match (self, image) {
@@ -97,7 +123,7 @@ impl Registers {
             }
             (Registers::Arm64(registers), Some(image)) => {
                 registers.pc = arm64::strip(registers.pc);
-                arm64::step(&image, stack, registers, first)
+                arm64::step_over(&image, stack, registers, first, code.traps.arm64)
             }
             (Registers::X64(_) | Registers::Arm64(_), None) if code.module(lookup).is_some() => {
                 Err(Why::NotAnImage("its headers are not in the dump"))

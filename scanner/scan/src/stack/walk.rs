@@ -1,12 +1,14 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, End, Frame, Method, Registers, Stack};
+use super::{Confidence, End, Frame, Method, Registers, Stack, link};
 use crate::code::Code;
 use std::ops::Range;
 use unwind::{Memory, Step, Why};
 
 /// Why unwinding gives way although the step worked: an overwritten return address, or code that no list has.
 const NO_MODULE: &str = "the return address is in no module";
+/// Why it gave way although a return address was found: it may be one of another frame.
+const NOT_THERE: &str = "the return address is not where the frame data has it";
 /// More frames than this no stack holds: a megabyte of words.
 const MOST_FRAMES: usize = 0x2_0000;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
@@ -73,6 +75,7 @@ impl Walk<'_> {
                     (method, exact) = how(step);
                     if matches!(method, Method::Scan) {
                         confidence = confidence.min(Confidence::Medium);
+                        self.gave_way.get_or_insert(Why::BadUnwindData(NOT_THERE));
                     }
                 }
                 Ok(_) => match self.resume(&registers, Why::BadUnwindData(NO_MODULE)) {
@@ -109,16 +112,32 @@ impl Walk<'_> {
             if !self.bounds.memory.read(at, &mut word[..width as usize]) {
                 return Err(End::Lost(why));
             }
-            let value = u64::from_le_bytes(word);
+            let value = registers.address(u64::from_le_bytes(word));
             at += width;
             if let Some(confidence) = self.judge(value) {
-                return Ok((registers.bare(value, at), Method::Scan, confidence, false));
+                return Ok((self.found(registers, value, at), Method::Scan, confidence, false));
             }
         }
-        match self.bounds.range.as_ref().is_some_and(|range| end >= range.end) {
+        let whole = self.bounds.range.as_ref().is_some_and(|range| end >= range.end);
+        if registers.begins() && whole {
+            return Err(End::ThreadStart);
+        }
+        match whole {
             true => Err(End::StackBase),
             false => Err(End::Lost(why)),
         }
+    }
+
+    /// Registers behind a return address that was found below `at`.
+    fn found(&self, registers: &Registers, value: u64, at: u64) -> Registers {
+        let returns = |word: u64| matches!(self.judge(registers.address(word)), Some(Confidence::Medium));
+        let Bounds { memory, range, width, .. } = self.bounds;
+        let fp = link::below(*memory, range, at - width, *width, &returns);
+        // Frames of ARM64 have whole pairs of words.
+        let at = if matches!(registers, Registers::Arm64(_)) { at.next_multiple_of(16) } else { at };
+        let mut found = registers.bare(value, at);
+        fp.into_iter().for_each(|fp| found.set_frame_pointer(fp));
+        found
     }
 
     /// Whether a word can be a return address, and how sure that is.
@@ -138,6 +157,7 @@ fn how(step: Step) -> (Method, bool) {
         Step::Unwound => (Method::Unwind, false),
         Step::Exact => (Method::Unwind, true),
         Step::Leaf => (Method::Leaf, false),
+        Step::FrameData => (Method::FrameData, false),
         Step::Searched => (Method::Scan, false),
         Step::FramePointer => (Method::FramePointer, false),
         Step::MachineFrame { .. } => (Method::Trap, true),

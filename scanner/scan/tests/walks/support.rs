@@ -67,6 +67,13 @@ pub fn some_tables(machine: &Machine, format: Format, names: &[&str]) -> Tables 
     these_tables(machine, format, &symbols_of(&machine.facts), &tables)
 }
 
+/// The named tables of a machine's dump, with other symbols.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn named_tables(machine: &Machine, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {
+    let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
+    these_tables(machine, Format::Full, provider, &tables)
+}
+
 /// The named tables of a machine's dump, with something to look for.
 #[allow(dead_code, reason = "only some of the test programs that share this file")]
 pub fn tables_for(machine: &Machine, format: Format, names: &[&str], needles: &[scan::Needle]) -> Tables {
@@ -104,7 +111,7 @@ fn tables_looking(
 pub fn file_tables(path: &std::path::Path, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
     let dump = memory::open(path, None).unwrap();
-    scanned(&dump, nt::System::open(&dump, provider).as_ref(), &tables, &[])
+    scanned(&dump, nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref(), &tables, &[])
 }
 
 fn scanned(
@@ -150,7 +157,7 @@ fn opened<T>(
     let folder = scratch();
     let path = machine.dump(format).write_to(&folder).unwrap();
     let dump = memory::open(&path, None).unwrap();
-    let found = look(&dump, nt::System::open(&dump, provider).as_ref());
+    let found = look(&dump, nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref());
     std::fs::remove_dir_all(&folder).unwrap();
     found
 }

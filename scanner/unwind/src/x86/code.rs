@@ -55,6 +55,29 @@ pub(super) fn caller(place: &Place, memory: &dyn Memory, now: &Registers) -> Opt
         }
     }
     straight(place, image, rva, memory, now)
+        .or_else(|| unframed(image, rva, memory, now).filter(|caller| (place.returns)(caller.eip)))
+}
+
+/// The caller's registers before a function has made its frame pointer: the usual first instructions say how far it is.
+fn unframed(image: &Image, rva: u32, memory: &dyn Memory, now: &Registers) -> Option<Registers> {
+    const PUSH: u8 = 0x55;
+    const MOVE: [[u8; 2]; 2] = [[0x8b, 0xec], [0x89, 0xe5]];
+    const PATCHABLE: [u8; 2] = [0x8b, 0xff];
+    let pair = |rva: u32| image.u16(rva).map(u16::to_le_bytes).unwrap_or_default();
+    let moves = |rva: u32| MOVE.contains(&pair(rva));
+    let start = if pair(rva) == PATCHABLE { rva.checked_add(2)? } else { rva };
+    let pushes = |rva: u32| image.u8(rva) == Ok(PUSH) && rva.checked_add(1).is_some_and(moves);
+    let pushed = moves(rva) && rva.checked_sub(1).is_some_and(pushes);
+    if !pushed && !pushes(start) {
+        return None;
+    }
+    let depth = if pushed { 4 } else { 0 };
+    let mut caller = Registers { eip: word(memory, now.esp().checked_add(depth)?).ok()?, pushed: 0, ..*now };
+    if pushed {
+        caller.set(EBP, word(memory, now.esp()).ok());
+    }
+    caller.set(ESP, Some(now.esp().checked_add(depth + 4)?));
+    Some(caller)
 }
 
 /// The caller's registers after a call in an epilogue (the check of the cookie comes after some registers were popped).

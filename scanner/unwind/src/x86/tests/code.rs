@@ -228,3 +228,23 @@ fn registers_that_were_stored_relative_to_esp() {
     lost.prologue = 5;
     assert_eq!(go(&m, Some(&lost), now, false).unwrap().0.get(EBP), None, "not at the end of an instruction");
 }
+
+/// No record, and the frame pointer is still the caller's: it would lead past the caller.
+#[test]
+fn before_the_frame_pointer_is_made() {
+    let code = [0x8b, 0xff, 0x55, 0x8b, 0xec, 0xff, 0xd0];
+    let ebp = SP + 12;
+    let stack = [RETURN, 1, 2, SP + 0x40, RETURN];
+    for offset in [0, 2] {
+        let (caller, step) = go(&machine(&code, &stack), None, registers(offset, ebp), true).unwrap();
+        assert_eq!((step, caller.esp(), caller.get(EBP)), (Step::Unwound, SP + 4, Some(ebp)), "{offset}");
+    }
+    let stack = [ebp, RETURN, 1, SP + 0x40, RETURN];
+    let (caller, step) = go(&machine(&code, &stack), None, registers(3, 99), true).unwrap();
+    assert_eq!((step, caller.esp(), caller.get(EBP)), (Step::Unwound, SP + 8, Some(ebp)));
+    // Behind it the chain counts, and so it does where the word is no return address.
+    let (_, step) = go(&machine(&code, &stack), None, registers(5, ebp), true).unwrap();
+    assert_eq!(step, Step::FramePointer);
+    let (_, step) = go(&machine(&code, &[7, 8, 9, SP + 0x40, RETURN]), None, registers(0, ebp), true).unwrap();
+    assert_eq!(step, Step::FramePointer);
+}
