@@ -113,6 +113,11 @@ fn check_machine(machine: &Machine) {
             assert_eq!((row["end_reason"].as_str(), rows.len()), ("no start", 0), "{name}");
             continue;
         }
+        if stack.frames.is_empty() {
+            assert_eq!((row["end_reason"].as_str(), rows.len()), ("no start", 0), "{name}: swapped out");
+            assert_eq!(row["detail"], "its stack is not in the dump", "{name}");
+            continue;
+        }
         let planned = planned(stack);
         check_frames(&name, images, &rows, planned);
         match stack.end {
@@ -129,6 +134,10 @@ fn check_machine(machine: &Machine) {
                 // What unwinding gave is certain, what was found behind the damage is not.
                 let behind = &rows[planned.len().min(rows.len())..];
                 assert!(behind.iter().all(|row| row["confidence"] != "high"), "{name}");
+                // The first return address above the smashed one is found.
+                let next = stack.beyond.get(1).map(|frame| frame.ip.to_string());
+                let smashed = matches!(stack.end, StackEnd::Smashed(_));
+                assert!(!smashed || behind.first().map(|row| &row["ip"]) == next.as_ref(), "{name}");
             }
         }
     }
@@ -150,41 +159,57 @@ fn every_frame_of_every_x86_build() {
     narrow.for_each(|(arch, build)| check_machine(&scenario::stacks(arch, build)));
 }
 
+/// One of each kind of processor.
+fn one_of_each() -> [Machine; 4] {
+    [
+        (Arch::X64, Build::WIN10_19041),
+        (Arch::Arm64, Build::WIN10_19041),
+        (Arch::X86, Build::XP_2600),
+        (Arch::X86Pae, Build::WIN7_7601),
+    ]
+    .map(|(arch, build)| scenario::stacks(arch, build))
+}
+
 #[test]
 fn recursion_and_the_depth_of_the_stack() {
-    let machine = scenario::stacks(Arch::X64, Build::WIN10_19041);
-    let tables = walked(&machine);
-    let row = |name: &str| {
-        let thread = machine.facts.threads.iter().find(|t| t.name.as_deref() == Some(name)).unwrap();
-        (of(&tables, "stacks", thread.ethread)[0], thread)
-    };
-    let (recursion, thread) = row("recursion");
-    let stack =
-        machine.facts.stacks.threads.iter().find(|s| machine.facts.threads[s.thread.0].tid == thread.tid);
-    let times = stack.unwrap().frames.iter().filter(|frame| frame.function == "Recurse").count();
-    assert!(times >= 200);
-    assert_eq!(recursion["recursion_period"], "1");
-    assert_eq!(recursion["recursion_count"], times.to_string());
-    let (overflow, thread) = row("overflow");
-    let used: u64 = overflow["stack_used"].parse().unwrap();
-    assert!(used > (thread.stack_base - thread.stack_limit) * 4 / 5, "{used:#x}");
-    let (waiting, _) = row("waiting");
-    assert!(!waiting.contains_key("recursion_period"));
-    assert!(waiting["top_function"].starts_with("contoso+"), "{}", waiting["top_function"]);
+    for machine in one_of_each() {
+        let tables = walked(&machine);
+        let arch = machine.facts.arch;
+        let row = |name: &str| {
+            let thread = machine.facts.threads.iter().find(|t| t.name.as_deref() == Some(name)).unwrap();
+            (of(&tables, "stacks", thread.ethread)[0], thread)
+        };
+        let (recursion, thread) = row("recursion");
+        let mut stacks = machine.facts.stacks.threads.iter();
+        let stack = stacks.find(|s| machine.facts.threads[s.thread.0].tid == thread.tid).unwrap();
+        let times = stack.frames.iter().filter(|frame| frame.function == "Recurse").count();
+        assert!(times >= 200);
+        assert_eq!(recursion["recursion_period"], "1", "{arch:?}");
+        assert_eq!(recursion["recursion_count"], times.to_string(), "{arch:?}");
+        let (overflow, thread) = row("overflow");
+        let used: u64 = overflow["stack_used"].parse().unwrap();
+        assert!(used > (thread.stack_base - thread.stack_limit) * 4 / 5, "{arch:?} {used:#x}");
+        let (waiting, _) = row("waiting");
+        assert!(!waiting.contains_key("recursion_period"));
+        let name = if arch.is_64() { "contoso+" } else { "contoso!Waiter" };
+        assert!(waiting["top_function"].starts_with(name), "{}", waiting["top_function"]);
+    }
 }
 
 #[test]
 fn the_crash_is_told_by_its_parameters_and_its_stack() {
-    let machine = scenario::stacks(Arch::X64, Build::WIN10_19041);
-    let crash = &walked(&machine)["crashes"][0];
-    let trap = machine.facts.stacks.threads[0].traps[0];
-    assert_eq!(crash["fault_ip"], trap.ip.to_string());
-    assert_eq!(
-        (crash["fault_module"].as_str(), crash["fault_source"].as_str()),
-        ("contoso.sys", "parameter")
-    );
-    assert_eq!((crash["culprit"].as_str(), crash["culprit_rule"].as_str()), ("contoso.sys", "fault"));
-    assert_eq!((crash["irql"].as_str(), crash["fault_access"].as_str()), ("2", "read"));
-    assert_eq!(crash["ethread"], machine.facts.threads[0].ethread.to_string());
-    assert!(crash["bucket"].starts_with("0xd1_contoso"), "{}", crash["bucket"]);
+    for machine in one_of_each() {
+        let arch = machine.facts.arch;
+        let crash = &walked(&machine)["crashes"][0];
+        let trap = machine.facts.stacks.threads[0].traps[0];
+        assert_eq!(crash["fault_ip"], trap.ip.to_string(), "{arch:?}");
+        assert_eq!(
+            (crash["fault_module"].as_str(), crash["fault_source"].as_str()),
+            ("contoso.sys", "parameter")
+        );
+        assert_eq!((crash["culprit"].as_str(), crash["culprit_rule"].as_str()), ("contoso.sys", "fault"));
+        assert_eq!((crash["irql"].as_str(), crash["fault_access"].as_str()), ("2", "read"));
+        assert_eq!(crash["ethread"], machine.facts.threads[0].ethread.to_string());
+        assert!(crash["bucket"].starts_with("0xd1_contoso"), "{}", crash["bucket"]);
+    }
 }
