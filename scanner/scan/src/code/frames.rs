@@ -43,13 +43,7 @@ impl Traps {
             })
         };
         let arm64 = || {
-            Some(arm64::TrapFrame {
-                sp: at(l.sp)?,
-                lr: at(l.lr)?,
-                fp: at(l.fp)?,
-                pc: at(l.pc)?,
-                x: at(l.x)?,
-            })
+            Some(arm64::TrapFrame { sp: at(l.sp)?, lr: at(l.lr)?, fp: at(l.fp)?, pc: at(l.pc)?, x: at(l.x)? })
         };
         match system.architecture {
             memory::Architecture::X86 => Traps { x86: x86(), arm64: None },

@@ -5,9 +5,9 @@
 //! early is a result, not an error.
 
 mod all;
+mod link;
 mod places;
 mod recursion;
-mod link;
 mod registers;
 mod start;
 mod walk;

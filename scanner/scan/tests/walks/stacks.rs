@@ -36,7 +36,12 @@ impl Provider for Symbols {
         self.kernel.choose(wish, wanted)
     }
 
-    fn places(&self, _: &str, id: PdbId, rvas: &[u32]) -> scan::nt::symbols::Result<Option<Vec<Option<Place>>>> {
+    fn places(
+        &self,
+        _: &str,
+        id: PdbId,
+        rvas: &[u32],
+    ) -> scan::nt::symbols::Result<Option<Vec<Option<Place>>>> {
         self.pdb(id).map(|bytes| Ok(pdb::source::places(bytes, rvas)?.1)).transpose()
     }
 

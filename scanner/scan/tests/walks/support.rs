@@ -111,7 +111,12 @@ fn tables_looking(
 pub fn file_tables(path: &std::path::Path, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
     let dump = memory::open(path, None).unwrap();
-    scanned(&dump, nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref(), &tables, &[])
+    scanned(
+        &dump,
+        nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref(),
+        &tables,
+        &[],
+    )
 }
 
 fn scanned(
@@ -157,7 +162,8 @@ fn opened<T>(
     let folder = scratch();
     let path = machine.dump(format).write_to(&folder).unwrap();
     let dump = memory::open(&path, None).unwrap();
-    let found = look(&dump, nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref());
+    let found =
+        look(&dump, nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref());
     std::fs::remove_dir_all(&folder).unwrap();
     found
 }

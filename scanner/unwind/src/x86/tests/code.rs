@@ -212,7 +212,10 @@ fn registers_that_were_stored_relative_to_esp() {
     ]
     .concat();
     let call = [&prologue[..], &[0xe8, 0, 0, 0, 0]].concat();
-    let back = [0x8b, 0x2c, 0x24, 0x8b, 0x7c, 0x24, 4, 0x8b, 0x74, 0x24, 8, 0x8b, 0x5c, 0x24, 12, 0x83, 0xc4, 16, 0xc3];
+    let back = [
+        0x8b, 0x2c, 0x24, 0x8b, 0x7c, 0x24, 4, 0x8b, 0x74, 0x24, 8, 0x8b, 0x5c, 0x24, 12, 0x83, 0xc4, 16,
+        0xc3,
+    ];
     let m = machine(&[&call[..], &back].concat(), &[5, 7, 6, 3, RETURN]);
     let now = registers(call.len() as u32, 0);
     let data = FrameData { saved: 16, prologue: prologue.len() as u32, kind: Kind::Fpo(true), ..frame("") };
@@ -245,6 +248,7 @@ fn before_the_frame_pointer_is_made() {
     // Behind it the chain counts, and so it does where the word is no return address.
     let (_, step) = go(&machine(&code, &stack), None, registers(5, ebp), true).unwrap();
     assert_eq!(step, Step::FramePointer);
-    let (_, step) = go(&machine(&code, &[7, 8, 9, SP + 0x40, RETURN]), None, registers(0, ebp), true).unwrap();
+    let (_, step) =
+        go(&machine(&code, &[7, 8, 9, SP + 0x40, RETURN]), None, registers(0, ebp), true).unwrap();
     assert_eq!(step, Step::FramePointer);
 }
