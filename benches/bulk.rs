@@ -1,10 +1,11 @@
 //! Many small dumps into one lake: dumps a second, processor time a dump, size of the lake; a second run that finds
-//! everything there; and a count over all of them. `BULK_DUMPS=10000` for more than 1,000.
+//! everything there; and questions to all of them, before and after the lake is compacted. `BULK_DUMPS=10000` for more than 1,000.
 
 mod support;
 
 use fixtures::{Arch, Build, Family, Format, Machine};
 use std::{
+    ffi::OsStr,
     fs,
     path::Path,
     process::Command,
@@ -19,13 +20,7 @@ fn main() {
     let number = std::env::var("BULK_DUMPS").ok().and_then(|number| number.parse().ok()).unwrap_or(1000);
     let (dumps, lake) = (folder.join("dumps"), folder.join("lake"));
     write_dumps(&dumps, number);
-    let convert = || {
-        let (start, before) = (Instant::now(), processor_time());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dumplake"));
-        let output = command.arg("convert").arg(&dumps).arg("-o").arg(&lake).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        (start.elapsed(), processor_time().saturating_sub(before))
-    };
+    let convert = || run(&[OsStr::new("convert"), dumps.as_os_str(), OsStr::new("-o"), lake.as_os_str()]);
     let (first, used) = convert();
     let (files, bytes) = size(&lake);
     println!(
@@ -36,12 +31,47 @@ fn main() {
     println!("bulk: the lake has {} files and {} KiB a dump", files / number, bytes / number as u64 / 1024);
     let (again, _) = convert();
     println!("bulk: everything is there already: {:.0} dumps/s", number as f64 / again.as_secs_f64());
-    let start = Instant::now();
-    let sql = "SELECT bugcheck_name, count(*) FROM dumps GROUP BY ALL";
-    let ran = Command::new(env!("CARGO_BIN_EXE_dumplake")).arg("sql").arg(&lake).arg(sql).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    println!("bulk: {sql}: {:.1?}, with the start of the program", start.elapsed());
+    ask(&lake, "as converted");
+    let (compacting, _) = run(&[OsStr::new("lake"), OsStr::new("compact"), lake.as_os_str()]);
+    let (files, bytes) = size(&lake);
+    println!("bulk: compacted in {:.1} s: {files} files, {} KiB", compacting.as_secs_f64(), bytes / 1024);
+    ask(&lake, "compacted");
+    let (again, _) = convert();
+    println!("bulk: everything is there, compacted: {:.0} dumps/s", number as f64 / again.as_secs_f64());
     let _ = fs::remove_dir_all(&folder);
+}
+
+/// Runs the program: how long it took, and its processor time.
+fn run(args: &[&OsStr]) -> (Duration, Duration) {
+    let (start, before) = (Instant::now(), processor_time());
+    let output = Command::new(env!("CARGO_BIN_EXE_dumplake")).args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (start.elapsed(), processor_time().saturating_sub(before))
+}
+
+/// The questions that a lake of many dumps must answer fast, each with the start of the program.
+fn ask(lake: &Path, when: &str) {
+    let word = OsStr::new;
+    let query = |sql| run(&[word("sql"), lake.as_os_str(), word(sql)]).0;
+    query("SELECT 1"); // writes the views where that is due
+    for sql in ["SELECT 1", "SELECT bugcheck_name, count(*) FROM dumps GROUP BY ALL", "FROM crash_buckets"] {
+        println!("bulk: {when}: {sql}: {:.2} s", query(sql).as_secs_f64());
+    }
+    let one = Command::new(env!("CARGO_BIN_EXE_dumplake"))
+        .args([
+            word("sql"),
+            lake.as_os_str(),
+            word("SELECT max(dump_id) FROM dumps"),
+            word("--format"),
+            word("csv"),
+        ])
+        .output()
+        .unwrap();
+    let id = String::from_utf8_lossy(&one.stdout).lines().last().unwrap_or_default().to_string();
+    let (time, _) = run(&[word("patterns"), lake.as_os_str(), word("--dump"), word(&id)]);
+    println!("bulk: {when}: all patterns over one dump: {:.2} s", time.as_secs_f64());
+    let (time, _) = run(&[word("analyze"), lake.as_os_str(), word("--dump"), word(&id)]);
+    println!("bulk: {when}: analyze of one dump: {:.2} s", time.as_secs_f64());
 }
 
 /// Small dumps that differ in their comment.

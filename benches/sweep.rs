@@ -103,6 +103,7 @@ fn sweep(path: &Path, names: &[&str]) -> String {
         dump: &dump,
         system: Some(&system),
         content_hash: Some(""),
+        names: None,
         tool_version: "",
         options: "",
         tables: &tables,

@@ -84,6 +84,7 @@ fn walks(path: &Path) {
         dump: &dump,
         system: Some(&system),
         content_hash: Some(""),
+        names: None,
         tool_version: "",
         options: "",
         tables: schema::all(),

@@ -45,6 +45,7 @@ fn convert(path: &Path, raw: bool) {
         system: system.as_ref(),
         dump: &dump,
         content_hash: Some("0123456789abcdef"),
+        names: None,
         tool_version: "0",
         options: "",
         tables: schema::all(),

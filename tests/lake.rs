@@ -1,5 +1,7 @@
 //! `dumplake lake`: what is in a lake, taking a dump out, reading all of it.
 
+mod compact;
+
 use crate::{
     ask::{Ask, dumplake_in},
     support::{busy_machine, scratch},

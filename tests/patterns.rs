@@ -193,7 +193,7 @@ fn the_morning_read() {
     let ran = dumplake_in(demo(), &["analyze", "demo/lake"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     for line in [
-        "3 x STATUS_BREAKPOINT_contoso_svc.exe+0x24b8",
+        "3 x STATUS_BREAKPOINT_contoso_svc+0x24b8",
         "probably contoso.sys: it holds the instruction at fault",
         "Deadlock [certain]: stuck.exe 5000.5004: It waits for Mutant",
         "a field of NULL.",
@@ -218,6 +218,36 @@ fn the_morning_read_of_one_dump_for_a_program_and_for_a_report() {
     let ran = dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "fault/memory.dmp", "--markdown"]);
     assert!(ran.out.contains("## 0xD1 DRIVER\\_IRQL\\_NOT\\_LESS\\_OR\\_EQUAL\n"), "{}", ran.out);
     assert_eq!(dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "nothing-of-it"]).code, 2);
+}
+
+/// A bare dump is told of as the same dump in a lake is, and its lake is gone afterwards.
+#[test]
+fn the_morning_read_of_a_bare_dump() {
+    let folder = crate::support::scratch("bare");
+    let temporary = folder.join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let analyze = |path: &Path| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_dumplake"))
+            .args(["analyze".as_ref(), path.as_os_str(), "--json".as_ref()])
+            .envs([("TMPDIR", &temporary), ("TMP", &temporary)])
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let bare = analyze(&demo().join("demo/dumps/fault/memory.dmp"));
+    assert_eq!((bare.0, bare.2.as_str()), (Some(0), ""));
+    let in_lake = dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "fault/memory.dmp", "--json"]);
+    let [bare, in_lake]: [Value; 2] = [&bare.1, &in_lake.out].map(|text| serde_json::from_str(text).unwrap());
+    let crash = |read: &Value| read["dumps"][0]["crash"].clone();
+    assert!(crash(&bare).is_object() && bare["dumps"].as_array().unwrap().len() == 1);
+    assert_eq!(crash(&bare), crash(&in_lake));
+    assert_eq!(bare["dumps"][0]["why"], in_lake["dumps"][0]["why"]);
+    let garbage = folder.join("garbage.dmp");
+    std::fs::write(&garbage, "no dump").unwrap();
+    let (code, out, err) = analyze(&garbage);
+    assert!(code == Some(2) && out.is_empty() && err.contains("garbage.dmp"), "{out}{err}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "the scratch lake is removed");
 }
 
 /// Findings of one pattern in a dump of its own.

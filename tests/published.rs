@@ -2,6 +2,7 @@
 //! in SQL for what others published about them. The expectations are read from their files.
 
 mod crashing;
+mod frames;
 mod minidump_dump;
 mod overview;
 mod patterns;

@@ -13,7 +13,7 @@ SELECT s.dump_id, 'thread' AS subject_kind, who(p.name, s.process_id, s.thread_i
        (s.frames - s.user_frames) || ' kernel frames and ' || s.user_frames || ' user frames, which meet at ' || u.caller || '.' AS reading,
        CASE WHEN s.end_reason = 'thread start' THEN 'certain' ELSE 'strong' END AS strength
 FROM stacks AS s
-JOIN (SELECT dump_id, ethread, arg_min(text, "index") AS caller, arg_max(text, "index") AS outermost
-      FROM frames WHERE mode = 'user' GROUP BY ALL) AS u ON u.dump_id = s.dump_id AND u.ethread = s.ethread
+JOIN (SELECT dump_id, ethread, thread_id, arg_min(text, "index") AS caller, arg_max(text, "index") AS outermost
+      FROM frames WHERE mode = 'user' GROUP BY ALL) AS u ON u.dump_id = s.dump_id AND coalesce(u.ethread, u.thread_id) = coalesce(s.ethread, s.thread_id)
 LEFT JOIN processes AS p ON p.dump_id = s.dump_id AND p.process_id = s.process_id
 WHERE s.user_frames > 0 AND s.frames > s.user_frames

@@ -17,11 +17,11 @@ WITH role(symbol, role) AS (
            ('NtWaitForWorkViaWorkerFactory', 'is a worker of a thread pool'), ('ZwWaitForWorkViaWorkerFactory', 'is a worker of a thread pool'),
            ('NtRemoveIoCompletion', 'serves a completion port'), ('NtRemoveIoCompletionEx', 'serves a completion port')),
 found AS (
-    SELECT f.dump_id, f.ethread, arg_min(r.role, f."index") AS role, arg_min(f.text, f."index") AS place,
+    SELECT f.dump_id, f.ethread, f.thread_id, arg_min(r.role, f."index") AS role, arg_min(f.text, f."index") AS place,
            arg_min(f.confidence, f."index") AS confidence
     FROM frames AS f JOIN role AS r USING (symbol) GROUP BY ALL
     UNION ALL
-    SELECT t.dump_id, t.ethread, 'serves a queue', 'queue ' || hex_address(t.queue), 'medium'
+    SELECT t.dump_id, t.ethread, t.thread_id, 'serves a queue', 'queue ' || hex_address(t.queue), 'medium'
     FROM threads AS t WHERE t.queue <> 0 AND NOT coalesce(t.terminated, false))
 SELECT f.dump_id, 'thread' AS subject_kind, who(any_value(p.name), any_value(t.process_id), any_value(t.thread_id)) AS subject,
        f.ethread AS address,
@@ -29,6 +29,6 @@ SELECT f.dump_id, 'thread' AS subject_kind, who(any_value(p.name), any_value(t.p
        'It ' || string_agg(DISTINCT f.role, ' and ' ORDER BY f.role) || '.' AS reading,
        CASE WHEN bool_or(f.confidence = 'high') THEN 'certain' WHEN bool_or(f.confidence = 'medium') THEN 'strong' ELSE 'weak' END AS strength
 FROM found AS f
-JOIN threads AS t ON t.dump_id = f.dump_id AND t.ethread = f.ethread
+JOIN threads AS t ON t.dump_id = f.dump_id AND coalesce(t.ethread, t.thread_id) = coalesce(f.ethread, f.thread_id)
 LEFT JOIN processes AS p ON p.dump_id = t.dump_id AND p.process_id = t.process_id
-GROUP BY f.dump_id, f.ethread
+GROUP BY f.dump_id, f.ethread, f.thread_id

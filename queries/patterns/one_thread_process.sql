@@ -8,7 +8,7 @@
 -- Limits: without the user part of the stack (or symbols) the path is not seen; some programs fall back to one thread
 --   when idle.
 WITH ending AS (
-    SELECT dump_id, ethread, arg_min(text, "index") AS place
+    SELECT dump_id, ethread, thread_id, arg_min(text, "index") AS place
     FROM frames
     WHERE symbol IN ('NtTerminateProcess', 'PspExitThread', 'PspTerminateThreadByPointer', 'RtlExitUserProcess', 'LdrShutdownProcess',
                      'ExitProcess', 'LdrpDrainWorkQueue', 'LdrpLoaderLock', 'LdrLockLoaderLock', 'PspExitProcess', 'MmCleanProcessAddressSpace')
@@ -25,6 +25,6 @@ SELECT p.dump_id, 'process' AS subject_kind, who(p.name, p.process_id, NULL) AS 
        CASE WHEN e.place IS NOT NULL OR p.exiting THEN 'strong' ELSE 'weak' END AS strength
 FROM processes AS p
 JOIN alive AS a ON a.dump_id = p.dump_id AND a.eprocess = p.eprocess
-LEFT JOIN ending AS e ON e.dump_id = a.dump_id AND e.ethread = a.ethread
-LEFT JOIN stacks AS s ON s.dump_id = a.dump_id AND s.ethread = a.ethread
+LEFT JOIN ending AS e ON e.dump_id = a.dump_id AND coalesce(e.ethread, e.thread_id) = coalesce(a.ethread, a.thread_id)
+LEFT JOIN stacks AS s ON s.dump_id = a.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(a.ethread, a.thread_id)
 WHERE a.n = 1 AND p.thread_count = 1 AND p.peak_thread_count >= 3 AND NOT coalesce(p.exited, false) AND p.process_id <> 4

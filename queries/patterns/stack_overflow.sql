@@ -11,7 +11,7 @@ WITH full_stack AS (
     SELECT s.*, p.name AS process, s.stack_base - s.stack_limit AS size
     FROM stacks AS s
     LEFT JOIN processes AS p ON p.dump_id = s.dump_id AND p.process_id = s.process_id
-    WHERE s.stack_base > s.stack_limit AND s.stack_used <= s.stack_base - s.stack_limit
+    WHERE s.ethread IS NOT NULL AND s.stack_base > s.stack_limit AND s.stack_used <= s.stack_base - s.stack_limit
       AND s.stack_used + 4096 > s.stack_base - s.stack_limit)
 SELECT dump_id, 'thread' AS subject_kind, who(process, process_id, thread_id) AS subject, ethread AS address,
        json_object('used', stack_used, 'size', size, 'frames', frames, 'period', recursion_period, 'repeats',
@@ -29,6 +29,6 @@ SELECT c.dump_id, 'thread', who(c.process_name, c.process_id, c.thread_id), coal
            || coalesce('; frames repeat ' || s.recursion_count || ' times', '') || '.',
        CASE WHEN c.bugcheck_code IN (127, 268435583) AND s.recursion_count IS NULL THEN 'strong' ELSE 'certain' END
 FROM crashes AS c
-LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND s.ethread = c.ethread
+LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(c.ethread, c.thread_id)
 WHERE (c.bugcheck_code IN (127, 268435583) AND c.parameter1 = 8) OR c.bugcheck_code = 43
    OR c.exception_code = 3221225725

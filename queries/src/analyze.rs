@@ -118,7 +118,7 @@ const DUMPS: &str = "
            c.culprit, c.culprit_rule
     FROM dumps AS d
     LEFT JOIN crashes AS c USING (dump_id)
-    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND s.ethread = c.ethread";
+    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(c.ethread, c.thread_id)";
 
 fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
     let [dump_id, path, what, bucket, code, parameters, who, place, culprit, rule] =
@@ -162,7 +162,7 @@ fn stacks(session: &Session, of: &str) -> Result<BTreeMap<String, Vec<String>>> 
     let sql = format!(
         "SELECT d.dump_id, CASE WHEN f.confidence = 'high' THEN '' ELSE '?' END || f.text
          FROM crashes AS d
-         JOIN frames AS f ON f.dump_id = d.dump_id AND f.ethread = d.ethread AND f.\"index\" < {FRAMES}{of}
+         JOIN frames AS f ON f.dump_id = d.dump_id AND coalesce(f.ethread, f.thread_id) = coalesce(d.ethread, d.thread_id) AND f.\"index\" < {FRAMES}{of}
          ORDER BY d.dump_id, f.\"index\""
     );
     let mut stacks: BTreeMap<String, Vec<String>> = BTreeMap::new();

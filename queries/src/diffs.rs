@@ -2,36 +2,30 @@
 //! them for the dumps that its user names.
 //!
 //! To add a comparison: write `diffs/<name>.sql` with the macro `diff_<name>(ids)`, whose rows have the columns of the
-//! others, add the word to `library!` and to [`AREAS`], and say in `diffs/not_comparable.sql` what it cannot compare.
+//! others, add the word to [`DIFFS`] and to [`AREAS`], and say in `diffs/not_comparable.sql` what it cannot compare.
 
 use std::io::Write;
 
 use crate::error::{Error, Result};
 use crate::format::{Format, Style};
 use crate::path::quote;
+use crate::shipped::shipped;
 use crate::sql::Session;
 use crate::views::View;
 
-macro_rules! library {
-    ($($name:ident)*) => {
-        /// Every file of `queries/diffs`; one comes after those that it uses.
-        pub const DIFFS: &[View] = &[$(View {
-            name: concat!("diff_", stringify!($name)),
-            sql: include_str!(concat!("../diffs/", stringify!($name), ".sql")),
-        }),*];
-    };
-}
-
-library! {
-    snapshots
-    processes
-    handles
-    threads
-    modules
-    drivers
-    memory
-    pool
-    not_comparable
+shipped! {
+    /// Every file of `queries/diffs`; one comes after those that it uses.
+    DIFFS: View in "diffs", called "diff_" {
+        snapshots
+        processes
+        handles
+        threads
+        modules
+        drivers
+        memory
+        pool
+        not_comparable
+    }
 }
 
 /// What can be compared, in the order in which it is shown.

@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use duckdb::{AccessMode, Config, Connection};
+use schema::{Compacted, Generation, Lake};
 
 use crate::error::{Error, Result};
+use crate::old_views;
 use crate::path;
 use crate::script;
 use crate::tables::{self, Table};
@@ -29,6 +31,19 @@ pub const FILE_NAME: &str = "lake.duckdb";
 /// # Errors
 /// The folder is not there, its name cannot be used in SQL (see `path.rs`), or it is read-only; the old file stays then.
 pub fn rebuild(lake: &Path) -> Result<Vec<PathBuf>> {
+    match replace(lake, false)? {
+        Some(left_out) => Ok(left_out),
+        None => replace(lake, true).map(Option::unwrap_or_default),
+    }
+}
+
+/// Writes the file and puts it in the place of the old one. `None` if the lake has changed meanwhile so that the views
+/// would be those of before: after a compaction they would name files that go. Nothing can change when nobody may
+/// publish (`alone`), but then others wait.
+fn replace(lake: &Path, alone: bool) -> Result<Option<Vec<PathBuf>>> {
+    let root = path::canonical(lake, &tables::all())?;
+    let hold = || Lake::hold(&root);
+    let before = alone.then(hold);
     let plan = Plan::of(lake)?;
     let staging = Staging::new(&plan.root)?;
     let new = staging.0.join(FILE_NAME);
@@ -36,9 +51,14 @@ pub fn rebuild(lake: &Path) -> Result<Vec<PathBuf>> {
     let left_out = plan.run_with_what_can_be_read(&connection)?;
     connection.close().map_err(|(_, error)| error)?;
     File::open(&new).and_then(|file| file.sync_all()).map_err(Error::io(&new))?;
+    let _now = before.or_else(|| Some(hold()));
+    if !alone && Plan::of(lake)?.script != plan.script {
+        return Ok(None);
+    }
+    old_views::keep(&plan.root);
     let old = plan.root.join(FILE_NAME);
     fs::rename(&new, &old).map_err(Error::io(old))?;
-    Ok(left_out)
+    Ok(Some(left_out))
 }
 
 /// Whether `lake.duckdb` is what [`rebuild`] would write now: same place, same tables with rows, same version.
@@ -85,29 +105,21 @@ struct Plan {
 
 impl Plan {
     fn of(lake: &Path) -> Result<Self> {
-        let tables = tables::all();
-        let root = path::canonical(lake, &tables)?;
-        let text = path::text(&root);
-        let source =
-            |table: &Table| has_partition(&root, table).then(|| script::partitions(&text, table.name));
-        let script = script::script(&tables, source);
-        Ok(Self { root, script })
+        Self::without(lake, &[])
     }
 
     /// The same without some files: the tables that have one of them name their other files one by one.
-    fn without(&self, left_out: &[PathBuf]) -> Self {
-        let (root, text) = (self.root.clone(), path::text(&self.root));
-        let source = |table: &Table| {
-            let folder = root.join(table.name);
-            if !left_out.iter().any(|file| file.starts_with(&folder)) {
-                return has_partition(&root, table).then(|| script::partitions(&text, table.name));
-            }
-            let files: Vec<PathBuf> =
-                partition_files(&root, table).filter(|file| !left_out.contains(file)).collect();
-            (!files.is_empty()).then(|| script::files(&files))
+    fn without(lake: &Path, left_out: &[PathBuf]) -> Result<Self> {
+        let tables = tables::all();
+        let root = path::canonical(lake, &tables)?;
+        let compacted = Compacted::read(&root).map_err(|error| Error::lake(lake, error.to_string()))?;
+        let sources = |table: &Table| {
+            let mut sources = merged(&compacted, &root, table, left_out);
+            sources.extend(partitions(&root, table, left_out, compacted.ids().next().is_some()));
+            sources
         };
-        let script = script::script(&tables::all(), source);
-        Self { root, script }
+        let script = script::script(&tables, compacted.ids(), sources);
+        Ok(Self { root, script })
     }
 
     /// Runs the script; where a file that cannot be read makes that fail, without such files. They are the value.
@@ -118,7 +130,7 @@ impl Plan {
             return Err(error);
         }
         connection.execute_batch("ROLLBACK")?;
-        self.without(&left_out).run(connection)?;
+        Self::without(&self.root, &left_out)?.run(connection)?;
         Ok(left_out)
     }
 
@@ -139,10 +151,7 @@ impl Plan {
         let config = Config::default().access_mode(AccessMode::ReadOnly);
         let connection = match config.and_then(|config| Connection::open_with_flags(file, config)) {
             Ok(connection) => connection,
-            // "Could not set lock on file" on Unix, "being used by another process" on Windows.
-            Err(e) if ["set lock", "used by another process"].iter().any(|w| e.to_string().contains(w)) => {
-                return Found::Busy;
-            }
+            Err(error) if old_views::is_locked(&error) => return Found::Busy,
             Err(_) => return Found::Stale,
         };
         let script: Option<String> =
@@ -150,6 +159,28 @@ impl Plan {
         let current = script.is_some_and(|script| script == script::checksum(&self.script));
         if current { Found::Current(connection) } else { Found::Stale }
     }
+}
+
+/// What reads the partitions of a table, if it has any.
+fn partitions(root: &Path, table: &Table, left_out: &[PathBuf], merged: bool) -> Option<String> {
+    let folder = root.join(table.name);
+    if !left_out.iter().any(|file| file.starts_with(&folder)) {
+        return has_partition(root, table).then(|| script::partitions(&path::text(root), table.name, merged));
+    }
+    let files: Vec<PathBuf> = partition_files(root, table).filter(|file| !left_out.contains(file)).collect();
+    (!files.is_empty()).then(|| script::files(&files, merged))
+}
+
+/// What reads the merged files of a table: at once those that count whole, one by one those that do not.
+fn merged(compacted: &Compacted, root: &Path, table: &Table, left_out: &[PathBuf]) -> Vec<String> {
+    let file = |one: &Generation| one.file(root, table.name).filter(|file| !left_out.contains(file));
+    let (whole, others): (Vec<&Generation>, Vec<&Generation>) =
+        compacted.known().partition(|one| one.gone.is_empty());
+    let whole: Vec<PathBuf> = whole.into_iter().filter_map(file).collect();
+    let others = others.into_iter().filter_map(|one| Some((file(one)?, one)));
+    let others = others.map(|(file, one)| script::merged_files(&[file], one.gone.iter()));
+    let whole = (!whole.is_empty()).then(|| script::merged_files(&whole, [].iter()));
+    whole.into_iter().chain(others).collect()
 }
 
 /// Whether a table has a file that the pattern of its view matches. DuckDB refuses a pattern that matches none.

@@ -10,8 +10,10 @@
 //! lake.rs      LAKE/lake.duckdb: written anew, checked, repaired
 //! analyze.rs   the morning read: what crashed, where, why probably, what else is unusual
 //! patterns/    the pattern catalogue: one SQL file a pattern, run over a dump or a lake
+//! old_views.rs who still reads through views that were replaced
 //! script.rs    the SQL that makes it        views.rs  the library, one file a view
 //! macros.rs    names of codes, times, module+offset
+//! shipped.rs   lists of our SQL files
 //! tables.rs    what `schema` tells SQL      path.rs   a folder's name inside of SQL
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
 //! format/      table, csv, json, markdown   safe.rs   text that a terminal may see
@@ -29,11 +31,13 @@ mod guard;
 mod header;
 pub mod lake;
 mod macros;
+mod old_views;
 mod path;
 pub mod patterns;
 pub mod prompt;
 pub mod safe;
 mod script;
+mod shipped;
 mod sql;
 mod statement;
 mod tables;
@@ -44,4 +48,5 @@ pub mod views;
 pub use error::{Error, Result};
 pub use format::{Format, Style};
 pub use lake::{is_current, rebuild};
+pub use old_views::in_use as old_views_in_use;
 pub use sql::Session;

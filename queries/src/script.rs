@@ -1,7 +1,7 @@
 //! The SQL that makes `lake.duckdb`: macros, a view for each table, the library of views, and all descriptions.
 //!
-//! The script depends on nothing but the lake's path, on which tables have a partition, and on the version of
-//! `dumplake`, so its checksum tells whether an existing `lake.duckdb` still is what would be written now.
+//! The script depends on nothing but the lake's path, on which tables have a partition, on which dumps are in merged
+//! files, and on the version of `dumplake`, so its checksum tells whether an existing `lake.duckdb` still is what would be written now.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -10,13 +10,19 @@ use crate::path::{self, glob_literal, quote};
 use crate::tables::{Column, Table};
 use crate::{diffs, macros, views};
 
-/// The whole script, where `source` gives what reads the partitions of a table, if it has any.
-pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> String {
+/// The whole script, where `sources` gives the queries whose rows a table has, and `merged` are the dumps whose
+/// partitions are leftovers of a compaction.
+pub fn script<'m>(
+    tables: &[Table],
+    merged: impl Iterator<Item = &'m str>,
+    sources: impl Fn(&Table) -> Vec<String>,
+) -> String {
     let mut sql = String::from(macros::FIRST);
+    merged_dumps(&mut sql, merged);
     // A view is checked when it is made, and that opens every file below it. The library is made over tables that have
     // none yet, or it would open all files of the lake once for each of its views.
     for table in tables {
-        table_view(&mut sql, table, None);
+        table_view(&mut sql, table, &[]);
     }
     sql.push_str(&macros::last());
     for view in views::LIBRARY {
@@ -27,8 +33,9 @@ pub fn script(tables: &[Table], source: impl Fn(&Table) -> Option<String>) -> St
         let _ = writeln!(sql, "{}", diff.sql);
     }
     for table in tables {
-        if let Some(source) = source(table) {
-            table_view(&mut sql, table, Some(&source));
+        let sources = sources(table);
+        if !sources.is_empty() {
+            table_view(&mut sql, table, &sources);
         }
         comments(&mut sql, table);
     }
@@ -56,26 +63,65 @@ pub fn checksum(text: &str) -> String {
 }
 
 /// What reads all partitions of a table of the lake at `root`, those too that come later.
-pub fn partitions(root: &str, table: &str) -> String {
-    read_parquet(&quote(&format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root))))
+pub fn partitions(root: &str, table: &str, merged: bool) -> String {
+    let files = read_parquet(
+        &quote(&format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root))),
+        PARTITIONED,
+    );
+    query(&files, merged)
 }
 
-/// What reads these files only.
-pub fn files(paths: &[PathBuf]) -> String {
+/// What reads these partitions only.
+pub fn files(paths: &[PathBuf], merged: bool) -> String {
+    query(&read_parquet(&list(paths), PARTITIONED), merged)
+}
+
+/// What reads these merged files, but for the dumps that are gone from them.
+pub fn merged_files<'g>(paths: &[PathBuf], gone: impl Iterator<Item = &'g String>) -> String {
+    let gone: Vec<String> = gone.map(|id| quote(id)).collect();
+    let files = read_parquet(&list(paths), "");
+    match gone.is_empty() {
+        true => format!("SELECT * FROM {files}"),
+        false => format!("SELECT * FROM {files} WHERE dump_id NOT IN ({})", gone.join(", ")),
+    }
+}
+
+/// Partitions of merged dumps are leftovers of a compaction: their rows are in the merged files.
+fn query(files: &str, merged: bool) -> String {
+    let leave_out = if merged { " ANTI JOIN lake_compacted USING (dump_id)" } else { "" };
+    format!("SELECT * FROM {files}{leave_out}")
+}
+
+fn list(paths: &[PathBuf]) -> String {
     let names: Vec<String> = paths.iter().map(|path| quote(&glob_literal(&path::text(path)))).collect();
-    read_parquet(&format!("[{}]", names.join(", ")))
+    format!("[{}]", names.join(", "))
 }
 
-/// `union_by_name` lets partitions of an older version lack a column.
-fn read_parquet(what: &str) -> String {
-    format!(
-        "read_parquet({what}, hive_partitioning = true, hive_types = {{'dump_id': VARCHAR}}, union_by_name = true)"
-    )
+/// The folder's name says of which dump a partition is.
+const PARTITIONED: &str = ", hive_partitioning = true, hive_types = {'dump_id': VARCHAR}";
+
+/// `union_by_name` lets files of an older version lack a column.
+fn read_parquet(what: &str, options: &str) -> String {
+    format!("read_parquet({what}{options}, union_by_name = true)")
+}
+
+/// `lake_compacted`: the merged dumps. A lake without any has no such table.
+fn merged_dumps<'m>(sql: &mut String, merged: impl Iterator<Item = &'m str>) {
+    let ids: Vec<&str> = merged.collect();
+    if !ids.is_empty() {
+        // One text is parsed much faster than ten thousand.
+        let _ = writeln!(
+            sql,
+            "CREATE TABLE lake_compacted AS SELECT unnest(string_split('{}', ',')) AS dump_id;\n\
+             COMMENT ON TABLE lake_compacted IS 'Dumps whose rows are in merged files: see `dumplake lake compact`.';",
+            ids.join(",")
+        );
+    }
 }
 
 /// A view with the table's columns in their order. The empty first half gives it those columns and types even where
 /// no partition has them, or where there is no partition at all; DuckDB's optimizer drops it from every plan.
-fn table_view(sql: &mut String, table: &Table, source: Option<&str>) {
+fn table_view(sql: &mut String, table: &Table, sources: &[String]) {
     let list = |each: fn(&Column) -> String| table.columns.iter().map(each).collect::<Vec<_>>().join(", ");
     let names = list(|column| name(column.name));
     let typed = list(|column| format!("NULL::{} AS {}", column.sql_type, name(column.name)));
@@ -84,8 +130,8 @@ fn table_view(sql: &mut String, table: &Table, source: Option<&str>) {
         "CREATE OR REPLACE VIEW {} AS SELECT {names} FROM (SELECT {typed} WHERE false",
         name(table.name)
     );
-    if let Some(source) = source {
-        let _ = write!(sql, " UNION ALL BY NAME SELECT * FROM {source}");
+    for source in sources {
+        let _ = write!(sql, " UNION ALL BY NAME {source}");
     }
     sql.push_str(");\n");
 }

@@ -3,7 +3,7 @@
 //!
 //! To add one: write `views/<name>.sql` and add the word below, after the views that it uses.
 
-use crate::header;
+use crate::{header, shipped::shipped};
 
 /// A view of the library.
 #[derive(Debug, Clone, Copy)]
@@ -14,65 +14,59 @@ pub struct View {
     pub sql: &'static str,
 }
 
-macro_rules! library {
-    ($($name:ident)*) => {
-        /// Every view of the library; a view comes after those that it uses.
-        pub const LIBRARY: &[View] = &[$(View {
-            name: stringify!($name),
-            sql: include_str!(concat!("../views/", stringify!($name), ".sql")),
-        }),*];
-    };
-}
-
-library! {
-    microsoft_drivers
-    kernel_modules
-    third_party_drivers
-    bugchecks
-    crash_overview
-    fault_summary
-    modules_hex
-    process_list
-    process_threads
-    process_tree
-    hidden_processes
-    hidden_threads
-    hidden_drivers
-    hidden_modules
-    orphan_threads
-    driver_objects
-    device_stacks
-    open_handles
-    handle_counts
-    locks
-    wait_graph
-    timers_due
-    pending_dpcs
-    pending_irps
-    pool_used
-    pool_find
-    pool_page
-    pool_corruption
-    tag_owner
-    memory_usage
-    running_threads
-    ready_threads
-    process_modules
-    process_memory
-    process_tokens
-    kernel_callbacks
-    service_table
-    interrupt_table
-    object_directory
-    stack_frames
-    thread_stacks
-    unique_stacks
-    top_functions
-    crash_buckets
-    rough_stack
-    hidden_images
-    page_usage
-    dump_lacks
+shipped! {
+    /// Every view of the library; a view comes after those that it uses.
+    LIBRARY: View in "views", called "" {
+        microsoft_drivers
+        kernel_modules
+        third_party_drivers
+        bugchecks
+        crash_overview
+        fault_summary
+        modules_hex
+        process_list
+        process_threads
+        process_tree
+        hidden_processes
+        hidden_threads
+        hidden_drivers
+        hidden_modules
+        orphan_threads
+        driver_objects
+        device_stacks
+        open_handles
+        handle_counts
+        locks
+        wait_graph
+        waits_for_threads
+        timers_due
+        pending_dpcs
+        pending_irps
+        pool_used
+        pool_find
+        pool_page
+        pool_corruption
+        tag_owner
+        memory_usage
+        running_threads
+        ready_threads
+        process_modules
+        process_memory
+        process_tokens
+        kernel_callbacks
+        service_table
+        interrupt_table
+        object_directory
+        stack_frames
+        thread_stacks
+        unique_stacks
+        top_functions
+        crash_buckets
+        rough_stack
+        hidden_images
+        page_usage
+        dump_lacks
+    }
 }
 
 impl View {

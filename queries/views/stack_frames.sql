@@ -8,6 +8,6 @@ CREATE VIEW stack_frames AS
 SELECT f.dump_id, f.process_id, p.name AS process, f.thread_id, f."index" AS frame, hex_address(f.sp) AS sp,
        hex_address(f.return_address) AS return_address, f.text,
        f.source_file || ':' || f.source_line AS source, f.inlined, f.method AS how, f.confidence AS sure, f.mode,
-       hex_address(f.ethread) AS ethread
+       f.stack AS on_stack, f.instruction_set, hex_address(f.ethread) AS ethread
 FROM frames AS f
 LEFT JOIN processes AS p ON p.dump_id = f.dump_id AND p.process_id = f.process_id;

@@ -2,6 +2,8 @@
 
 use crate::{
     Result, args,
+    bulk::Scratch,
+    convert,
     patterns::{clipped, finding_json, one_dump},
     sql,
 };
@@ -11,12 +13,32 @@ use queries::{
     safe,
 };
 use serde_json::{Value, json};
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 /// Runs the command; the value is the exit code.
 pub fn command(args: &args::Analyze) -> Result<u8> {
-    schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
-    let session = Session::open(&args.lake)?;
+    if !args.lake.is_file() {
+        return lake(args, &args.lake);
+    }
+    // A bare dump, or an archive with some: they are converted into a lake that goes with the answer.
+    let scratch = Scratch::new(&std::env::temp_dir())?;
+    let output = scratch.place(0)?.join("lake");
+    let how = args::How { symbols: args.symbols.clone(), ..args::How::default() };
+    let paths = vec![args.lake.clone()];
+    let convert = args::Convert { paths, output: output.clone(), how, ..args::Convert::default() };
+    let code = convert::quietly(&convert)?;
+    if !output.is_dir() {
+        return Ok(code); // what was wrong has been said
+    }
+    lake(args, &output).map(|answered| answered.max(code))
+}
+
+fn lake(args: &args::Analyze, lake: &Path) -> Result<u8> {
+    schema::Lake::open(lake)?; // completes what an interrupted conversion left
+    let session = Session::open(lake)?;
     sql::warn_of_left_out(&session);
     let dump = one_dump(&session, args.dump.as_deref())?;
     let reading = analyze::analyze(&session, dump.as_deref())?;

@@ -1,10 +1,14 @@
 //! The command line: what can be asked for, with examples in every help text.
 
+mod lake;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
 };
+
+pub use lake::LakeCommand;
 
 /// Turns Windows memory dumps into Parquet tables and answers questions about them in SQL.
 #[derive(Parser)]
@@ -275,11 +279,13 @@ pub enum SqlFormat {
 Examples:
   dumplake analyze lake
   dumplake analyze lake --dump MEMORY.DMP --markdown > report.md
+  dumplake analyze MEMORY.DMP
   dumplake analyze lake --json | jq '.dumps[].crash.code'
 
-Exit codes: 0 read; 1 some patterns could not run; 2 nothing could be done.")]
+Exit codes: 0 read; 1 some patterns could not run or dumps failed; 2 nothing could be done.")]
 pub struct Analyze {
-    /// The lake.
+    /// The lake; or a dump, which is converted into a lake that is removed when it has been told of.
+    #[arg(value_name = "LAKE|DUMP")]
     pub lake: PathBuf,
     /// This dump only: its id, the beginning of it, its path, or the end of its path.
     #[arg(long, value_name = "DUMP")]
@@ -293,6 +299,8 @@ pub struct Analyze {
     /// Markdown, for a report.
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
+    #[command(flatten)]
+    pub symbols: SymbolOptions,
 }
 
 /// Look for every pattern of the catalogue (PATTERNS.md) in a lake or one of its dumps.
@@ -384,40 +392,11 @@ Examples:
   dumplake lake list lake                     what is in it, and how large that is
   dumplake lake remove lake old.dmp d7f55b89  dumps by file name or id
   dumplake lake verify lake                   read every row of every table
+  dumplake lake compact lake                  few large files instead of many small ones
   dumplake lake repair lake                   after the folder was moved, for a stock DuckDB")]
 pub struct Lake {
     #[command(subcommand)]
     pub command: LakeCommand,
-}
-
-#[derive(Subcommand)]
-pub enum LakeCommand {
-    /// List the dumps with their rows and sizes.
-    List {
-        /// The lake.
-        lake: PathBuf,
-        /// One JSON object a dump.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Take dumps out of the lake, with all their rows.
-    Remove {
-        /// The lake.
-        lake: PathBuf,
-        /// Id, beginning of an id, path, or end of a path.
-        #[arg(required = true, value_name = "DUMP")]
-        dumps: Vec<String>,
-    },
-    /// Read every row of every table, and compare their number with what the conversions counted. Changes nothing.
-    Verify {
-        /// The lake.
-        lake: PathBuf,
-    },
-    /// Finish what an interrupted conversion left and write lake.duckdb anew.
-    Repair {
-        /// The lake.
-        lake: PathBuf,
-    },
 }
 
 /// The name of a format that is read.

@@ -40,8 +40,18 @@ pub fn command(args: &args::Convert) -> Result<u8> {
     worker::select_tables(&args.how.tables)?;
     worker::needles(&args.how.needles)?;
     symbols::library(&args.how.symbols)?;
-    let report = Reporter::new(args.json, args.log.as_deref())?;
     stop_at_ctrl_c()?;
+    run(args, Reporter::new(args.json, args.log.as_deref())?)
+}
+
+/// The same for a question that follows at once: on standard output stands nothing but its answer.
+pub fn quietly(args: &args::Convert) -> Result<u8> {
+    symbols::library(&args.how.symbols)?;
+    stop_at_ctrl_c()?;
+    run(args, Reporter::quiet())
+}
+
+fn run(args: &args::Convert, report: Reporter) -> Result<u8> {
     let mut batch = Batch::new(args, Lake::create_or_open(&args.output)?, report);
     if args.watch {
         watch::run(&mut batch)?;

@@ -1,8 +1,8 @@
 //! `dumplake lake`: a lake's upkeep.
 
-use crate::{Result, args};
+use crate::{Result, args, convert};
 use queries::{Session, diffs, safe::terminal};
-use schema::{Damage, Lake};
+use schema::{Damage, Lake, Pruned, RowFile};
 use std::{collections::BTreeSet, io::Write, path::Path};
 
 /// Runs the command; the value is the exit code.
@@ -11,6 +11,8 @@ pub fn command(args: &args::Lake) -> Result<u8> {
         args::LakeCommand::Repair { lake } => repair(lake),
         args::LakeCommand::List { lake, json } => list(lake, *json),
         args::LakeCommand::Remove { lake, dumps } => remove(lake, dumps),
+        args::LakeCommand::Compact { lake, keep } => compact(lake, *keep),
+        args::LakeCommand::Files { lake } => files(lake),
         args::LakeCommand::Verify { lake } => verify(lake),
     }
 }
@@ -67,6 +69,52 @@ fn remove(lake: &Path, names: &[String]) -> Result<u8> {
     Ok(code)
 }
 
+fn compact(lake: &Path, keep: bool) -> Result<u8> {
+    let opened = Lake::open(lake)?;
+    convert::refresh_views(lake)?;
+    let earlier = prune(&opened)?;
+    let done = opened.compact()?;
+    // Now the merged files are the rows. Views that name them come before anything is removed.
+    convert::refresh_views(lake)?;
+    let now = if keep { None } else { prune(&opened)? };
+    let mut out = std::io::stdout();
+    for (id, why) in &done.left {
+        writeln!(out, "left     {}  {}", terminal(id), terminal(why))?;
+    }
+    let again =
+        if done.absorbed > 0 { format!(" and {} merged before", done.absorbed) } else { String::new() };
+    let removed: u64 = [&earlier, &now].into_iter().flatten().map(|pruned| pruned.dumps).sum();
+    let (shown, merged) = (lake.to_string_lossy(), done.merged);
+    writeln!(
+        out,
+        "{}: files of {merged} dumps merged{again}; small files of {removed} dumps removed",
+        terminal(&shown)
+    )?;
+    if now.is_none() && !keep {
+        writeln!(
+            out,
+            "somebody reads the lake through its old views: the next compaction removes the small files"
+        )?;
+    }
+    Ok(0)
+}
+
+/// Removes what compactions left, if nobody reads through views of before. Those of now have been written.
+fn prune(lake: &Lake) -> Result<Option<Pruned>> {
+    let in_use = queries::old_views_in_use(lake.root());
+    Ok(if in_use { None } else { Some(lake.prune()?) })
+}
+
+fn files(lake: &Path) -> Result<u8> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for RowFile { table, path, dump_id, gone } in Lake::open(lake)?.row_files() {
+        let object = serde_json::json!({"table": table, "path": path, "dump_id": dump_id, "gone": gone});
+        writeln!(out, "{}", queries::safe::json(&object.to_string()))?;
+    }
+    out.flush()?;
+    Ok(0)
+}
+
 fn ids_of(lake: &Path, names: &[String]) -> Result<Vec<String>> {
     let is_id = |name: &String| {
         let digits = name.strip_prefix('d').unwrap_or_default();
@@ -100,6 +148,13 @@ fn tell_of(damage: &[Damage], lake: &Lake, shown: &str) -> bool {
     let dumps: BTreeSet<&str> = damage.iter().map(|damage| damage.dump_id.as_str()).collect();
     let there = lake.dump_ids();
     for dump_id in dumps {
+        if dump_id == Damage::UNKNOWN {
+            eprintln!(
+                "convert the dumps again whose rows are missing: dumplake convert FILES -o {}",
+                terminal(shown)
+            );
+            continue;
+        }
         if !there.iter().any(|id| id == dump_id) {
             eprintln!(
                 "what is left of {dump_id} goes with: {}",

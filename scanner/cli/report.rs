@@ -96,6 +96,7 @@ pub fn json_text(value: &Value) -> String {
 /// Tells of outcomes as they come.
 pub struct Reporter {
     json: bool,
+    quiet: bool,
     log: Option<File>,
     next: usize,
     held: BTreeMap<usize, Outcome>,
@@ -116,9 +117,15 @@ impl Reporter {
             file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
         };
         let log = log.map(open).transpose()?;
+        Ok(Reporter { json, quiet: false, log, ..Reporter::quiet() })
+    }
+
+    /// Failures only, on standard error.
+    pub fn quiet() -> Reporter {
         let (held, started) = (BTreeMap::new(), Instant::now());
         let (converted, skipped, failed, rows) = (0, 0, 0, 0);
-        Ok(Reporter { json, log, next: 0, held, started, error: None, converted, skipped, failed, rows })
+        let (json, quiet, log, error) = (false, true, None, None);
+        Reporter { json, quiet, log, next: 0, held, started, error, converted, skipped, failed, rows }
     }
 
     /// The outcome of input `number` of all inputs.
@@ -145,8 +152,9 @@ impl Reporter {
         let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
         match (self.json, &outcome.ended.status) {
             (true, _) => writeln!(out, "{}", json_text(&outcome.json())),
-            (false, Status::Failed(_)) => writeln!(err, "{}", outcome.line()),
-            (false, _) => writeln!(out, "{}", outcome.line()),
+            (_, Status::Failed(_)) => writeln!(err, "{}", outcome.line()),
+            _ if self.quiet => Ok(()),
+            _ => writeln!(out, "{}", outcome.line()),
         }
     }
 
@@ -159,7 +167,7 @@ impl Reporter {
     pub fn summary(&self, always: bool) -> Option<String> {
         let Reporter { converted, skipped, failed, rows, .. } = self;
         let seconds = self.started.elapsed().as_secs_f64();
-        ((self.total() > 20 || always) && !self.json).then(|| {
+        ((self.total() > 20 || always) && !self.json && !self.quiet).then(|| {
             format!(
                 "{converted} converted, {skipped} skipped, {failed} failed; {rows} rows; {seconds:.1} s, {:.1} dumps/s",
                 *converted as f64 / seconds

@@ -3,7 +3,11 @@
 //! Only the ends of files are read, where Parquet keeps what describes the rest: that takes no longer than opening the
 //! lake in DuckDB does.
 
-use crate::{lake::Lake, table::TableSpec};
+use crate::{
+    compact::{self, Compacted},
+    lake::Lake,
+    table::TableSpec,
+};
 use arrow::array::AsArray;
 use parquet::{
     arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder},
@@ -27,11 +31,25 @@ pub struct Damage {
     pub why: String,
 }
 
+impl Damage {
+    /// Stands for the dumps of merged files of which nobody knows which dumps they hold.
+    pub const UNKNOWN: &str = "(unknown)";
+}
+
 impl Lake {
-    /// Partitions that cannot be read, and those that a dump of `dumps` lacks, by table and dump.
+    /// Files that cannot be read, and those that a dump of `dumps` lacks, by table and dump.
     pub fn damage(&self) -> Vec<Damage> {
-        let ids: Vec<(String, Due)> =
-            self.dump_ids().into_iter().map(|id| (id.clone(), self.due(&id))).collect();
+        let compacted = self.compacted();
+        let mut found = self.partition_damage();
+        found.extend(compacted.damage(self));
+        found
+    }
+
+    /// The same of the partitions that count.
+    pub(crate) fn partition_damage(&self) -> Vec<Damage> {
+        let compacted = self.compacted();
+        let ids = self.dump_ids().into_iter().filter(|id| !compacted.has(id));
+        let ids: Vec<(String, Due)> = ids.map(|id| (id.clone(), self.due(&id))).collect();
         let mut found = Vec::new();
         for spec in crate::all() {
             let folder = self.root().join(spec.name);
@@ -43,7 +61,8 @@ impl Lake {
                 file: part(&folder.join(format!("dump_id={id}"))),
                 why: "is missing".into(),
             }));
-            found.extend(unreadable(&folder, spec.name));
+            let broken = unreadable(&folder, spec.name).into_iter();
+            found.extend(broken.filter(|damage| !compacted.has(&damage.dump_id)));
         }
         found
     }
@@ -62,6 +81,14 @@ impl Lake {
 
     /// Path of a dump's file as it was named at its conversion.
     pub fn path_of(&self, dump_id: &str) -> Option<String> {
+        match self.compacted().pairs(dump_id) {
+            Some(pairs) => pairs.get(compact::PATH).cloned(),
+            None => self.partition_path(dump_id),
+        }
+    }
+
+    /// The same from the dump's own file.
+    pub(crate) fn partition_path(&self, dump_id: &str) -> Option<String> {
         let file = part(&self.root().join("dumps").join(format!("dump_id={dump_id}")));
         let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file).ok()?).ok()?;
         let column = ProjectionMask::columns(builder.parquet_schema(), ["path"]);
@@ -90,7 +117,14 @@ impl Due {
 /// Files of the lake at `root` that cannot be read, by table and dump.
 pub fn unreadable_files(root: &Path) -> Vec<PathBuf> {
     let of_table = |spec: &&TableSpec| unreadable(&root.join(spec.name), spec.name);
-    crate::all().iter().flat_map(of_table).map(|damage| damage.file).filter(|file| file.exists()).collect()
+    let mut files: Vec<PathBuf> = crate::all()
+        .iter()
+        .flat_map(of_table)
+        .map(|damage| damage.file)
+        .filter(|file| file.exists())
+        .collect();
+    files.extend(Compacted::read(root).unwrap_or_default().unreadable_files(root));
+    files
 }
 
 /// Partitions of a table that are there and cannot be read.
@@ -113,7 +147,7 @@ fn part(partition: &Path) -> PathBuf {
 }
 
 /// Why a file cannot be read.
-fn broken(file: &Path) -> Option<String> {
+pub(crate) fn broken(file: &Path) -> Option<String> {
     let opened = match File::open(file) {
         Ok(opened) => opened,
         Err(error) => return Some(format!("cannot be opened ({error})")),

@@ -8,7 +8,7 @@ use std::{cell::Cell, collections::BTreeMap, fs, io, path::Path};
 
 /// What happens at the step that is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum End {
+pub enum End {
     /// The process is killed just before it: nothing happens from then on, not even cleaning up.
     Before,
     /// The process is killed half-way through it.
@@ -43,7 +43,7 @@ pub fn step(half: impl FnOnce()) -> io::Result<()> {
 }
 
 /// Runs `job` up to its step `number`; true when it came to that step.
-fn ended(number: u32, end: End, job: impl FnOnce()) -> bool {
+pub fn ended(number: u32, end: End, job: impl FnOnce()) -> bool {
     PLAN.set(Some((number, end)));
     REACHED.set(false);
     job();
@@ -51,11 +51,11 @@ fn ended(number: u32, end: End, job: impl FnOnce()) -> bool {
     REACHED.get()
 }
 
-const OLD: [&str; 3] = ["dumps", "modules", "threads"];
-const NEW: [&str; 3] = ["contexts", "dumps", "modules"];
-const OTHER: &str = "dfedcba9876543210";
+pub const OLD: [&str; 3] = ["dumps", "modules", "threads"];
+pub const NEW: [&str; 3] = ["contexts", "dumps", "modules"];
+pub const OTHER: &str = "dfedcba9876543210";
 
-fn tables(names: &[&str], version: &str) -> BTreeMap<String, String> {
+pub fn tables(names: &[&str], version: &str) -> BTreeMap<String, String> {
     names.iter().map(|name| (name.to_string(), version.to_string())).collect()
 }
 
@@ -127,7 +127,7 @@ fn a_kill_at_any_step_of_a_common_commit() {
         let root = scratch.0.join(number.to_string());
         lake_with(&root, true);
         let reached = ended(number, End::Before, || {
-            let lake = Lake { root: root.clone(), made: Vec::new() };
+            let lake = Lake::at(&root, Vec::new());
             let staged = [ID, SECOND].map(|id| staged(&lake, id, "new", &NEW));
             let _ = staged.into_iter().collect::<crate::Result<Vec<_>>>().and_then(crate::commit);
         });
@@ -157,9 +157,7 @@ fn a_kill_while_a_lake_is_recovered_does_no_harm() {
     for first in 0..total {
         let root = scratch.0.join(first.to_string());
         lake_with(&root, true);
-        ended(first, End::Before, || {
-            drop(convert(&Lake { root: root.clone(), made: Vec::new() }, ID, "new", &NEW))
-        });
+        ended(first, End::Before, || drop(convert(&Lake::at(&root, Vec::new()), ID, "new", &NEW)));
         let mut attempts = 0;
         while ended(attempts, End::Within, || drop(Lake::create_or_open(&root))) {
             assert!(is_whole_or_absent(&root, true), "step {first}, then {attempts}");
@@ -177,7 +175,7 @@ fn a_kill_while_a_lake_is_recovered_does_no_harm() {
 fn end_count(root: &Path) -> u32 {
     lake_with(root, true);
     PLAN.set(Some((1000, End::Before)));
-    convert(&Lake { root: root.to_path_buf(), made: Vec::new() }, ID, "new", &NEW).unwrap();
+    convert(&Lake::at(root, Vec::new()), ID, "new", &NEW).unwrap();
     1000 - PLAN.take().unwrap().0
 }
 
@@ -191,7 +189,7 @@ fn a_kill_at_any_step_of_a_removal() {
             let root = scratch.0.join(number.to_string());
             lake_with(&root, true);
             let reached = ended(number, end, || {
-                let _ = Lake { root: root.clone(), made: Vec::new() }.remove(ID);
+                let _ = Lake::at(&root, Vec::new()).remove(ID);
             });
             let found = content(&root, ID);
             assert!(!found.contains_key("dumps") || found == tables(&OLD, "old"), "{case}: {found:?}");

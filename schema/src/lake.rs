@@ -2,6 +2,7 @@
 //! dump.
 
 use crate::{
+    compact::{self, Compacted, Pairs},
     disk,
     error::{Error, Result},
     publish,
@@ -15,6 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// A folder of tables.
@@ -23,6 +25,8 @@ pub struct Lake {
     pub(crate) root: PathBuf,
     /// Folders that opening it had to make, the deepest first.
     pub(crate) made: Vec<PathBuf>,
+    /// The merged dumps as they were when somebody last asked.
+    compacted: Mutex<Arc<Compacted>>,
 }
 
 /// What decides whether a dump has to be converted again. Stored in every file's metadata.
@@ -70,7 +74,8 @@ impl Lake {
         let made = staging.ancestors().take_while(is_new).map(Path::to_path_buf).collect();
         disk::create_folders(&staging).map_err(|error| Error::new("create", root, error))?;
         publish::recover(root)?;
-        Ok(Lake { root: root.to_path_buf(), made })
+        Compacted::read(root)?; // nobody would know which rows count
+        Ok(Lake::at(root, made))
     }
 
     /// Removes the folders that [`Lake::create_or_open`] made where nothing at all came into them: a mistyped
@@ -94,12 +99,33 @@ impl Lake {
         if publish::is_pending(root) {
             publish::recover(root)?;
         }
-        Ok(Lake { root: root.to_path_buf(), made: Vec::new() })
+        Compacted::read(root)?;
+        Ok(Lake::at(root, Vec::new()))
+    }
+
+    pub(crate) fn at(root: &Path, made: Vec<PathBuf>) -> Lake {
+        Lake { root: root.to_path_buf(), made, compacted: Mutex::default() }
+    }
+
+    /// The merged dumps as of now. Their lists are read only when the state has changed.
+    pub(crate) fn compacted(&self) -> Arc<Compacted> {
+        let mut known = self.compacted.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = compact::read_text(&self.root).is_ok_and(|text| known.is_of(&text));
+        if !same && let Ok(read) = Compacted::read(&self.root) {
+            *known = Arc::new(read);
+        }
+        known.clone()
     }
 
     /// The lake's folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Holds the lock under which dumps are published and removed, as long as the value lives. `None` where nobody can
+    /// publish: a lake that was copied, or one that cannot be written.
+    pub fn hold(root: &Path) -> Option<File> {
+        publish::staging(root).is_dir().then(|| publish::lock_publication(root).ok()).flatten()
     }
 
     /// Begins to write the tables of one dump.
@@ -123,12 +149,20 @@ impl Lake {
 
     /// A value of the metadata of a dump.
     pub(crate) fn stored(&self, dump_id: &str, key: &str) -> Option<String> {
-        let pairs = self.metadata(dump_id)?;
-        pairs.into_iter().find(|pair| pair.key == key)?.value
+        self.metadata(dump_id)?.remove(key)
     }
 
     /// The metadata of a dump; `None` if it is not in the lake, or in a file that cannot be read.
-    fn metadata(&self, dump_id: &str) -> Option<Vec<KeyValue>> {
+    fn metadata(&self, dump_id: &str) -> Option<Pairs> {
+        if let Some(pairs) = self.compacted().pairs(dump_id) {
+            return Some(pairs.clone());
+        }
+        let pairs = self.partition_metadata(dump_id)?.into_iter();
+        Some(pairs.filter_map(|pair| Some((pair.key, pair.value?))).collect())
+    }
+
+    /// The metadata in a dump's own file.
+    pub(crate) fn partition_metadata(&self, dump_id: &str) -> Option<Vec<KeyValue>> {
         let path = self.root.join("dumps").join(format!("dump_id={dump_id}")).join(publish::PART);
         let reader = SerializedFileReader::new(File::open(&path).ok()?).ok()?;
         Some(reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default())
@@ -137,10 +171,7 @@ impl Lake {
     /// Rows of each table that a dump was converted with, as its conversion counted them. A table without rows has no
     /// file. `None` if the dump is not in the lake, its row of `dumps` cannot be read, or an older version wrote it.
     pub fn rows_of(&self, dump_id: &str) -> Option<BTreeMap<String, u64>> {
-        let stored = self.stored(dump_id, ROWS)?;
-        let pair =
-            |text: &str| Some((text.split_once('=')?.0.to_string(), text.split_once('=')?.1.parse().ok()?));
-        stored.split(' ').map(pair).collect()
+        rows_in(&self.metadata(dump_id)?)
     }
 
     /// True when the lake has this dump, converted with this identity.
@@ -148,16 +179,23 @@ impl Lake {
         check_id(dump_id)?;
         // A file that cannot be read is as good as none: the dump is converted again.
         let Some(stored) = self.metadata(dump_id) else { return Ok(false) };
-        let same = |key: &str, value: &str| {
-            stored.iter().any(|pair| pair.key == key && pair.value.as_deref() == Some(value))
-        };
+        let same = |key: &str, value: &str| stored.get(key).is_some_and(|stored| stored == value);
         Ok(identity.pairs().iter().all(|(key, value)| same(key, value)))
     }
 
     /// Ids of the dumps in the lake, sorted.
     pub fn dump_ids(&self) -> Vec<String> {
-        dump_ids(&self.root)
+        let mut ids: BTreeSet<String> = dump_ids(&self.root).into_iter().collect();
+        ids.extend(self.compacted().ids().map(str::to_string));
+        ids.into_iter().collect()
     }
+}
+
+/// Rows of each table as the metadata of `dumps` says them.
+pub(crate) fn rows_in(pairs: &Pairs) -> Option<BTreeMap<String, u64>> {
+    let pair =
+        |text: &str| Some((text.split_once('=')?.0.to_string(), text.split_once('=')?.1.parse().ok()?));
+    pairs.get(ROWS)?.split(' ').map(pair).collect()
 }
 
 fn dump_ids(root: &Path) -> Vec<String> {
@@ -170,7 +208,10 @@ fn dump_ids(root: &Path) -> Vec<String> {
 }
 
 fn is_lake(root: &Path) -> bool {
-    publish::staging(root).is_dir() || root.join("lake.duckdb").is_file() || !dump_ids(root).is_empty()
+    publish::staging(root).is_dir()
+        || root.join("lake.duckdb").is_file()
+        || root.join("compacted/state").is_file()
+        || !dump_ids(root).is_empty()
 }
 
 /// An id becomes a folder name: nothing but the one form that we make is let through.

@@ -9,6 +9,7 @@
 mod cell;
 mod check;
 mod commit;
+mod compact;
 mod disk;
 mod error;
 #[cfg(test)]
@@ -31,13 +32,14 @@ mod upkeep;
 pub use arrow::array::RecordBatch as Batch;
 pub use cell::{Cell, CellType, InlineText, Time};
 pub use check::{Damage, unreadable_files};
+pub use compact::{Compacted, Compaction, Generation, Pruned};
 pub use error::{Error, Result};
 pub use lake::{Identity, Lake};
 pub use manual::manual;
 pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
-pub use upkeep::Holding;
+pub use upkeep::{Holding, RowFile};
 
 /// The column that every table has in a lake without having it in its files: the hive partition.
 pub const DUMP_ID: ColumnSpec = ColumnSpec {

@@ -11,6 +11,7 @@
 
 use crate::{
     commit::Commit,
+    compact,
     disk::{self, sync_folder},
     error::{Error, Result},
     lake::check_id,
@@ -34,6 +35,9 @@ pub const PART: &str = "part-0.parquet";
 /// Name of the publication lock.
 const PUBLICATION: &str = "publication";
 
+/// Name of the lock that a compaction holds.
+pub const COMPACTION: &str = "compaction";
+
 /// Makes a staging folder that nobody else uses, and locks it.
 ///
 /// Errors: the file system refuses, or it is one that knows no locks.
@@ -52,8 +56,12 @@ pub fn claim(root: &Path, dump_id: &str) -> Result<(PathBuf, File)> {
 /// Words that are taken once. The number of the process is there to be looked up; it is not enough,
 /// since in a container everybody may be process 1.
 fn unique() -> String {
-    let number = RandomState::new().build_hasher().finish();
-    format!("{}-{number:016x}", std::process::id())
+    format!("{}-{}", std::process::id(), number())
+}
+
+/// 16 hexadecimal digits that are taken once.
+pub fn number() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 fn lock_path(folder: &Path) -> PathBuf {
@@ -157,10 +165,16 @@ fn is_removal(path: &Path) -> bool {
 
 /// First `dumps`: a dump that is there is whole. The note goes last.
 fn finish_removal(root: &Path, dump_id: &str, note: &Path) -> Result<()> {
+    retire_all(root, dump_id).map_err(|error| Error::new("remove", note, error))?;
+    compact::bury(root, &[dump_id])?;
+    disk::remove_file(note).map_err(|error| Error::new("remove", note, error))
+}
+
+/// Takes all partitions of a dump out of the lake, that of `dumps` first.
+pub fn retire_all(root: &Path, dump_id: &str) -> io::Result<()> {
     let partition = format!("dump_id={dump_id}");
-    let gone = retire(root, &root.join("dumps").join(&partition));
-    let gone = gone.and_then(|()| retire_others(root, &partition, &[]));
-    gone.and_then(|()| disk::remove_file(note)).map_err(|error| Error::new("remove", note, error))
+    retire(root, &root.join("dumps").join(&partition))?;
+    retire_others(root, &partition, &[])
 }
 
 /// A real folder, and not a link to one outside of the lake.
@@ -198,6 +212,7 @@ pub fn recover(root: &Path) -> Result<()> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("tmp") => remove_abandoned(&path),
             Some("trash") => drop(disk::remove_folder(&path)),
+            Some("new") => drop(disk::remove_file(&path)),
             Some("lock") if !path.with_extension("tmp").exists() => remove_if_free(&path),
             _ => {}
         }
@@ -207,7 +222,7 @@ pub fn recover(root: &Path) -> Result<()> {
 }
 
 /// One process publishes at a time; it takes a few renames.
-fn lock_publication(root: &Path) -> Result<File> {
+pub fn lock_publication(root: &Path) -> Result<File> {
     let path = staging(root).join(PUBLICATION);
     let open = || disk::open_lock(&path).and_then(|file| file.lock().map(|()| file));
     open().map_err(|error| Error::new("lock", &path, error))
@@ -246,6 +261,9 @@ fn publish(root: &Path, ready: &[PathBuf]) -> Result<()> {
         let synced = changed.iter().try_for_each(|folder| sync_folder(folder));
         synced.map_err(|error| Error::new("publish into", root, error))?;
     }
+    // What merged files hold of these dumps is older.
+    let ids: Vec<&str> = moves.iter().filter_map(|(_, partition, _)| partition.split('=').nth(1)).collect();
+    compact::bury(root, &ids)?;
     for (folder, ..) in &moves {
         let removed = Commit::remove(folder).and_then(|()| disk::remove_folder(folder));
         removed.map_err(|error| Error::new("remove", folder, error))?;

@@ -1,6 +1,6 @@
 //! What the tests of this crate share: a folder of their own, a table, and a look at a lake.
 
-use crate::{Identity, Lake, Result, Sink, Staged, Table, TableSpec};
+use crate::{Compacted, Identity, Lake, Result, Sink, Staged, Table, TableSpec};
 use arrow::array::{AsArray, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::{
@@ -74,8 +74,29 @@ pub fn staged<'a>(lake: &'a Lake, id: &str, version: &str, tables: &[&'static st
     Ok(staged)
 }
 
-/// What a lake holds of a dump: for each table that has its partition, the version in its row.
+/// What a lake holds of a dump: for each table with its rows, the version in its row. Merged files count where the
+/// state says so, as in the views.
 pub fn content(root: &Path, id: &str) -> BTreeMap<String, String> {
+    let state = Compacted::read(root).unwrap();
+    let Some(generation) = state.generation_of(id) else { return partitions(root, id) };
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(generation.folder(root)).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let table = name.strip_suffix(".parquet").unwrap();
+        if table == "members" {
+            continue;
+        }
+        let batch = read(&generation.file(root, table).unwrap());
+        let (ids, versions) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+        let rows: Vec<usize> = (0..batch.num_rows()).filter(|row| ids.value(*row) == id).collect();
+        assert!(rows.len() < 2, "{id} has {} rows in {table}", rows.len());
+        found.extend(rows.iter().map(|row| (table.to_string(), versions.value(*row).to_string())));
+    }
+    found
+}
+
+/// The same from the partitions of the dump, which is what views see that know of no merged files.
+pub fn partitions(root: &Path, id: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(root).unwrap() {
         let table = entry.unwrap().file_name().into_string().unwrap();
@@ -103,9 +124,9 @@ pub fn read(path: &Path) -> RecordBatch {
     arrow::compute::concat_batches(&schema, &batches).unwrap()
 }
 
-/// Names in the staging folder, without the publication lock.
+/// Names in the staging folder, without the locks that stay.
 pub fn staging(root: &Path) -> Vec<String> {
     let entries = fs::read_dir(root.join(".staging")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name != "publication").collect()
+    names.filter(|name| name != "publication" && name != "compaction").collect()
 }

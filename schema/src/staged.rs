@@ -172,7 +172,8 @@ impl Drop for Staged<'_> {
     }
 }
 
-fn properties() -> WriterProperties {
+/// How files of the lake are written.
+pub fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP))

@@ -2,13 +2,14 @@
 
 use crate::{
     check::Damage,
+    compact,
     error::Result,
     lake::{Lake, check_id},
     publish,
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
 };
@@ -24,11 +25,38 @@ pub struct Holding {
     pub tables: u64,
     /// Rows of all its tables; `None` where its conversion did not count them.
     pub rows: Option<u64>,
-    /// Bytes of its files.
+    /// Bytes of its files; of a merged dump those that it had before.
     pub bytes: u64,
 }
 
+/// A file with rows of the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFile {
+    /// The table whose rows they are.
+    pub table: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The dump whose rows they are; `None` where a column `dump_id` says it.
+    pub dump_id: Option<String>,
+    /// Dumps whose rows in it do not count.
+    pub gone: BTreeSet<String>,
+}
+
 impl Lake {
+    /// All files whose rows are those of the lake, for engines that do not read them through `lake.duckdb`.
+    pub fn row_files(&self) -> Vec<RowFile> {
+        let partition = |(id, table, path)| RowFile { table, path, dump_id: Some(id), gone: BTreeSet::new() };
+        let mut files: Vec<RowFile> = self.files().into_iter().map(partition).collect();
+        let compacted = self.compacted();
+        for spec in crate::all() {
+            for (path, number) in compacted.files(self.root(), spec.name) {
+                let gone = compacted.generations[number].gone.clone();
+                files.push(RowFile { table: spec.name.into(), path, dump_id: None, gone });
+            }
+        }
+        files
+    }
+
     /// What the lake holds, by dump.
     pub fn holdings(&self) -> Vec<Holding> {
         let mut sizes: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -37,9 +65,17 @@ impl Lake {
             *tables += 1;
             *bytes += file.metadata().map_or(0, |data| data.len());
         }
+        let compacted = self.compacted();
         let holding = |dump_id: String| {
-            let (tables, bytes) = sizes.get(&dump_id).copied().unwrap_or_default();
-            let rows = self.rows_of(&dump_id).map(|rows| rows.values().sum());
+            let counted = self.rows_of(&dump_id);
+            let (tables, bytes) = match (compacted.pairs(&dump_id), &counted) {
+                (Some(pairs), Some(rows)) => {
+                    let bytes = pairs.get(compact::BYTES).and_then(|bytes| bytes.parse().ok());
+                    (rows.values().filter(|rows| **rows > 0).count() as u64, bytes.unwrap_or(0))
+                }
+                _ => sizes.get(&dump_id).copied().unwrap_or_default(),
+            };
+            let rows = counted.map(|rows| rows.values().sum());
             Holding { path: self.path_of(&dump_id), tables, rows, bytes, dump_id }
         };
         self.dump_ids().into_iter().map(holding).collect()
@@ -52,7 +88,7 @@ impl Lake {
     /// The id is none, or the file system refuses.
     pub fn remove(&self, dump_id: &str) -> Result<bool> {
         check_id(dump_id)?;
-        let known = self.files().iter().any(|(id, ..)| id == dump_id);
+        let known = self.compacted().has(dump_id) || self.partitions().iter().any(|(id, ..)| id == dump_id);
         if known {
             publish::remove(self.root(), dump_id)?;
         }
@@ -62,7 +98,7 @@ impl Lake {
     /// Reads every row of every table: what [`Lake::damage`] finds, files whose content cannot be read or has another
     /// number of rows than its conversion counted, and tables of dumps that are not in the lake.
     pub fn verify(&self) -> Vec<Damage> {
-        let mut found = self.damage();
+        let mut found = self.partition_damage();
         let mut counted: BTreeMap<String, Option<BTreeMap<String, u64>>> =
             self.dump_ids().into_iter().map(|id| (id.clone(), self.rows_of(&id))).collect();
         for (dump_id, table, file) in self.files() {
@@ -80,22 +116,35 @@ impl Lake {
             };
             found.push(Damage { dump_id, table, file, why });
         }
+        found.extend(self.compacted().verify(self));
         found.sort_by(|a, b| (&a.dump_id, &a.table).cmp(&(&b.dump_id, &b.table)));
         found
     }
 
-    /// Dump, table and path of every file, by table and dump.
+    /// Dump, table and path of every partition that counts, by table and dump.
     fn files(&self) -> Vec<(String, String, PathBuf)> {
+        let compacted = self.compacted();
+        let known = |table: &str| crate::all().iter().any(|spec| spec.name == table);
+        let mut files = self.partitions();
+        files.retain(|(id, table, _)| known(table) && !compacted.has(id));
+        files
+    }
+
+    /// Dump, table and path of every partition, those too of tables that this version does not know and of merged dumps.
+    pub(crate) fn partitions(&self) -> Vec<(String, String, PathBuf)> {
+        let names = |folder: &Path| -> BTreeSet<String> {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+        };
         let mut files = Vec::new();
-        for spec in crate::all() {
-            let names = fs::read_dir(self.root().join(spec.name)).into_iter().flatten().flatten();
-            let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-            let ids = names.filter_map(|name| name.strip_prefix("dump_id=").map(str::to_string));
-            let mut ids: Vec<String> = ids.filter(|id| check_id(id).is_ok()).collect();
-            ids.sort();
-            let file =
-                |id: &String| self.root().join(spec.name).join(format!("dump_id={id}")).join(publish::PART);
-            files.extend(ids.iter().map(|id| (id.clone(), spec.name.to_string(), file(id))));
+        for table in names(self.root()) {
+            let folder = self.root().join(&table);
+            for name in names(&folder) {
+                let Some(id) = name.strip_prefix("dump_id=").filter(|id| check_id(id).is_ok()) else {
+                    continue;
+                };
+                files.push((id.to_string(), table.clone(), folder.join(&name).join(publish::PART)));
+            }
         }
         files
     }

@@ -17,13 +17,13 @@ const CRASHES: [(&str, &str, &str, &str); 12] = [
     ("rts-training-bsods/116_0.dmp", "nvlddmkm+0x1700a40", "nvlddmkm.sys", "fault"),
     // 0x3B: the context record of parameter 3.
     ("rts-training-bsods/3b_0.dmp", "win32kfull+0x10f183", "win32kfull.sys", "kernel"),
-    // 0x1E: parameter 2; a framework's, so the stack is asked.
-    ("rts-training-bsods/1e.dmp", "dxgmms2+0x2e68", "nvlddmkm.sys", "stack, unverified"),
+    // 0x1E: parameter 2; a framework's, so the stack is asked, which has nothing but the system's.
+    ("rts-training-bsods/1e.dmp", "dxgmms2+0x2e68", "dxgmms2.sys", "kernel"),
     ("102622-30093-01.dmp", "nt+0x40c222", "amdkmdag.sys", "stack, unverified"),
     // 0x50: parameter 3.
     ("rts-training-bsods/50_0.dmp", "nt+0x290b9f", "ntoskrnl.exe", "kernel"),
     // 0x9F, 0x1A, 0x7A, 0xBE, 0x13A state no instruction: the innermost frame is `KeBugCheckEx`.
-    ("rts-training-bsods/9f.dmp", "nt+0x3fe8f0", "rtwlane.sys", "stack, unverified"),
+    ("rts-training-bsods/9f.dmp", "nt+0x3fe8f0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/1a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/7a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/be_0.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),

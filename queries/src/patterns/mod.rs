@@ -26,6 +26,7 @@ mod run;
 
 use crate::header;
 use crate::path::quote;
+use crate::shipped::shipped;
 
 pub use manual::manual;
 pub use run::{Finding, Outcome, Selection, run};
@@ -39,75 +40,68 @@ pub struct Pattern {
     pub sql: &'static str,
 }
 
-macro_rules! catalogue {
-    ($($name:ident)*) => {
-        /// Every pattern, by section.
-        pub const CATALOGUE: &[Pattern] = &[$(Pattern {
-            name: stringify!($name),
-            sql: include_str!(concat!("../../patterns/", stringify!($name), ".sql")),
-        }),*];
-    };
-}
-
-catalogue! {
-    manual_dump
-    stack_trace
-    exception_stack_trace
-    exception_module
-    origin_module
-    effect_component
-    fault_context
-    multiple_exceptions
-    null_pointer_code
-    null_pointer_data
-    invalid_pointer
-    wild_pointer
-    stack_overflow
-    local_buffer_overflow
-    truncated_stack_trace
-    glued_stack_trace
-    incorrect_stack_trace
-    execution_residue
-    rough_stack_trace
-    past_stack_trace
-    coincidental_symbols
-    historical_information
-    stack_trace_collection
-    stack_trace_set
-    dpc_interrupt_stack
-    dual_stack_trace
-    active_thread
-    insufficient_pool
-    pool_leak
-    pool_corruption_kernel
-    handle_leak
-    insufficient_memory
-    hooked_functions
-    hidden_objects
-    injected_memory
-    wait_chain_threads
-    wait_chain_processes
-    wait_chain_mutexes
-    wait_chain_critical_sections
-    wait_chain_resources
-    wait_chain_alpc
-    deadlock
-    blocking_file
-    blocked_thread
-    frozen_process
-    spiking_thread
-    special_process
-    one_thread_process
-    input_thread
-    dialog_box
-    wow64_process
-    isa_specific_code
-    virtualized_system
-    unloaded_module
-    not_my_version_software
-    not_my_version_hardware
-    dump_context
-    fiber_bundle
+shipped! {
+    /// Every pattern, by section.
+    CATALOGUE: Pattern in "patterns", called "" {
+        manual_dump
+        stack_trace
+        exception_stack_trace
+        exception_module
+        origin_module
+        effect_component
+        fault_context
+        multiple_exceptions
+        null_pointer_code
+        null_pointer_data
+        invalid_pointer
+        wild_pointer
+        stack_overflow
+        local_buffer_overflow
+        truncated_stack_trace
+        glued_stack_trace
+        incorrect_stack_trace
+        execution_residue
+        rough_stack_trace
+        past_stack_trace
+        coincidental_symbols
+        historical_information
+        stack_trace_collection
+        stack_trace_set
+        dpc_interrupt_stack
+        dual_stack_trace
+        active_thread
+        insufficient_pool
+        pool_leak
+        pool_corruption_kernel
+        handle_leak
+        insufficient_memory
+        hooked_functions
+        hidden_objects
+        injected_memory
+        wait_chain_threads
+        wait_chain_processes
+        wait_chain_mutexes
+        wait_chain_critical_sections
+        wait_chain_resources
+        wait_chain_alpc
+        deadlock
+        blocking_file
+        blocked_thread
+        frozen_process
+        spiking_thread
+        special_process
+        one_thread_process
+        input_thread
+        dialog_box
+        wow64_process
+        isa_specific_code
+        virtualized_system
+        unloaded_module
+        not_my_version_software
+        not_my_version_hardware
+        dump_context
+        fiber_bundle
+    }
 }
 
 /// Letter and name of each section of the catalogue.

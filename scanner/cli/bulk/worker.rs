@@ -172,6 +172,7 @@ impl Run {
             system,
             dump,
             content_hash: file.content_hash.as_deref(),
+            names: Some(&self.library),
             tool_version: env!("CARGO_PKG_VERSION"),
             options,
             origin: file.origin.as_ref().map(origin),

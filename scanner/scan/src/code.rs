@@ -6,9 +6,10 @@
 mod frames;
 mod layers;
 
+use crate::walks::base_name;
 use frames::Traps;
 use layers::{Layers, Origin};
-use memory::{Architecture, Space, Va};
+use memory::{Architecture, Dump, Space, Va};
 use nt::{
     ImageFacts, System,
     exports::Exports,
@@ -33,6 +34,7 @@ pub struct Module<'a> {
     facts: OnceLock<Option<ImageFacts>>,
     exports: OnceLock<Exports>,
     names: Option<Arc<Names>>,
+    stated: Option<(String, PdbId)>,
     frames: OnceLock<Option<Arc<Frames>>>,
 }
 
@@ -65,6 +67,8 @@ pub struct Listed {
     pub size: u64,
     /// Link time, where the list states it.
     pub timestamp: Option<u32>,
+    /// Its PDB, where the list states it.
+    pub pdb: Option<(String, PdbId)>,
 }
 
 /// All code of a space.
@@ -83,6 +87,7 @@ impl<'a> Code<'a> {
             base: owner.base.0,
             size: owner.size,
             timestamp: owner.timestamp,
+            pdb: None,
         });
         let mut code = Code::new(&system.space, system.architecture, system.names, owners);
         let base = system.kernel.as_ref().map(|kernel| kernel.base.0);
@@ -91,6 +96,22 @@ impl<'a> Code<'a> {
         }
         code.traps = Traps::of(system);
         code
+    }
+
+    /// The modules that a user minidump states; `None` if it states no architecture.
+    pub fn of_minidump(
+        dump: &Dump,
+        space: &'a Space<'_>,
+        provider: Option<&'a dyn Provider>,
+    ) -> Option<Code<'a>> {
+        let images = dump.records.modules.iter().map(|module| Listed {
+            name: module.path.as_deref().map(base_name).unwrap_or_default(),
+            base: module.base,
+            size: module.size,
+            timestamp: module.timestamp,
+            pdb: stated_pdb(module),
+        });
+        Some(Code::new(space, dump.records.header.architecture?, provider, images))
     }
 
     /// Images of a space, and who may have files of them.
@@ -148,6 +169,11 @@ impl<'a> Code<'a> {
         self.is_executable(va) != Some(false) && matches!(self.call_before(va), Ok(Some(_)))
     }
 
+    /// The same of an address whose code is not in the dump, as far as that can be told.
+    pub fn could_return_to(&self, va: u64) -> bool {
+        self.is_executable(va) != Some(false) && self.call_before(va).is_err() && self.may_be_inside(va)
+    }
+
     /// Of an address whose code is not in the dump: false if symbols say that it is no place inside a function. The
     /// first byte of a function is no return address, and names like `??_C@_` are those of string constants.
     pub fn may_be_inside(&self, va: u64) -> bool {
@@ -172,12 +198,12 @@ impl<'a> Code<'a> {
 
 impl<'a> Module<'a> {
     fn new(space: Space<'a>, provider: Option<&'a dyn Provider>, image: Listed) -> Module<'a> {
-        let Listed { name, base, size, timestamp } = image;
+        let Listed { name, base, size, timestamp, pdb } = image;
         let origin = provider.map(|provider| Origin { provider, timestamp });
         let layers = Layers { space, image: (name.clone(), base, size), origin, file: OnceLock::new() };
         let memory = Cached::new(layers, base, size);
         let (facts, exports, frames) = Default::default();
-        Module { name, base, size, memory, facts, exports, names: None, frames }
+        Module { name, base, size, memory, facts, exports, names: None, stated: pdb, frames }
     }
 
     /// What its headers say; `None` if neither the dump nor a file has them.
@@ -197,8 +223,13 @@ impl<'a> Module<'a> {
 
     /// Its PDB, unless its names are known already.
     pub fn pdb(&self) -> Option<(&str, PdbId)> {
-        let facts = self.facts().filter(|_| self.names.is_none())?;
-        facts.pdb_name.as_deref().zip(facts.pdb)
+        if self.names.is_some() { None } else { self.stated_pdb() }
+    }
+
+    /// Its PDB, as its headers or the list of images state it.
+    fn stated_pdb(&self) -> Option<(&str, PdbId)> {
+        let stated = || self.stated.as_ref().map(|(name, id)| (name.as_str(), *id));
+        self.facts().and_then(|facts| facts.pdb_name.as_deref().zip(facts.pdb)).or_else(stated)
     }
 
     /// Relative addresses and sizes of its executable sections; `None` if its section table is not in the dump.
@@ -260,6 +291,12 @@ impl<'a> Module<'a> {
             _ => Some(self.base + u64::from(self.framed_start(rva)?)),
         }
     }
+}
+
+/// The PDB that the list of a user minidump states.
+fn stated_pdb(module: &memory::records::Module) -> Option<(String, PdbId)> {
+    let id = PdbId::parse(module.pdb_guid.as_deref()?, module.pdb_age?)?;
+    Some((module.pdb_name.clone()?, id))
 }
 
 /// Relative addresses and sizes of executable sections; `None` if the section table is cut off: any part may be code.

@@ -38,6 +38,8 @@ pub struct Job<'a> {
     /// BLAKE3 of the content, hexadecimal; [`run`] computes it if it is not known, in the pass that it makes anyhow.
     pub content_hash: Option<&'a str>,
     pub tool_version: &'a str,
+    /// Who names code and has image files, for a dump without `system`.
+    pub names: Option<&'a dyn nt::symbols::Provider>,
     /// The options that change the rows, as stored in `dumps.options`.
     pub options: &'a str,
     /// The archive and the name in it, for a file that is a copy of an archive's member.

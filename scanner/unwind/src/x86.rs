@@ -300,10 +300,12 @@ fn chain(place: &Place, memory: &dyn Memory, now: &Registers, params: u32) -> Re
     let above = ebp.checked_add(8).filter(|_| ebp >= now.esp() && ebp.is_multiple_of(4));
     let above = above.ok_or(Why::NoUnwindData)?;
     let mut caller = Registers { eip: word(memory, above - 4)?, pushed: params, ..*now };
-    if !(place.returns)(caller.eip) {
+    let saved = word(memory, ebp)?;
+    // The first function of a thread has no caller: the chain ends in two zeros.
+    if (caller.eip, saved) != (0, 0) && !(place.returns)(caller.eip) {
         return Err(Why::NoUnwindData);
     }
-    caller.set(EBP, Some(word(memory, ebp)?));
+    caller.set(EBP, Some(saved));
     caller.set(ESP, Some(above));
     for register in [EBX, ESI, EDI] {
         caller.set(register, None); // saved somewhere, if they were changed

@@ -3,15 +3,15 @@
 use crate::table;
 
 table! {
-    /// One row for every thread of a kernel dump: how its stack was walked, and how the walk ended.
+    /// One row for every thread of a dump: how its stack was walked, and how the walk ended.
     pub stacks: Stacks of StackRow {
-        /// Address of the thread's `_ETHREAD`.
-        ethread: u64,
+        /// Address of the thread's `_ETHREAD`; NULL in a user minidump, where `thread_id` says which thread it is.
+        ethread: Option<u64>,
         /// Thread id.
         thread_id: Option<u32>,
         /// Process id.
         process_id: Option<u32>,
-        /// Where the walk started: `context` (registers of a processor), `scan` (the saved stack pointer of a thread that does not run, and the first return address there); NULL: it did not.
+        /// Where the walk started: `context` (registers of a processor, of a user minidump those of the thread), `exception` (those of the exception of a user minidump: what was called after it is not shown), `scan` (the saved stack pointer of a thread that does not run, and the first return address there); NULL: it did not.
         start: Option<String>,
         /// Number of frames.
         frames: u32,
@@ -33,11 +33,11 @@ table! {
         top_function: Option<String>,
         /// First 16 hexadecimal digits of a hash over modules and functions of all frames, without offsets: equal stacks have equal hashes, in this dump and in others of the same images.
         hash: Option<String>,
-        /// Top of the kernel stack (`_KTHREAD.StackBase`).
+        /// Top of the kernel stack (`_KTHREAD.StackBase`); of a user minidump that of the user stack (`NT_TIB.StackBase`, or where the captured part ends).
         stack_base: Option<u64>,
-        /// Lowest address of the kernel stack (`_KTHREAD.StackLimit`).
+        /// Lowest address of the kernel stack (`_KTHREAD.StackLimit`); of a user minidump that of the user stack (`NT_TIB.StackLimit`); NULL where the dump does not hold that.
         stack_limit: Option<u64>,
-        /// Bytes of the kernel stack in use: from the innermost frame's stack pointer to the top.
+        /// Bytes of that stack in use: from the innermost frame's stack pointer to the top.
         stack_used: Option<u64>,
         /// Frames of a cycle that repeats, for recursion: 1 for a function that calls itself; NULL: nothing repeats five times.
         recursion_period: Option<u32>,
@@ -49,8 +49,8 @@ table! {
 table! {
     /// One row for every frame of every thread's stack, innermost first.
     pub frames: Frames of FrameRow {
-        /// Address of the thread's `_ETHREAD`.
-        ethread: u64,
+        /// Address of the thread's `_ETHREAD`; NULL in a user minidump, where `thread_id` says which thread it is.
+        ethread: Option<u64>,
         /// Thread id.
         thread_id: Option<u32>,
         /// Process id.
@@ -83,5 +83,9 @@ table! {
         confidence: String,
         /// `kernel` or `user`.
         mode: String,
+        /// Which stack it lies on: `kernel` or `user`, the thread's own.
+        stack: String,
+        /// Which instructions `ip` points to: `x64`, `x86`, `arm64`.
+        instruction_set: String,
     }
 }

@@ -25,7 +25,7 @@ impl Traps {
     /// Those of a kernel.
     pub fn of(system: &System<'_>) -> Traps {
         let l = KtrapFrame::of(system);
-        let at = |field: Option<nt::symbols::Field>| u32::try_from(field?.offset).ok();
+        let at = |field: Option<nt::symbols::Field>| Some(field?.offset);
         let x86 = || {
             Some(x86::TrapFrame {
                 mark: at(l.mark)?,
@@ -92,8 +92,8 @@ impl Module<'_> {
     pub fn frame_data(&self, va: u64) -> Option<Here<'_>> {
         let rva = u32::try_from(va.checked_sub(self.base)?).ok()?;
         let look = || -> Option<Arc<Frames>> {
-            let facts = self.facts().filter(|facts| facts.machine == MACHINE_I386)?;
-            let (name, id) = facts.pdb_name.as_deref().zip(facts.pdb)?;
+            let other = self.facts().is_some_and(|facts| facts.machine != MACHINE_I386);
+            let (name, id) = self.stated_pdb().filter(|_| !other)?;
             let provider = self.memory.below().origin?.provider;
             // What is wrong with a PDB is told where its names are looked up.
             provider.frames(name, id).ok().flatten().filter(|frames| !frames.is_empty())

@@ -1,6 +1,6 @@
 //! The stacks of all threads.
 
-use super::{Bounds, Confidence, End, Frame, Method, Registers, Stack, Starts, places, walk};
+use super::{Bounds, Confidence, End, Frame, Kind, Method, Registers, Stack, Starts, places, walk};
 use crate::code::{Code, Listed, Symbol};
 use memory::Space;
 use nt::{System, peb::Halves, process::Process, thread::Thread};
@@ -10,18 +10,51 @@ use std::{ops::Range, sync::OnceLock};
 /// Bytes of stack above the stack pointer that are believed to be its own where its bounds are not known.
 const UNKNOWN: u64 = 0x1_0000;
 
+/// Whose a stack is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Address of the `_ETHREAD`; none in a user minidump.
+    pub ethread: Option<u64>,
+    /// Thread id.
+    pub thread: Option<u32>,
+    /// Process id.
+    pub process: Option<u32>,
+}
+
 /// A thread's stack with names.
 pub struct ThreadStack {
-    /// Its place in `System::threads`.
+    /// Its place in `System::threads`, or in the list of a user minidump.
     pub thread: usize,
-    /// How the walk started, if it did.
-    pub start: Option<Method>,
-    /// Addresses of the kernel stack.
-    pub range: Option<Range<u64>>,
+    /// The thread's names.
+    pub ids: Ids,
+    /// How the walk started, if it did: as in `stacks.start`.
+    pub start: Option<&'static str>,
+    /// Top of the kernel stack; of a user minidump that of the user stack.
+    pub base: Option<u64>,
+    /// Its lowest address.
+    pub limit: Option<u64>,
     /// The frames.
     pub stack: Stack,
     /// What each frame is called.
     pub symbols: Vec<Symbol>,
+}
+
+impl ThreadStack {
+    /// Of a thread that could not be walked.
+    pub fn without_start(
+        thread: usize,
+        ids: Ids,
+        (base, limit): (Option<u64>, Option<u64>),
+        why: &'static str,
+    ) -> ThreadStack {
+        let stack = Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None };
+        ThreadStack { thread, ids, start: None, base, limit, stack, symbols: Vec::new() }
+    }
+
+    /// Addresses of the stack, where both ends are known.
+    pub fn range(&self) -> Option<Range<u64>> {
+        Some(self.limit?..self.base?)
+    }
 }
 
 /// Walks the stacks of all threads, side by side; the order is that of the threads.
@@ -39,7 +72,13 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
     };
     let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
     let user_code = |stack: &ThreadStack| images.get(system.threads().get(stack.thread)?.process)?.get();
-    places::name(system, &code, &user_code, &mut stacks);
+    let code_of = |stack: &ThreadStack, frame: &Frame| {
+        if frame.is_user() { user_code(stack) } else { Some(&code) }
+    };
+    let problem = |found: &str| {
+        system.problem("symbols", "symbols", "", None, "symbols of a module", found);
+    };
+    places::name(system.names, &problem, &code_of, &mut stacks);
     stacks
 }
 
@@ -62,7 +101,7 @@ impl<'a> UserSpace<'a> {
         let loaded = native.and_then(|half| half.loaded(system)).unwrap_or_default();
         let images = loaded.into_iter().filter_map(|image| {
             let size = image.size?.into();
-            Some(Listed { name: image.name?, base: image.base, size, timestamp: None })
+            Some(Listed { name: image.name?, base: image.base, size, timestamp: None, pdb: None })
         });
         static NOTHING: OnceLock<Space<'static>> = OnceLock::new();
         let space: &'a Space<'_> = match &self.space {
@@ -82,24 +121,19 @@ fn one(
     user: Option<(&Space<'_>, &Code<'_>)>,
 ) -> ThreadStack {
     let start = starts.of(thread);
+    let process = system.processes().get(thread.process).and_then(|process| process.pid);
+    let ids = Ids { ethread: Some(thread.va.0), thread: thread.tid, process };
+    let ends = (start.range.as_ref().map(|range| range.end), start.range.as_ref().map(|range| range.start));
     let (registers, method) = match start.registers {
         Ok(start) => start,
-        Err(why) => {
-            let stack = Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None };
-            return ThreadStack {
-                thread: index,
-                start: None,
-                range: start.range,
-                stack,
-                symbols: Vec::new(),
-            };
-        }
+        Err(why) => return ThreadStack::without_start(index, ids, ends, why),
     };
     let own = start.range.clone().filter(|range| range.contains(&registers.sp()));
     let range = own.unwrap_or(registers.sp()..registers.sp().saturating_add(UNKNOWN));
     let is_user = |va| !system.is_kernel(memory::Va(va));
     let width = u64::from(system.pointer_size());
-    let bounds = Bounds { memory: &system.space, range: Some(range), width, is_user: &is_user, user: false };
+    let bounds =
+        Bounds { memory: &system.space, range: Some(range), width, is_user: &is_user, kind: Kind::Kernel };
     let (mut stack, reached) = walk(code, &bounds, registers, method);
     trust(&mut stack);
     let mut symbols: Vec<Symbol> = stack.frames.iter().map(|frame| named(code, frame)).collect();
@@ -109,20 +143,21 @@ fn one(
         stack.frames.extend(part.frames);
         (stack.end, stack.gave_way) = (part.end, stack.gave_way.or(part.gave_way));
     }
-    ThreadStack { thread: index, start: Some(method), range: start.range, stack, symbols }
+    let (base, limit) = ends;
+    ThreadStack { thread: index, ids, start: Some(method.name()), base, limit, stack, symbols }
 }
 
 /// The part of a stack in user mode, from the registers that the system call or trap saved.
 fn in_user_mode(space: &Space<'_>, code: &Code<'_>, width: u64, registers: Registers) -> Stack {
     let range = Some(registers.sp()..registers.sp().saturating_add(UNKNOWN));
-    let bounds = Bounds { memory: space, range, width, is_user: &|_| true, user: true };
+    let bounds = Bounds { memory: space, range, width, is_user: &|_| true, kind: Kind::User };
     let (mut stack, _) = walk(code, &bounds, registers, Method::Trap);
     trust(&mut stack);
     stack
 }
 
 /// A walk that began with a guess and went by unwind data to a natural end has shown that the guess was right.
-fn trust(stack: &mut Stack) {
+pub fn trust(stack: &mut Stack) {
     let natural = matches!(stack.end, End::ThreadStart | End::UserMode);
     if natural && stack.gave_way.is_none() {
         stack.frames.iter_mut().for_each(|frame| frame.confidence = Confidence::High);
@@ -130,7 +165,7 @@ fn trust(stack: &mut Stack) {
 }
 
 /// What a frame is called: of a return address, by the call before it.
-fn named(code: &Code<'_>, frame: &Frame) -> Symbol {
+pub fn named(code: &Code<'_>, frame: &Frame) -> Symbol {
     if frame.exact {
         return code.symbol(frame.ip);
     }

@@ -10,13 +10,17 @@ mod places;
 mod recursion;
 mod registers;
 mod start;
+mod user;
 mod walk;
 
-pub use all::{ThreadStack, all};
+pub use all::{Ids, ThreadStack, all};
 pub use recursion::recursion;
 pub use registers::Registers;
 pub use start::{SWAPPED_OUT, Starts};
+pub use user::of_minidump;
 pub use walk::{Bounds, walk};
+
+use memory::Architecture;
 
 /// How a frame was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,10 +89,38 @@ pub struct Frame {
     pub method: Method,
     /// How far it can be believed.
     pub confidence: Confidence,
-    /// In user mode.
-    pub user: bool,
+    /// Which stack it lies on.
+    pub kind: Kind,
+    /// Which instructions its code is of.
+    pub set: Architecture,
     /// `ip` is the next instruction, not a return address.
     pub exact: bool,
+}
+
+impl Frame {
+    /// In user mode.
+    pub fn is_user(&self) -> bool {
+        self.kind == Kind::User
+    }
+}
+
+/// Which stack a frame lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The thread's own in the kernel.
+    Kernel,
+    /// The thread's in user mode.
+    User,
+}
+
+impl Kind {
+    /// As in `frames.stack`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Kernel => "kernel",
+            Kind::User => "user",
+        }
+    }
 }
 
 /// Why a walk ended.

@@ -2,10 +2,7 @@
 
 use super::{Frame, ThreadStack};
 use crate::code::{Code, Symbol};
-use nt::{
-    System,
-    symbols::{Line, PdbId, Place},
-};
+use nt::symbols::{Line, PdbId, Place, Provider};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A PDB by the name and identity that an image states.
@@ -13,17 +10,16 @@ type File = (String, PdbId);
 
 /// Fills in what the PDBs of the modules say; the kernel's own names are known already.
 pub fn name<'a, 'c: 'a>(
-    system: &System<'_>,
-    kernel: &'a Code<'c>,
-    user: &dyn Fn(&ThreadStack) -> Option<&'a Code<'c>>,
+    provider: Option<&dyn Provider>,
+    problem: &dyn Fn(&str),
+    code_of: &dyn Fn(&ThreadStack, &Frame) -> Option<&'a Code<'c>>,
     stacks: &mut [ThreadStack],
 ) {
-    let Some(provider) = system.names else { return };
+    let Some(provider) = provider else { return };
     let mut asked: BTreeMap<File, BTreeSet<u32>> = BTreeMap::new();
     for stack in stacks.iter() {
         for frame in &stack.stack.frames {
-            let code = if frame.user { user(stack) } else { Some(kernel) };
-            if let Some(at) = code.and_then(|code| At::of(code, frame)) {
+            if let Some(at) = code_of(stack, frame).and_then(|code| At::of(code, frame)) {
                 asked.entry(at.file).or_default().extend([at.rva].into_iter().chain(at.start));
             }
         }
@@ -37,18 +33,19 @@ pub fn name<'a, 'c: 'a>(
                 known.insert(file, places.collect());
             }
             Ok(None) => {}
-            Err(e) => system.problem("symbols", "symbols", "", None, "symbols of a module", &e.to_string()),
+            Err(e) => problem(&e.to_string()),
         }
     }
     for stack in stacks.iter_mut() {
-        let user = user(stack);
-        for (frame, symbol) in stack.stack.frames.iter().zip(&mut stack.symbols) {
-            let code = if frame.user { user } else { Some(kernel) };
+        let mut symbols = std::mem::take(&mut stack.symbols);
+        for (frame, symbol) in stack.stack.frames.iter().zip(&mut symbols) {
+            let code = code_of(stack, frame);
             let Some((code, at)) = code.and_then(|code| Some((code, At::of(code, frame)?))) else { continue };
             if let Some(places) = known.get(&at.file) {
                 at.name(code, places, symbol);
             }
         }
+        stack.symbols = symbols;
     }
 }
 

@@ -82,6 +82,15 @@ impl Registers {
         if matches!(self, Registers::Arm64(_)) { arm64::strip(word) } else { word }
     }
 
+    /// Which instructions they belong to.
+    pub fn set(&self) -> memory::Architecture {
+        match self {
+            Registers::X64(_) => memory::Architecture::X64,
+            Registers::Arm64(_) => memory::Architecture::Arm64,
+            Registers::X86(_) => memory::Architecture::X86,
+        }
+    }
+
     /// Instruction pointer.
     pub fn ip(&self) -> u64 {
         match self {
@@ -109,13 +118,24 @@ impl Registers {
             let returns = |va: u32| code.may_return_to(va.into());
             let data = code.module(lookup).and_then(|module| module.frame_data(lookup));
             let frame = data.as_ref().and_then(|data| data.find());
-            let place = x86::Place {
-                image: image.as_ref(),
-                frame: frame.as_ref(),
-                trap: code.traps.x86.as_ref(),
-                returns: &returns,
+            let (image, frame, trap) = (image.as_ref(), frame.as_ref(), code.traps.x86.as_ref());
+            let step = |returns: &dyn Fn(u32) -> bool, registers: &mut x86::Registers| {
+                x86::step(&x86::Place { image, frame, trap, returns }, stack, registers, first)
             };
-            return x86::step(&place, stack, registers, first);
+            let mut caller = *registers;
+            let result = step(&returns, &mut caller);
+            let sure = match result {
+                Ok(step) => {
+                    matches!(step, Step::MachineFrame { .. }) || caller.eip == 0 || returns(caller.eip)
+                }
+                Err(_) => false,
+            };
+            // Where the dump does not hold the code, an address in it may do.
+            let perhaps = |va: u32| returns(va) || code.could_return_to(va.into());
+            if !sure && let Ok(step) = step(&perhaps, registers) {
+                return Ok(step);
+            }
+            return result.inspect(|_| *registers = caller);
         }
         match (self, image) {
             (Registers::X64(registers), Some(image)) if image.machine == unwind::MACHINE_AMD64 => {

@@ -1,7 +1,8 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, End, Frame, Method, Registers, Stack, link};
+use super::{Confidence, End, Frame, Kind, Method, Registers, Stack, link};
 use crate::code::Code;
+use memory::Architecture;
 use std::ops::Range;
 use unwind::{Memory, Step, Why};
 
@@ -24,8 +25,8 @@ pub struct Bounds<'a> {
     pub width: u64,
     /// Whether an address is one of user mode, where the walk of a kernel stack ends.
     pub is_user: &'a dyn Fn(u64) -> bool,
-    /// The stack itself is one of user mode.
-    pub user: bool,
+    /// Which stack it is.
+    pub kind: Kind,
 }
 
 /// Walks a stack from these registers on. The value beside the stack: the registers in user mode, if it got there.
@@ -67,14 +68,17 @@ impl Walk<'_> {
                 Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
                 // A return address that merely points there was overwritten.
                 Ok(Step::MachineFrame { .. })
-                    if !self.bounds.user && (self.bounds.is_user)(registers.ip()) =>
+                    if self.bounds.kind != Kind::User && (self.bounds.is_user)(registers.ip()) =>
                 {
                     return (End::UserMode, Some(registers));
                 }
                 Ok(step) if self.code.module(registers.ip()).is_some() => {
                     (method, exact) = how(step);
-                    if matches!(method, Method::Scan) {
+                    let by_code = matches!(method, Method::Unwind | Method::Trap);
+                    if method == Method::Scan || !by_code && self.code.could_return_to(registers.ip()) {
                         confidence = confidence.min(Confidence::Medium);
+                    }
+                    if method == Method::Scan {
                         self.gave_way.get_or_insert(Why::BadUnwindData(NOT_THERE));
                     }
                 }
@@ -91,8 +95,8 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
-        let (ip, sp, user) = (registers.ip(), registers.sp(), self.bounds.user);
-        self.frames.push(Frame { ip, sp, method, confidence, user, exact });
+        let (ip, sp, kind, set) = (registers.ip(), registers.sp(), self.bounds.kind, registers.set());
+        self.frames.push(Frame { ip, sp, method, confidence, kind, set, exact });
     }
 
     /// Goes on at the next word of the stack that can be a return address.
@@ -114,7 +118,7 @@ impl Walk<'_> {
             }
             let value = registers.address(u64::from_le_bytes(word));
             at += width;
-            if let Some(confidence) = self.judge(value) {
+            if let Some(confidence) = self.judge(value).filter(|sure| may_be_at(registers.set(), at, *sure)) {
                 return Ok((self.found(registers, value, at), Method::Scan, confidence, false));
             }
         }
@@ -149,6 +153,12 @@ impl Walk<'_> {
             (Some(true) | None, Err(())) => self.code.may_be_inside(value).then_some(Confidence::Low),
         }
     }
+}
+
+/// Functions of x64 that call others keep their stack pointer a multiple of 16 (Microsoft's "x64 stack usage"): what
+/// is left of that rule in code written by hand shows in the code, where the dump has it.
+fn may_be_at(set: Architecture, sp: u64, sure: Confidence) -> bool {
+    set != Architecture::X64 || sure > Confidence::Low || sp.is_multiple_of(16)
 }
 
 /// How the next frame was found, and whether its instruction pointer is the next instruction.

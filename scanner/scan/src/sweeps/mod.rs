@@ -14,9 +14,12 @@ mod residue;
 pub use objects::FoundObject;
 
 use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
-use memory::{PAGE_SIZE, Pa, Va};
+use memory::{PAGE_SIZE, Pa, Va, records::Problem};
 use schema::{Batch, Table, TableSpec};
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, OnceLock},
+};
 
 /// What a sweep may ask while it looks at pages.
 #[derive(Clone, Copy)]
@@ -148,6 +151,8 @@ impl Harvest {
 pub struct Found {
     /// The stacks of all threads, once a walk has asked for them.
     pub(crate) stacks: OnceLock<Vec<ThreadStack>>,
+    /// What could not be read of a user minidump after it was opened.
+    pub(crate) problems: Mutex<Vec<Problem>>,
     /// Kernel objects.
     pub objects: Vec<FoundObject>,
     /// Objects beyond [`MOST_OBJECTS`], which are only counted.

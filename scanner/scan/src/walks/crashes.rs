@@ -39,7 +39,7 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
     let code = Code::of_kernel(system);
     let meanings = bugcheck_parameters(bugcheck.code);
     let fault = Fault::of_bugcheck(system, &bugcheck, meanings);
-    let stacks = stacks::all(job, system);
+    let stacks = stacks::all(job);
     let crashed = crashed_thread(system, stacks);
     let stack =
         crashed.and_then(|(index, _)| stacks.get(index)).filter(|stack| !stack.stack.frames.is_empty());
@@ -91,8 +91,14 @@ fn of_process(job: &Job) -> Option<CrashRow> {
     let fault = Fault::of_exception(exception);
     let module = fault.ip.and_then(|ip| records.modules.iter().find(|m| ip.wrapping_sub(m.base) < m.size));
     let name = module.and_then(|module| Some(super::modules::base_name(module.path.as_deref()?)));
-    let place = fault.ip.map(|ip| match (&name, module) {
-        (Some(name), Some(module)) => format!("{name}+{:#x}", ip - module.base),
+    // The thread was walked from the exception's registers: its innermost frame is the instruction at fault.
+    let mut walked = stacks::all(job).iter();
+    let stack =
+        walked.find(|stack| stack.start == Some("exception") && stack.ids.thread == exception.thread_id);
+    let top = stack.and_then(|stack| stack.stack.frames.first().zip(stack.symbols.first()));
+    let place = fault.ip.map(|ip| match (top.filter(|(frame, _)| frame.ip == ip), &name, module) {
+        (Some((frame, symbol)), ..) => stacks::text(symbol, frame.ip),
+        (None, Some(name), Some(module)) => format!("{}+{:#x}", stacks::stem(name), ip - module.base),
         _ => format!("{ip:#x}"),
     });
     let code = exception_name(exception.code).map_or_else(|| format!("{:#x}", exception.code), Into::into);
@@ -104,6 +110,7 @@ fn of_process(job: &Job) -> Option<CrashRow> {
         culprit_rule: name.as_ref().map(|_| "fault".into()),
         culprit: name,
         bucket: bucket(&code, place),
+        stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
         ..fault.row()
     })
 }
@@ -133,7 +140,7 @@ fn crashed_thread<'s>(system: &'s System<'_>, stacks: &[ThreadStack]) -> Option<
     }
     let sp = records.contexts.iter().find(|c| c.source == "header" && c.has_control())?.sp();
     threads().find(|(index, _)| {
-        stacks.get(*index).and_then(|stack| stack.range.as_ref()).is_some_and(|range| range.contains(&sp))
+        stacks.get(*index).and_then(ThreadStack::range).is_some_and(|range| range.contains(&sp))
     })
 }
 

@@ -35,7 +35,7 @@ fn row(job: &Job) -> DumpRow {
         bytes_present: dump.bytes_present(),
         bytes_missing: dump.bytes_missing(),
         companion,
-        faults: (dump.records.faults.len() + job.system.map_or(0, |system| system.problems().len())) as u64,
+        faults: faults(job),
         options: job.options.into(),
         tool_version: job.tool_version.into(),
         converted_at: now(),
@@ -44,6 +44,13 @@ fn row(job: &Job) -> DumpRow {
 }
 
 /// The columns that say which kernel it is and how its structures were read.
+/// Rows that `faults` has.
+fn faults(job: &Job) -> u64 {
+    let of_system = job.system.map_or(0, |system| system.problems().len());
+    let of_process = job.found.and_then(|found| found.problems.lock().ok().map(|all| all.len())).unwrap_or(0);
+    (job.dump.records.faults.len() + of_system + of_process) as u64
+}
+
 fn kernel(system: Option<&nt::System>, row: DumpRow) -> DumpRow {
     let Some(system) = system else { return DumpRow { symbol_source: "none".into(), ..row } };
     let image = system.kernel.as_ref().map(|kernel| &kernel.image);

@@ -15,6 +15,9 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     for problem in &job.system.map(nt::System::problems).unwrap_or_default() {
         out.push(row(problem, "system"))?;
     }
+    for problem in job.found.and_then(|found| found.problems.lock().ok()).iter().flat_map(|all| all.iter()) {
+        out.push(row(problem, "system"))?;
+    }
     out.finish()
 }
 

@@ -39,6 +39,8 @@ mod vads;
 mod waits;
 mod work_items;
 
+pub(crate) use modules::base_name;
+
 use crate::Job;
 use schema::{Sink, Table, TableSpec, tables};
 

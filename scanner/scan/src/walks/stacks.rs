@@ -6,12 +6,10 @@ use crate::{
     out::Out,
     stack::{self, End, ThreadStack, recursion},
 };
-use nt::System;
 use schema::{
     Sink,
     tables::{FrameRow, Frames, StackRow, Stacks},
 };
-use std::ops::Range;
 
 /// A guard page lies below a stack; what runs over it stops there.
 const PAGE: u64 = 0x1000;
@@ -35,45 +33,43 @@ const PLUMBING: [&str; 12] = [
 
 pub fn stacks(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Stacks>::new(sink);
-    if let Some(system) = job.system {
-        for stack in all(job, system).iter().filter(|stack| is_listed(system, stack)) {
-            out.push(stack_row(system, stack))?;
-        }
+    for stack in all(job).iter().filter(|stack| is_listed(stack)) {
+        out.push(stack_row(job, stack))?;
     }
     out.finish()
 }
 
 pub fn frames(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Frames>::new(sink);
-    if let Some(system) = job.system {
-        for stack in all(job, system).iter().filter(|stack| is_listed(system, stack)) {
-            for row in frame_rows(system, stack) {
-                out.push(row)?;
-            }
+    for stack in all(job).iter().filter(|stack| is_listed(stack)) {
+        for row in frame_rows(stack) {
+            out.push(row)?;
         }
     }
     out.finish()
 }
 
 /// The stacks of all threads, walked once.
-pub fn all<'a>(job: &'a Job, system: &System<'_>) -> &'a [ThreadStack] {
-    job.found.map_or(&[], |found| found.stacks.get_or_init(|| stack::all(system)))
+pub fn all<'a>(job: &'a Job) -> &'a [ThreadStack] {
+    let Some(found) = job.found else { return &[] };
+    found.stacks.get_or_init(|| match job.system {
+        Some(system) => stack::all(system),
+        None => {
+            let (stacks, problems) = stack::of_minidump(job.dump, job.names);
+            if let Ok(mut noted) = found.problems.lock() {
+                noted.extend(problems);
+            }
+            stacks
+        }
+    })
 }
 
 /// What `threads` has no row for has none here: an address that may have been a thread.
-fn is_listed(system: &System<'_>, stack: &ThreadStack) -> bool {
-    system.threads().get(stack.thread).is_some_and(|thread| thread.tid.is_some())
+fn is_listed(stack: &ThreadStack) -> bool {
+    stack.ids.thread.is_some()
 }
 
-/// Thread id and process id.
-fn ids(system: &System<'_>, stack: &ThreadStack) -> (u64, Option<u32>, Option<u32>) {
-    let Some(thread) = system.threads().get(stack.thread) else { return (0, None, None) };
-    let process = system.processes().get(thread.process);
-    (thread.va.0, thread.tid, process.and_then(|process| process.pid))
-}
-
-fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
-    let (ethread, thread_id, process_id) = ids(system, found);
+fn stack_row(job: &Job, found: &ThreadStack) -> StackRow {
     let frames = &found.stack.frames;
     // A function that nothing tells the beginning of is like no other.
     let functions: Vec<_> =
@@ -81,17 +77,17 @@ fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
     let repeats = recursion(&functions);
     let top = frames.first();
     // Where a stack should be and is not; why others were not walked, `detail` says.
-    if let End::NoStart(why @ stack::SWAPPED_OUT) = found.stack.end {
-        let at = Some(memory::Va(ethread));
+    if let (End::NoStart(why @ stack::SWAPPED_OUT), Some(system)) = (found.stack.end, job.system) {
+        let at = found.ids.ethread.map(memory::Va);
         system.problem("no_stack", "_KTHREAD", "KernelStack", at, "a stack to walk", why);
     }
     StackRow {
-        ethread,
-        thread_id,
-        process_id,
-        start: found.start.map(|method| method.name().into()),
+        ethread: found.ids.ethread,
+        thread_id: found.ids.thread,
+        process_id: found.ids.process,
+        start: found.start.map(Into::into),
         frames: frames.len() as u32,
-        user_frames: frames.iter().filter(|frame| frame.user).count() as u32,
+        user_frames: frames.iter().filter(|frame| frame.is_user()).count() as u32,
         end_reason: found.stack.end.name().into(),
         detail: found.stack.end.detail(),
         truncated: found.stack.end.truncated(),
@@ -100,9 +96,9 @@ fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
         top_module: found.symbols.first().and_then(|symbol| symbol.module.clone()),
         top_function: telling(found),
         hash: hash(&found.symbols),
-        stack_base: found.range.as_ref().map(|range| range.end),
-        stack_limit: found.range.as_ref().map(|range| range.start),
-        stack_used: top.zip(found.range.as_ref()).and_then(|(frame, range)| used(frame.sp, range)),
+        stack_base: found.base,
+        stack_limit: found.limit,
+        stack_used: top.and_then(|frame| used(frame.sp, found)),
         recursion_period: repeats.map(|(period, _)| period),
         recursion_count: repeats.map(|(_, count)| count),
     }
@@ -110,9 +106,9 @@ fn stack_row(system: &System<'_>, found: &ThreadStack) -> StackRow {
 
 /// Bytes between the top of a stack and its base. A stack pointer elsewhere (an interrupt's stack) says nothing, one
 /// below the limit by less than a page ran over.
-fn used(sp: u64, range: &Range<u64>) -> Option<u64> {
-    let reach = range.start.saturating_sub(PAGE)..range.end;
-    reach.contains(&sp).then(|| range.end - sp)
+fn used(sp: u64, found: &ThreadStack) -> Option<u64> {
+    let reach = found.limit.map_or(0, |limit| limit.saturating_sub(PAGE))..found.base?;
+    reach.contains(&sp).then(|| reach.end - sp)
 }
 
 /// The innermost frame outside of the kernel's plumbing.
@@ -129,13 +125,12 @@ pub fn telling(found: &ThreadStack) -> Option<String> {
     Some(text(symbol, frame.ip))
 }
 
-fn frame_rows<'a>(system: &System<'_>, found: &'a ThreadStack) -> impl Iterator<Item = FrameRow> + 'a {
-    let (ethread, thread_id, process_id) = ids(system, found);
+fn frame_rows(found: &ThreadStack) -> impl Iterator<Item = FrameRow> + '_ {
     let frames = &found.stack.frames;
     frames.iter().zip(&found.symbols).enumerate().map(move |(index, (frame, symbol))| FrameRow {
-        ethread,
-        thread_id,
-        process_id,
+        ethread: found.ids.ethread,
+        thread_id: found.ids.thread,
+        process_id: found.ids.process,
         index: index as u32,
         ip: frame.ip,
         sp: frame.sp,
@@ -149,7 +144,9 @@ fn frame_rows<'a>(system: &System<'_>, found: &'a ThreadStack) -> impl Iterator<
         text: text(symbol, frame.ip),
         method: frame.method.name().into(),
         confidence: frame.confidence.name().into(),
-        mode: if frame.user { "user" } else { "kernel" }.into(),
+        mode: if frame.is_user() { "user" } else { "kernel" }.into(),
+        stack: frame.kind.name().into(),
+        instruction_set: frame.set.name().into(),
     })
 }
 
@@ -163,7 +160,7 @@ pub fn text(symbol: &Symbol, ip: u64) -> String {
 }
 
 /// A module's name without its extension; debuggers call every kernel `nt`.
-fn stem(module: &str) -> &str {
+pub fn stem(module: &str) -> &str {
     const KERNELS: [&str; 5] =
         ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "ntkrla57.exe"];
     match KERNELS.iter().any(|kernel| module.eq_ignore_ascii_case(kernel)) {

@@ -107,6 +107,7 @@ mod tests {
             dump: &dump,
             system: None,
             content_hash: Some(""),
+            names: None,
             tool_version: "",
             options: "",
             tables: &tables,

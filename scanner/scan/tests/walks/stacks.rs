@@ -2,7 +2,7 @@
 
 use crate::support::{Row, Tables, kernels, named_tables, symbols_of};
 use fixtures::{
-    Arch, Build, Machine, scenario,
+    Arch, Build, Format, Machine, scenario,
     stack::Told,
     stacks::{CodeImage, Frame, FrameKind, Mode, Stack, StackEnd},
 };
@@ -51,7 +51,12 @@ impl Provider for Symbols {
 }
 
 fn walked(machine: &Machine) -> Tables {
-    named_tables(machine, &Symbols::of(machine), &["stacks", "frames", "threads", "crashes", "faults"])
+    walked_in(machine, Format::Full)
+}
+
+fn walked_in(machine: &Machine, format: Format) -> Tables {
+    let tables = ["stacks", "frames", "threads", "crashes", "faults"];
+    named_tables(machine, format, &Symbols::of(machine), &tables)
 }
 
 fn of<'t>(tables: &'t Tables, table: &str, ethread: u64) -> Vec<&'t Row> {
@@ -144,6 +149,56 @@ fn check_machine(machine: &Machine) {
                 let smashed = matches!(stack.end, StackEnd::Smashed(_));
                 assert!(!smashed || behind.first().map(|row| &row["ip"]) == next.as_ref(), "{name}");
             }
+        }
+    }
+}
+
+/// The same stack as a minidump of the process has it: without the kernel's part, and with all code in the dump
+/// without any of it.
+#[test]
+fn every_frame_of_a_user_minidump() {
+    let others = kernels().into_iter().filter(|(arch, _)| *arch != Arch::X86Pae);
+    for (arch, build) in others {
+        let machine = scenario::stacks(arch, build.clone());
+        let (facts, images) = (&machine.facts, &machine.facts.stacks.images);
+        let set = match arch {
+            Arch::Arm64 => "ARM64",
+            Arch::X86 => "x86",
+            _ => "x64",
+        };
+        let stack = facts.stacks.threads.iter().find(|stack| stack.user.is_some()).unwrap();
+        let planned: Vec<Frame> =
+            stack.frames.iter().filter(|frame| frame.mode == Mode::User).cloned().collect();
+        let thread = &facts.threads[stack.thread.0];
+        for full in [false, true] {
+            let format = Format::UserMinidump { process: thread.process, full };
+            let tables = walked_in(&machine, format);
+            let name = format!("{arch:?} {} full {full}", build.number);
+            let row = tables["stacks"].iter().find(|row| row["thread_id"] == thread.tid.to_string()).unwrap();
+            assert_eq!(
+                (row["end_reason"].as_str(), row["truncated"].as_str()),
+                ("thread start", "false"),
+                "{name}"
+            );
+            let (limit, base) = stack.user.unwrap();
+            assert_eq!(
+                (&row["stack_base"], &row["stack_limit"]),
+                (&base.to_string(), &limit.to_string()),
+                "{name}"
+            );
+            assert_eq!(row["stack_used"], (base - planned[0].sp).to_string(), "{name}");
+            assert!(!row.contains_key("ethread"), "{name}");
+            let of_thread = |row: &&Row| row["thread_id"] == thread.tid.to_string();
+            let rows: Vec<&Row> = tables["frames"].iter().filter(of_thread).collect();
+            let planned: Vec<Frame> =
+                planned.iter().map(|frame| Frame { kind: FrameKind::Call, ..frame.clone() }).collect();
+            assert_eq!(rows.len(), planned.len(), "{name}: {rows:?}");
+            check_frames(&name, images, &rows, &planned);
+            let marks = |row: &&&Row| {
+                (row["confidence"].as_str(), row["stack"].as_str(), row["instruction_set"].as_str())
+                    == ("high", "user", set)
+            };
+            assert_eq!(rows.iter().filter(marks).count(), rows.len(), "{name}");
         }
     }
 }

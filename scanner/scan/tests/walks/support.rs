@@ -69,9 +69,14 @@ pub fn some_tables(machine: &Machine, format: Format, names: &[&str]) -> Tables 
 
 /// The named tables of a machine's dump, with other symbols.
 #[allow(dead_code, reason = "only some of the test programs that share this file")]
-pub fn named_tables(machine: &Machine, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {
+pub fn named_tables(
+    machine: &Machine,
+    format: Format,
+    provider: &dyn nt::symbols::Provider,
+    names: &[&str],
+) -> Tables {
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
-    these_tables(machine, Format::Full, provider, &tables)
+    these_tables(machine, format, provider, &tables)
 }
 
 /// The named tables of a machine's dump, with something to look for.
@@ -103,7 +108,7 @@ fn tables_looking(
     tables: &[&'static TableSpec],
     needles: &[scan::Needle],
 ) -> Tables {
-    opened(machine, format, provider, |dump, system| scanned(dump, system, tables, needles))
+    opened(machine, format, provider, |dump, system| scanned((dump, system), provider, tables, needles))
 }
 
 /// The named tables of a file.
@@ -111,17 +116,13 @@ fn tables_looking(
 pub fn file_tables(path: &std::path::Path, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
     let dump = memory::open(path, None).unwrap();
-    scanned(
-        &dump,
-        nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref(),
-        &tables,
-        &[],
-    )
+    let system = nt::System::open(&dump, provider).map(|system| system.with_names(provider));
+    scanned((&dump, system.as_ref()), provider, &tables, &[])
 }
 
 fn scanned(
-    dump: &memory::Dump,
-    system: Option<&nt::System>,
+    (dump, system): (&memory::Dump, Option<&nt::System>),
+    provider: &dyn nt::symbols::Provider,
     tables: &[&'static TableSpec],
     needles: &[scan::Needle],
 ) -> Tables {
@@ -130,6 +131,7 @@ fn scanned(
         dump,
         system,
         content_hash,
+        names: Some(provider),
         tool_version,
         options,
         tables,

@@ -78,7 +78,7 @@ fn is_framework(name: &str) -> bool {
 
 /// The innermost frame of a module that is involved.
 fn on_stack(stack: &ThreadStack, involved: impl Fn(&String) -> bool) -> Option<Blame> {
-    let mut frames = stack.stack.frames.iter().zip(&stack.symbols).filter(|(frame, _)| !frame.user);
+    let mut frames = stack.stack.frames.iter().zip(&stack.symbols).filter(|(frame, _)| !frame.is_user());
     let (frame, symbol) = frames.find(|(_, symbol)| symbol.module.as_ref().is_some_and(&involved))?;
     let rule = match frame.confidence {
         Confidence::Low => "stack, unverified",

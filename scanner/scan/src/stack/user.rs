@@ -1,0 +1,222 @@
+//! The stacks of a user minidump's threads.
+//!
+//! The file states registers and stack memory of each thread; images are mostly not in it, so their unwind data comes
+//! from image files where the user has them, and else the walk looks for return addresses and says so. The thread with
+//! the exception is walked from the registers of the exception: above it are only the system's and the writer's own
+//! calls.
+
+use super::{
+    Bounds, Ids, Kind, Method, Registers, ThreadStack,
+    all::{named, trust},
+    places, walk,
+};
+use crate::code::Code;
+use memory::{
+    Architecture, Context, Dump, Space, Va,
+    records::{Problem, Thread},
+};
+use nt::symbols::Provider;
+use rayon::prelude::*;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::Mutex,
+};
+use unwind::Memory;
+
+/// Bytes above the stack pointer that are believed to be the stack where nothing bounds it: the default reserve.
+const UNKNOWN: u64 = 0x10_0000;
+
+/// Walks the stacks of all threads, side by side; the order is that of the threads. What could not be read about
+/// symbols comes beside.
+pub fn of_minidump(dump: &Dump, names: Option<&dyn Provider>) -> (Vec<ThreadStack>, Vec<Problem>) {
+    let none = || (Vec::new(), Vec::new());
+    let (Some(architecture), Some(space)) = (dump.records.header.architecture, dump.captured()) else {
+        return none();
+    };
+    let Some(code) = Code::of_minidump(dump, &space, names) else { return none() };
+    let pid = dump.records.processes.first().map(|process| process.process_id);
+    let threads = threads(dump, architecture, &space);
+    let mut stacks: Vec<ThreadStack> = threads
+        .into_par_iter()
+        .enumerate()
+        .map(|(index, thread)| {
+            let ids = Ids { ethread: None, thread: Some(thread.id), process: pid };
+            thread.walked(&code, &space, index, ids)
+        })
+        .collect();
+    let problems = Mutex::new(Vec::new());
+    let problem = |found: &str| {
+        let problem = Problem::new("symbols", "symbols", "", 0, "symbols of a module", found);
+        if let Ok(mut problems) = problems.lock() {
+            problems.push(Problem { offset: None, ..problem });
+        }
+    };
+    places::name(names, &problem, &|_, _| Some(&code), &mut stacks);
+    (stacks, problems.into_inner().unwrap_or_default())
+}
+
+/// Where a walk starts.
+struct Start {
+    id: u32,
+    width: u64,
+    registers: Option<(Registers, &'static str)>,
+    /// Top and lowest address of the stack.
+    ends: (Option<u64>, Option<u64>),
+    /// What the walk may read.
+    bounds: Result<Range<u64>, &'static str>,
+}
+
+/// Every thread with its registers and its stack.
+fn threads(dump: &Dump, architecture: Architecture, space: &Space<'_>) -> Vec<Start> {
+    let contexts = Contexts::of(dump);
+    let mut claims = Claims::default();
+    let start = |thread: &Thread| {
+        let registers = contexts.of_thread(thread);
+        let sp = registers.map(|(registers, _)| registers.sp());
+        let ends = ends(thread, architecture, space, sp);
+        let bounds = match (sp, ends.0) {
+            (None, _) => Err("no register set in the dump is its own"),
+            (Some(sp), Some(base)) if sp < base => claims.take(sp..base),
+            (Some(sp), _) => claims.take(sp..sp.saturating_add(UNKNOWN)),
+        };
+        Start { id: thread.thread_id, width: width(architecture), registers, ends, bounds }
+    };
+    dump.records.threads.iter().map(start).collect()
+}
+
+/// The register sets of a dump by thread.
+struct Contexts<'a> {
+    threads: HashMap<u32, &'a Context>,
+    exceptions: HashMap<u32, &'a Context>,
+}
+
+impl<'a> Contexts<'a> {
+    fn of(dump: &'a Dump) -> Contexts<'a> {
+        let (mut threads, mut exceptions) = (HashMap::new(), HashMap::new());
+        for context in dump.records.contexts.iter().filter(|context| context.has_control()) {
+            let Some(id) = context.thread_id else { continue };
+            match context.source {
+                "thread" => threads.entry(id).or_insert(context),
+                "exception" => exceptions.entry(id).or_insert(context),
+                _ => continue,
+            };
+        }
+        Contexts { threads, exceptions }
+    }
+
+    fn of_thread(&self, thread: &Thread) -> Option<(Registers, &'static str)> {
+        let exception = self.exceptions.get(&thread.thread_id).map(|context| (*context, "exception"));
+        let own = || self.threads.get(&thread.thread_id).map(|context| (*context, "context"));
+        exception.or_else(own).map(|(context, start)| (Registers::of(context), start))
+    }
+}
+
+/// Top and lowest address of a thread's stack: as its `NT_TIB` (winnt.h: `StackBase` and `StackLimit` are the second
+/// and third pointer, `Self` the seventh) says, where that is in the dump and fits; else the top of the part of it that
+/// was captured, which is the stack's.
+fn ends(
+    thread: &Thread,
+    architecture: Architecture,
+    space: &Space<'_>,
+    sp: Option<u64>,
+) -> (Option<u64>, Option<u64>) {
+    let width = width(architecture);
+    let word = |teb: u64, index: u64| {
+        let mut bytes = [0; 8];
+        let at = Va(teb.checked_add(index * width)?);
+        space.read(at, bytes.get_mut(..width as usize)?).ok()?;
+        Some(u64::from_le_bytes(bytes))
+    };
+    let tib = || {
+        let teb = thread.teb?;
+        let (base, limit, own) = (word(teb, 1)?, word(teb, 2)?, word(teb, 6)?);
+        (own == teb && limit < base && sp.is_none_or(|sp| (limit..base).contains(&sp)))
+            .then_some((base, limit))
+    };
+    let captured = || {
+        let (start, size) = (thread.stack_start?, thread.stack_size?);
+        let base = start.checked_add(size)?;
+        sp.is_none_or(|sp| (start..base).contains(&sp)).then_some(base)
+    };
+    match tib() {
+        Some((base, limit)) => (Some(base), Some(limit)),
+        None => (captured(), None),
+    }
+}
+
+/// Bytes of a pointer.
+fn width(architecture: Architecture) -> u64 {
+    if architecture == Architecture::X86 { 4 } else { 8 }
+}
+
+/// Which memory is a stack already: no two threads have the same one, and a file that says so would make a walk for
+/// each thread over all of it.
+#[derive(Default)]
+struct Claims(BTreeMap<u64, u64>);
+
+impl Claims {
+    /// The part of a range up to the next stack; an error if it begins in one.
+    fn take(&mut self, wanted: Range<u64>) -> Result<Range<u64>, &'static str> {
+        let below = self.0.range(..=wanted.start).next_back();
+        if below.is_some_and(|(_, end)| wanted.start < *end) {
+            return Err("another thread has the same stack");
+        }
+        let end = self.0.range(wanted.start..).next().map_or(wanted.end, |(next, _)| wanted.end.min(*next));
+        self.0.insert(wanted.start, end);
+        Ok(wanted.start..end)
+    }
+}
+
+/// Memory of one stack and of nothing else.
+struct Within<'a> {
+    space: &'a Space<'a>,
+    range: Range<u64>,
+}
+
+impl Memory for Within<'_> {
+    fn read(&self, va: u64, out: &mut [u8]) -> bool {
+        let end = va.checked_add(out.len() as u64);
+        va >= self.range.start
+            && end.is_some_and(|end| end <= self.range.end)
+            && self.space.read(Va(va), out).is_ok()
+    }
+}
+
+impl Start {
+    fn walked(self, code: &Code<'_>, space: &Space<'_>, index: usize, ids: Ids) -> ThreadStack {
+        let (registers, start, range) = match (self.registers, self.bounds) {
+            (Some((registers, start)), Ok(range)) => (registers, start, range),
+            (_, Err(why)) => return ThreadStack::without_start(index, ids, self.ends, why),
+            (None, Ok(_)) => return ThreadStack::without_start(index, ids, self.ends, "no register set"),
+        };
+        let memory = Within { space, range: range.clone() };
+        let bounds = Bounds {
+            memory: &memory,
+            range: Some(range),
+            width: self.width,
+            is_user: &|_| true,
+            kind: Kind::User,
+        };
+        let (mut stack, _) = walk(code, &bounds, registers, Method::Context);
+        trust(&mut stack);
+        let symbols = stack.frames.iter().map(|frame| named(code, frame)).collect();
+        let (base, limit) = self.ends;
+        ThreadStack { thread: index, ids, start: Some(start), base, limit, stack, symbols }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Claims;
+
+    #[test]
+    fn no_two_threads_share_a_stack() {
+        let mut claims = Claims::default();
+        assert_eq!(claims.take(0x100..0x200), Ok(0x100..0x200));
+        assert!(claims.take(0x180..0x300).is_err());
+        assert_eq!(claims.take(0x80..0x300), Ok(0x80..0x100));
+        assert_eq!(claims.take(0x200..0x300), Ok(0x200..0x300));
+        assert!(claims.take(0x80..0x81).is_err());
+    }
+}

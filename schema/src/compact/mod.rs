@@ -1,0 +1,318 @@
+//! Compaction: the many small files of small dumps become few, while others read and write the lake.
+//!
+//! ```text
+//! LAKE/compacted/state                        which generations there are, and which of their dumps are gone
+//! LAKE/compacted/<generation>/<table>.parquet the rows of many dumps, `dump_id` as a column
+//! LAKE/compacted/<generation>/members.parquet what the conversions of those dumps said of them
+//! ```
+//!
+//! 1. A new generation is written in the staging folder. The small files stay, so nothing changes for anybody.
+//! 2. **Commit**: under the publication lock its folder is moved to `compacted`, and one rename replaces `state`.
+//!    A dump that was converted again or removed meanwhile is *gone* from it.
+//! 3. `lake.duckdb` is replaced by one rename. Its views name the merged files and leave the partitions of merged
+//!    dumps out, so either file shows each row once.
+//! 4. [`Lake::prune`] removes the small files, once nobody reads through the old views.
+//!
+//! A merged dump that is converted again or removed is said to be gone at the end of its publication; its old rows are
+//! what readers of older views see until `lake.duckdb` is written anew. A later compaction drops them.
+
+mod check;
+mod merge;
+mod prune;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    disk,
+    error::{Error, Result},
+    lake::{Lake, check_id},
+    publish,
+};
+use arrow::datatypes::{Schema, SchemaRef};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+pub use prune::Pruned;
+pub use state::{Compacted, Generation};
+pub(crate) use state::{Pairs, bury, read_text};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, Metadata},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// Where the merged files are.
+const FOLDER: &str = "compacted";
+
+/// Bytes of a dump's files from which on merging them gains nothing.
+const SMALL: u64 = 16 << 20;
+
+/// Bytes that they may become when they are read.
+const UNPACKED: i64 = 512 << 20;
+
+/// Keys of what is kept of a dump beside the metadata of its files.
+pub(crate) const PATH: &str = "path";
+/// Bytes of its files before they were merged.
+pub(crate) const BYTES: &str = "bytes";
+
+/// What a compaction did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Compaction {
+    /// Dumps whose files were merged.
+    pub merged: u64,
+    /// Dumps of older generations that were merged with them.
+    pub absorbed: u64,
+    /// Dumps whose files stay as they are, each with the reason.
+    pub left: BTreeMap<String, String>,
+}
+
+/// A dump whose files can be merged.
+struct Candidate {
+    files: BTreeMap<String, PathBuf>,
+    pairs: Pairs,
+    stamp: Stamp,
+}
+
+/// What a compaction merges.
+struct Job {
+    /// The tables, with the shape of their files.
+    tables: BTreeMap<String, SchemaRef>,
+    dumps: BTreeMap<String, Candidate>,
+    absorbed: Vec<Generation>,
+    /// Dumps of the absorbed generations that still count.
+    kept: BTreeMap<String, Pairs>,
+    failed: BTreeMap<String, String>,
+}
+
+/// Tells a file from one that came into its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp(u64, Option<SystemTime>, u64);
+
+impl Stamp {
+    fn of(data: &Metadata) -> Stamp {
+        #[cfg(unix)]
+        let number = std::os::unix::fs::MetadataExt::ino(data);
+        #[cfg(not(unix))]
+        let number = 0;
+        Stamp(data.len(), data.modified().ok(), number)
+    }
+}
+
+impl Lake {
+    /// Merges the files of small dumps. Their own files stay until [`Lake::prune`]; the views have to be written anew
+    /// before that.
+    ///
+    /// # Errors
+    /// Another compaction is at work, or the file system refuses. The lake is what it was then.
+    pub fn compact(&self) -> Result<Compaction> {
+        let shapes = crate::all().iter().map(|spec| (spec.name.to_string(), spec.schema()));
+        self.compact_tables(shapes.collect())
+    }
+
+    pub(crate) fn compact_tables(&self, tables: BTreeMap<String, SchemaRef>) -> Result<Compaction> {
+        let _alone = self.alone()?;
+        let (mut job, left) = self.plan(tables)?;
+        if job.dumps.is_empty() && job.absorbed.is_empty() {
+            return Ok(Compaction { left, ..Compaction::default() });
+        }
+        self.write_generation(&mut job)?;
+        let merged = (job.dumps.len() - job.failed.len()) as u64;
+        let left = left.into_iter().chain(job.failed).collect();
+        Ok(Compaction { merged, absorbed: job.kept.len() as u64, left })
+    }
+
+    /// What is to be merged, and the dumps that must stay as they are.
+    fn plan(&self, tables: BTreeMap<String, SchemaRef>) -> Result<(Job, BTreeMap<String, String>)> {
+        let before = Compacted::read(self.root())?;
+        let (dumps, left) = self.candidates(&before, &tables);
+        let absorbed = absorbed(&before, dumps.len(), self.root(), &tables);
+        let in_absorbed = |id: &&String| before.generation_of(id).is_some_and(|of| absorbed.contains(of));
+        let kept = before.dumps.iter().map(|(id, (_, pairs))| (id, pairs));
+        let kept = kept.filter(|(id, _)| in_absorbed(id)).map(|(id, pairs)| (id.clone(), pairs.clone()));
+        let kept = kept.collect();
+        Ok((Job { tables, dumps, absorbed, kept, failed: BTreeMap::new() }, left))
+    }
+
+    /// The lock of the one compaction that may be at work.
+    fn alone(&self) -> Result<File> {
+        disk::create_folders(&publish::staging(self.root()))
+            .map_err(|error| Error::new("compact", self.root(), error))?;
+        let path = publish::staging(self.root()).join(publish::COMPACTION);
+        let lock = disk::open_lock(&path).map_err(|error| Error::new("lock", &path, error))?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => {
+                Error::new("compact", self.root(), "another compaction is at work")
+            }
+            fs::TryLockError::Error(error) => Error::new("lock", &path, error),
+        })?;
+        Ok(lock)
+    }
+
+    /// Dumps that are not merged yet, and those that must stay as they are.
+    fn candidates(
+        &self,
+        state: &Compacted,
+        shapes: &BTreeMap<String, SchemaRef>,
+    ) -> (BTreeMap<String, Candidate>, BTreeMap<String, String>) {
+        // First what tells whether a dump is replaced, then its files: not the other way around.
+        let stamps = stamps(self.root());
+        let mut files: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
+        for (id, table, file) in self.partitions() {
+            files.entry(id).or_default().insert(table, file);
+        }
+        let (mut found, mut left) = (BTreeMap::new(), BTreeMap::new());
+        for (id, files) in files.into_iter().filter(|(id, _)| !state.has(id)) {
+            let Some(&stamp) = stamps.get(&id) else { continue };
+            match small(&files, shapes) {
+                Ok(bytes) => {
+                    let pairs = self.described(&id, bytes);
+                    found.insert(id, Candidate { files, pairs, stamp });
+                }
+                Err(why) => drop(left.insert(id, why)),
+            }
+        }
+        (found, left)
+    }
+
+    /// What is kept of a dump when its own files go.
+    fn described(&self, dump_id: &str, bytes: u64) -> Pairs {
+        let stored = self.partition_metadata(dump_id).unwrap_or_default().into_iter();
+        let mut pairs: Pairs = stored
+            .filter(|pair| pair.key.starts_with("dumplake."))
+            .filter_map(|pair| Some((pair.key, pair.value?)))
+            .collect();
+        pairs.insert(BYTES.into(), bytes.to_string());
+        pairs.extend(self.partition_path(dump_id).map(|path| (PATH.into(), path)));
+        pairs
+    }
+
+    fn write_generation(&self, job: &mut Job) -> Result<()> {
+        let root = self.root();
+        let (folder, lock) = publish::claim(root, "compact")?;
+        let done = merge::write(job, root, &folder).and_then(|mut files| {
+            files.push(folder.clone());
+            disk::sync(root, &files).map_err(|error| Error::new("write", &folder, error))?;
+            self.commit_generation(job, &folder)
+        });
+        if done.is_err() && folder.exists() {
+            let _ = disk::remove_folder(&folder);
+        }
+        drop(lock);
+        publish::remove_lock(&folder);
+        done
+    }
+
+    fn commit_generation(&self, job: &Job, folder: &Path) -> Result<()> {
+        let root = self.root();
+        let failed = |error: std::io::Error| Error::new("commit", folder, error);
+        let _publication = publish::lock_publication(root)?;
+        let now = Compacted::read(root)?;
+        let name = publish::number();
+        let stamps = stamps(root);
+        // Replaced or removed since, or not readable to its end.
+        let stale =
+            job.dumps.iter().filter(|(id, one)| stamps.get(*id) != Some(&one.stamp)).map(|(id, _)| id);
+        let buried = job.kept.keys().filter(|id| !now.has(id));
+        let gone: BTreeSet<String> = stale.chain(buried).chain(job.failed.keys()).cloned().collect();
+        let known: BTreeSet<String> = now.known().map(|one| one.name.clone()).collect();
+        let live: BTreeSet<usize> = now.dumps.values().map(|(number, _)| *number).collect();
+        let was_absorbed = |one: &Generation| job.absorbed.iter().any(|other| other.name == one.name);
+        let numbered = now.generations.into_iter().enumerate();
+        // One of which nobody knows what it holds is not ours to remove.
+        let counts = |number: &usize, one: &Generation| live.contains(number) || !known.contains(&one.name);
+        let stays = numbered.filter(|(number, one)| counts(number, one) && !was_absorbed(one));
+        let mut generations: Vec<Generation> = stays.map(|(_, one)| one).collect();
+        generations.push(Generation { name: name.clone(), gone });
+        disk::create_folders(&root.join(FOLDER)).map_err(failed)?;
+        disk::rename(folder, &root.join(FOLDER).join(&name)).map_err(failed)?;
+        disk::sync_folder(&root.join(FOLDER)).map_err(failed)?;
+        Compacted::write(root, &generations)
+    }
+}
+
+/// Which row of `dumps` each partition has: replaced with its dump.
+fn stamps(root: &Path) -> BTreeMap<String, Stamp> {
+    let folder = fs::read_dir(root.join("dumps")).into_iter().flatten().flatten();
+    let stamp = |entry: fs::DirEntry| {
+        let id = entry.file_name().to_str()?.strip_prefix("dump_id=")?.to_string();
+        check_id(&id).ok()?;
+        Some((id, Stamp::of(&entry.path().join(publish::PART).metadata().ok()?)))
+    };
+    folder.filter_map(stamp).collect()
+}
+
+/// Bytes of files that can be merged, or why they are left alone.
+fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>) -> Result<u64, String> {
+    let bytes = files.values().map(|file| file.metadata().map_or(0, |data| data.len())).sum();
+    if bytes > SMALL {
+        return Err("it is large".into());
+    }
+    let mut unpacked = 0_i64;
+    for (table, file) in files {
+        let why = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        let opened = File::open(file).map_err(|error| why(&error))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| why(&error))?;
+        if shapes.get(table).is_none_or(|shape| !is_alike(shape, builder.schema())) {
+            return Err(format!("its table {table} was written by another version of the converter"));
+        }
+        let groups = builder.metadata().row_groups().iter();
+        unpacked = groups.fold(unpacked, |sum, group| sum.saturating_add(group.total_byte_size().max(0)));
+    }
+    if unpacked > UNPACKED {
+        return Err("its rows are large".into());
+    }
+    Ok(bytes)
+}
+
+/// The same columns, whatever is said of them.
+fn is_alike(one: &Schema, other: &Schema) -> bool {
+    let columns = |of: &Schema| -> Vec<_> {
+        of.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
+    };
+    columns(one) == columns(other)
+}
+
+/// Generations to merge with so many new dumps: those that are no larger, so that a lake which is compacted every day
+/// has few of them and each row is copied a few times only; and those of which a good part is gone.
+fn absorbed(
+    state: &Compacted,
+    new: usize,
+    root: &Path,
+    shapes: &BTreeMap<String, SchemaRef>,
+) -> Vec<Generation> {
+    let mut sizes = vec![0; state.generations.len()];
+    state.dumps.values().for_each(|(number, _)| sizes[*number] += 1);
+    let known: BTreeSet<&String> = state.known().map(|one| &one.name).collect();
+    let (mut found, mut total) = (Vec::new(), new);
+    for (number, generation) in state.generations.iter().enumerate().rev() {
+        let grown = sizes[number] <= total && new > 0;
+        let is_known = known.contains(&generation.name);
+        if is_known
+            && (grown || generation.gone.len() * 4 > sizes[number])
+            && is_readable(generation, root, shapes)
+        {
+            total += sizes[number];
+            found.push(generation.clone());
+        }
+    }
+    found.reverse();
+    found
+}
+
+/// True if all files of a generation are as this version writes them.
+fn is_readable(generation: &Generation, root: &Path, shapes: &BTreeMap<String, SchemaRef>) -> bool {
+    let alike = |file: &PathBuf, shape: &Schema| {
+        let builder =
+            File::open(file).ok().and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file).ok());
+        builder.is_some_and(|builder| is_alike(&merge::with_id(shape), builder.schema()))
+    };
+    let entries = fs::read_dir(generation.folder(root)).into_iter().flatten().flatten();
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.all(|name| match name.strip_suffix(".parquet") {
+        Some("members") => true,
+        Some(table) => {
+            shapes.get(table).is_some_and(|shape| alike(&generation.folder(root).join(&name), shape))
+        }
+        None => false,
+    })
+}
