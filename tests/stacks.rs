@@ -76,7 +76,8 @@ fn check(arch: Arch, build: Build) {
         assert_eq!(functions(unique["stack"].as_str().unwrap()), functions(&expected.join(" < ")), "{name}");
     }
     let found = "SELECT count(*) FROM thread_stacks WHERE stack LIKE '%contoso!Recurse+%'";
-    assert_eq!((ask.number(found), with_recursion), (3, 3), "{arch:?}");
+    assert_eq!(ask.number(found), with_recursion, "{arch:?}");
+    assert!(with_recursion > 1, "{arch:?}");
     let shared = "SELECT (SELECT sum(threads) FROM unique_stacks) = count(hash) AS all FROM thread_stacks";
     assert_eq!(ask.row(shared)["all"], true, "{arch:?}");
 }
