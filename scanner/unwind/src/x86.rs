@@ -207,6 +207,9 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
     if caller.esp() <= registers.esp() {
         return Err(Why::SpNotRising);
     }
+    if !caller.esp().is_multiple_of(4) {
+        return Err(Why::SpNotAligned);
+    }
     caller.known &= PRESERVED;
     if place.frame.is_some_and(FrameData::is_handler) {
         // Handlers preserve nothing: what calls them does not expect it.

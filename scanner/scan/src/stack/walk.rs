@@ -12,6 +12,8 @@ const NO_MODULE: &str = "the return address is in no module";
 const NOT_THERE: &str = "the return address is not where the frame data has it";
 /// More frames than this no stack holds: a megabyte of words.
 const MOST_FRAMES: usize = 0x2_0000;
+/// Frames that a walk may find on another stack than the one that it is of.
+const OTHER_STACK: usize = 0x1000;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
 const SEARCH: u64 = 0x1_0000;
 
@@ -59,8 +61,9 @@ impl Walk<'_> {
             self.push(&registers, method, confidence, exact);
             return (End::NoStack, None);
         }
+        let most = self.most_frames();
         loop {
-            if self.frames.len() >= MOST_FRAMES {
+            if self.frames.len() >= most {
                 return (End::TooMany, None);
             }
             self.push(&registers, method, confidence, exact);
@@ -94,6 +97,14 @@ impl Walk<'_> {
         }
     }
 
+    /// Every frame takes a word at least; a walk may lead over another stack before it comes to its own.
+    fn most_frames(&self) -> usize {
+        let words =
+            self.bounds.range.as_ref().map(|range| range.end.saturating_sub(range.start) / self.bounds.width);
+        let most = words.and_then(|words| usize::try_from(words.saturating_mul(2)).ok());
+        most.map_or(MOST_FRAMES, |most| (most + OTHER_STACK).min(MOST_FRAMES))
+    }
+
     fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
         let (ip, sp, kind, set) = (registers.ip(), registers.sp(), self.bounds.kind, registers.set());
         self.frames.push(Frame { ip, sp, method, confidence, kind, set, exact });
@@ -105,7 +116,6 @@ impl Walk<'_> {
         registers: &Registers,
         why: Why,
     ) -> Result<(Registers, Method, Confidence, bool), End> {
-        self.gave_way.get_or_insert(why);
         let width = self.bounds.width;
         let mut at =
             self.frames.last().map_or(registers.sp(), |frame| frame.sp.max(registers.sp())) / width * width;
@@ -114,11 +124,13 @@ impl Walk<'_> {
         while at < end {
             let mut word = [0; 8];
             if !self.bounds.memory.read(at, &mut word[..width as usize]) {
+                self.gave_way.get_or_insert(why);
                 return Err(End::Lost(why));
             }
             let value = registers.address(u64::from_le_bytes(word));
             at += width;
             if let Some(confidence) = self.judge(value).filter(|sure| may_be_at(registers.set(), at, *sure)) {
+                self.gave_way.get_or_insert(why);
                 return Ok((self.found(registers, value, at), Method::Scan, confidence, false));
             }
         }
@@ -126,6 +138,7 @@ impl Walk<'_> {
         if registers.begins() && whole {
             return Err(End::ThreadStart);
         }
+        self.gave_way.get_or_insert(why);
         match whole {
             true => Err(End::StackBase),
             false => Err(End::Lost(why)),

@@ -10,14 +10,14 @@ use scan::nt::symbols::{Choice, Frames, OneProfile, PdbId, Place, Provider, Want
 use std::sync::Arc;
 
 /// The kernel's symbols, and PDBs of other images.
-struct Symbols {
+pub struct Symbols {
     kernel: OneProfile,
-    pdbs: Vec<(PdbId, Vec<u8>)>,
+    pub pdbs: Vec<(PdbId, Vec<u8>)>,
 }
 
 impl Symbols {
     /// On x86 there are PDBs of all images but the program.
-    fn of(machine: &Machine) -> Symbols {
+    pub fn of(machine: &Machine) -> Symbols {
         let facts = &machine.facts;
         let narrow = matches!(facts.arch, Arch::X86 | Arch::X86Pae);
         let images = facts.stacks.images.iter().filter(|image| narrow && image.name != "app");
@@ -59,7 +59,7 @@ fn walked_in(machine: &Machine, format: Format) -> Tables {
     named_tables(machine, format, &Symbols::of(machine), &tables)
 }
 
-fn of<'t>(tables: &'t Tables, table: &str, ethread: u64) -> Vec<&'t Row> {
+pub fn of<'t>(tables: &'t Tables, table: &str, ethread: u64) -> Vec<&'t Row> {
     tables[table].iter().filter(|row| row["ethread"] == ethread.to_string()).collect()
 }
 
@@ -70,7 +70,7 @@ fn planned(stack: &Stack) -> &[Frame] {
 }
 
 /// How a frame is told in a message.
-fn told(row: &Row) -> String {
+pub fn told(row: &Row) -> String {
     format!("{} ip {} sp {} {}", row["text"], row["ip"], row["sp"], row["method"])
 }
 
