@@ -111,6 +111,7 @@ fn sweep(path: &Path, names: &[&str]) -> String {
         origin: None,
         found: None,
         needles: &[],
+        sha256: false,
     };
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();

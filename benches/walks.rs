@@ -92,6 +92,7 @@ fn walks(path: &Path) {
         origin: None,
         found: None,
         needles: &[],
+        sha256: false,
     };
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();

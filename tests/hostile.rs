@@ -53,6 +53,7 @@ fn convert(path: &Path, raw: bool) {
         origin: None,
         found: None,
         needles: &[],
+        sha256: false,
     };
     scan::run(&job, &sink).unwrap();
     let rows = sink.0.load(Ordering::Relaxed);

@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Which crates only one box may link.
-const OWNERS: [(&str, &str); 12] = [
+const OWNERS: [(&str, &str); 13] = [
     ("memmap2", "scanner/memory"),
     ("minidump", "scanner/memory"),
     ("cab", "scanner/symbols"),
@@ -35,6 +35,7 @@ const OWNERS: [(&str, &str); 12] = [
     ("crossbeam-channel", "scanner/scan"),
     ("aho-corasick", "scanner/scan"),
     ("arrow", "schema"),
+    ("arrow-ipc", "schema"),
     ("parquet", "schema"),
     ("duckdb", "queries"),
     ("rustyline", "queries"),

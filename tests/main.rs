@@ -3,6 +3,7 @@
 mod ask;
 mod bulk;
 mod cli;
+mod cookbook;
 mod diffs;
 mod hostile;
 mod house;

@@ -12,7 +12,7 @@ WITH on_stack AS (
     SELECT p.dump_id, p.number, list(f.text ORDER BY f."index")[1:10] AS functions, min(f.sp) AS sp
     FROM processors AS p
     JOIN frames AS f ON f.dump_id = p.dump_id AND f.ethread = p.current_thread
-        AND ((f.sp <= p.dpc_stack AND p.dpc_stack - f.sp < 24576) OR (f.sp <= p.isr_stack AND p.isr_stack - f.sp < 24576))
+        AND ((f.sp <= p.dpc_stack AND p.dpc_stack::HUGEINT - f.sp < 24576) OR (f.sp <= p.isr_stack AND p.isr_stack::HUGEINT - f.sp < 24576))
     GROUP BY ALL),
 queue AS (SELECT dump_id, processor, list(routine_text ORDER BY queue, position)[1:8] AS routines, count(*) AS n FROM dpcs GROUP BY ALL)
 SELECT p.dump_id, 'processor' AS subject_kind, 'processor ' || p.number AS subject, coalesce(p.dpc_stack, p.kprcb) AS address,

@@ -11,7 +11,8 @@
 WITH region AS (
     SELECT c.dump_id, any_value(g.state_name) AS state
     FROM crashes AS c
-    JOIN memory_regions AS g ON g.dump_id = c.dump_id AND c.fault_address >= g.base AND c.fault_address - g.base < g.size
+    JOIN memory_regions AS g ON g.dump_id = c.dump_id AND c.fault_address >= g.base
+        AND c.fault_address::HUGEINT - g.base < g.size
     GROUP BY c.dump_id)
 SELECT c.dump_id, 'address' AS subject_kind, hex_address(c.fault_address) AS subject, c.fault_address AS address,
        json_object('address', hex_address(c.fault_address), 'access', c.fault_access, 'at', c.fault_text, 'code',

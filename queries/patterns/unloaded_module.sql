@@ -26,4 +26,4 @@ SELECT p.dump_id, 'module' AS subject_kind, coalesce(u.name, 'a module') AS subj
        upper(p.what[1]) || p.what[2:] || ' lies in ' || coalesce(u.name, 'a module') || ', which was unloaded.' AS reading, p.strength
 FROM place AS p
 JOIN unloaded_modules AS u ON u.dump_id = p.dump_id AND p.va >= u."start" AND p.va < u."end"
-WHERE NOT EXISTS (SELECT 1 FROM modules AS m WHERE m.dump_id = p.dump_id AND p.va >= m.base AND p.va - m.base < m.size)
+WHERE NOT EXISTS (SELECT 1 FROM modules AS m WHERE m.dump_id = p.dump_id AND p.va >= m.base AND p.va::HUGEINT - m.base < m.size)

@@ -3,9 +3,10 @@
 -- Question: Was a value used as a pointer that cannot be one?
 -- Tables: crashes, dumps, contexts
 -- Needs: none
--- Reading: one row a crash. Certain where the address itself is text or is no address of the architecture; strong where
---   an x64 processor reported no address (all bits one, as it does for addresses that are not canonical) and a register
---   holds such a value; odd_registers are those. Strong where code was to run at an address in no module.
+-- Reading: one row a crash. Certain where the address itself is text or is no address of the architecture. An x64
+--   processor reports no address (all bits one) for one that is not canonical: then the address is that of the decoded
+--   instruction; where it could not be decoded, strong if a register holds such a value; odd_registers are those. Strong
+--   where code was to run at an address in no module.
 -- Limits: a random value that happens to look like an address is an invalid pointer. On x86 every number is an address,
 --   so only text tells.
 WITH register AS (
@@ -18,11 +19,14 @@ odd AS (
     FROM register
     WHERE value > 140737488355327 AND value < 18446603336221196288
     GROUP BY ALL),
-crash AS (
-    SELECT c.*, d.architecture, o.registers,
-           list_transform(range(8), i -> (c.fault_address >> (8 * i::UBIGINT)) & 255) AS bytes
+used AS (
+    SELECT c.* REPLACE (CASE WHEN c.fault_address = 18446744073709551615 THEN coalesce(c.operand_address, c.fault_address)
+                             ELSE c.fault_address END AS fault_address), d.architecture
     FROM crashes AS c
-    JOIN dumps AS d USING (dump_id)
+    JOIN dumps AS d USING (dump_id)),
+crash AS (
+    SELECT c.*, o.registers, list_transform(range(8), i -> (c.fault_address >> (8 * i::UBIGINT)) & 255) AS bytes
+    FROM used AS c
     LEFT JOIN odd AS o ON o.dump_id = c.dump_id AND o.ip = c.fault_ip
     WHERE c.exception_code = 3221225477 OR c.bugcheck_code IN (10, 80, 209)),
 judged AS (
@@ -39,8 +43,8 @@ judged AS (
                     THEN 'code was to run there, in no module' END AS why
     FROM crash)
 SELECT dump_id, 'address' AS subject_kind, hex_address(fault_address) AS subject, fault_address AS address,
-       json_object('address', hex_address(fault_address), 'access', fault_access, 'at', fault_text, 'odd_registers',
-                   registers) AS evidence,
+       json_object('address', hex_address(fault_address), 'access', fault_access, 'at', fault_text, 'instruction',
+                   fault_instruction, 'odd_registers', registers) AS evidence,
        'The address ' || hex_address(fault_address) || ' was used at ' || coalesce(fault_text, 'an unknown place') || ': '
            || why || '.' AS reading,
        CASE WHEN why LIKE 'it is %' THEN 'certain' WHEN why LIKE 'its four%' THEN 'weak' ELSE 'strong' END AS strength

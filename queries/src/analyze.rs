@@ -64,6 +64,8 @@ pub struct Crash {
     pub who: String,
     /// The instruction at fault, or what the thread did.
     pub place: Option<String>,
+    /// The instruction itself, and the address of its operand.
+    pub instruction: Option<String>,
     /// Who is probably at fault, and how that was judged.
     pub why: Option<String>,
     /// Its bucket.
@@ -115,19 +117,21 @@ const DUMPS: &str = "
            concat_ws(', ', hex_address(c.parameter1), hex_address(c.parameter2), hex_address(c.parameter3),
                      hex_address(c.parameter4)) || coalesce(' (' || c.parameter_meanings || ')', ''),
            who(c.process_name, c.process_id, c.thread_id), coalesce(c.fault_text, s.top_function, s.\"top\"),
+           c.fault_instruction || coalesce(', operand at ' || hex_address(c.operand_address), ''),
            c.culprit, c.culprit_rule
     FROM dumps AS d
     LEFT JOIN crashes AS c USING (dump_id)
     LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(c.ethread, c.thread_id)";
 
 fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
-    let [dump_id, path, what, bucket, code, parameters, who, place, culprit, rule] =
-        <[Option<String>; 10]>::try_from(row).ok()?;
+    let [dump_id, path, what, bucket, code, parameters, who, place, instruction, culprit, rule] =
+        <[Option<String>; 11]>::try_from(row).ok()?;
     let crash = bucket.map(|bucket| Crash {
         code: code.unwrap_or_default(),
         parameters: parameters.unwrap_or_default(),
         who: who.unwrap_or_default(),
         place,
+        instruction,
         why: culprit.map(|culprit| format!("{culprit}: {}", rule_text(rule.as_deref().unwrap_or_default()))),
         bucket,
         stack: Vec::new(),

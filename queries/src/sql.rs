@@ -1,9 +1,12 @@
 //! A question to the lake and its answer.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
+use duckdb::arrow::array::Array;
+use schema::{Export, FileFormat};
 
 use crate::error::{Error, Result};
 use crate::format::{self, Style};
@@ -65,6 +68,45 @@ impl Session {
             self.run_one(statement, style, out)?;
         }
         Ok(())
+    }
+
+    /// Writes the rows of one query to a file that must not be there yet. The value is their number.
+    ///
+    /// # Errors
+    /// As [`Session::run`]; the query is none with rows or more than one; the format does not know the type of a
+    /// column. No file is left then.
+    pub fn export(&self, sql: &str, format: FileFormat, path: &Path) -> Result<u64> {
+        let (mut statements, last) = statement::split(sql);
+        statements.push(last);
+        statements.retain(|statement| !statement::is_blank(statement));
+        let [query] = statements.as_slice() else {
+            return Err(Error::Refused("one query gives one file".to_owned()));
+        };
+        for pattern in patterns::macros(sql) {
+            self.connection.execute_batch(&pattern)?;
+        }
+        if guard::check(&self.connection, query)? != Kind::Query {
+            return Err(Error::Refused("this statement has no rows to write".to_owned()));
+        }
+        let file = File::create_new(path).map_err(Error::io(path))?;
+        let written = self.export_rows(query, format, file);
+        if written.is_err() {
+            let _ = std::fs::remove_file(path);
+        }
+        written
+    }
+
+    fn export_rows(&self, query: &str, format: FileFormat, file: File) -> Result<u64> {
+        let failed = |error: schema::Error| Error::Refused(error.to_string());
+        let mut statement = self.connection.prepare(query)?;
+        let _ = statement.stream_arrow([])?; // see `run_one`
+        let (mut export, mut rows) = (Export::new(format, file, &statement.schema()).map_err(failed)?, 0);
+        while let Some(chunk) = statement.step()? {
+            rows += chunk.len() as u64;
+            export.write(&chunk.into()).map_err(failed)?;
+        }
+        export.finish().map_err(failed)?;
+        Ok(rows)
     }
 
     /// The rows of one query as text, NULL as None. For questions of the program's own, whose answers are bounded.

@@ -59,6 +59,7 @@ shipped! {
         object_directory
         stack_frames
         thread_stacks
+        trap_frame_list
         unique_stacks
         top_functions
         crash_buckets

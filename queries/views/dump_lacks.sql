@@ -1,6 +1,6 @@
 -- Question: What does a dump not hold, so that questions about it cannot be decided?
 -- Tables: dumps, crashes, stacks, threads, processes, modules, user_modules, handles, pool_pages, pool_tags, vads,
---   memory_counters, driver_dispatch, syscalls, processors, residue_pages
+--   memory_counters, driver_dispatch, syscalls, processors, timers, residue_pages
 -- How to read it: one row a dump and a need that it cannot meet; reason says what is missing and why. Patterns name
 --   their needs. A need is met when the dump gave rows: of all threads, processes and stacks more than one, of pool
 --   more than the few pages of a small dump.
@@ -12,7 +12,7 @@ WITH need(need, what) AS (
            ('handles', 'the handle tables'), ('pool_pages', 'the pages of kernel pool'),
            ('pool_tags', 'the kernel''s books of pool tags'), ('vads', 'the address spaces of processes'),
            ('memory_counters', 'the kernel''s counters of memory'), ('drivers', 'the driver objects'),
-           ('syscalls', 'the table of system services'), ('processors', 'the processor blocks'),
+           ('syscalls', 'the table of system services'), ('processors', 'the processor blocks'), ('timers', 'the timer tables'),
            ('hooks', 'the tables and lists of routines that drivers and the kernel call'),
            ('residue', 'stacks or memory that nothing maps'),
            ('several_dumps', 'another dump of a system to compare with')),
@@ -35,6 +35,7 @@ met AS (
     UNION ALL SELECT DISTINCT dump_id, 'drivers' FROM driver_dispatch
     UNION ALL SELECT DISTINCT dump_id, 'syscalls' FROM syscalls
     UNION ALL SELECT DISTINCT dump_id, 'processors' FROM processors
+    UNION ALL SELECT DISTINCT dump_id, 'timers' FROM timers
     UNION ALL SELECT DISTINCT dump_id, 'hooks' FROM driver_dispatch
     UNION ALL SELECT DISTINCT dump_id, 'residue' FROM residue_pages
     UNION ALL SELECT dump_id, 'several_dumps' FROM dumps WHERE (SELECT count(*) FROM dumps) > 1)

@@ -126,6 +126,7 @@ impl Page<'_> {
         let lines = [
             ("in", Some(crash.who.as_str())),
             ("at", crash.place.as_deref()),
+            ("instruction", crash.instruction.as_deref()),
             ("probably", crash.why.as_deref()),
             ("parameters", Some(crash.parameters.as_str()).filter(|text| !text.is_empty())),
             ("bucket", Some(crash.bucket.as_str())),
@@ -181,7 +182,7 @@ fn dump_json(dump: &Dump) -> Value {
     };
     let crash = dump.crash.as_ref().map(|crash| {
         json!({"code": crash.code, "parameters": crash.parameters, "in": crash.who, "at": crash.place,
-            "probably": crash.why, "bucket": crash.bucket, "stack": crash.stack})
+            "instruction": crash.instruction, "probably": crash.why, "bucket": crash.bucket, "stack": crash.stack})
     });
     let undecidable = |(why, what): &(String, Vec<String>)| json!({"why": why, "missing": what});
     json!({

@@ -1,12 +1,14 @@
 //! The command line: what can be asked for, with examples in every help text.
 
 mod lake;
+mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
 };
+use values::{format_name, seconds, size};
 
 pub use lake::LakeCommand;
 
@@ -119,6 +121,9 @@ pub struct How {
     /// places are in the table `needles`. Can be given more than once.
     #[arg(long = "needle", value_name = "TEXT|hex:..")]
     pub needles: Vec<String>,
+    /// SHA-256 of each file, for `dumps.sha256`.
+    #[arg(long)]
+    pub sha256: bool,
     #[command(flatten)]
     pub symbols: SymbolOptions,
 }
@@ -139,7 +144,7 @@ pub struct Worker {
 impl Worker {
     /// The command line that makes this program this worker.
     pub fn arguments(&self) -> Vec<OsString> {
-        let How { tables, force, format, search_all_memory, needles, symbols } = &self.how;
+        let How { tables, force, format, search_all_memory, needles, sha256, symbols } = &self.how;
         let SymbolOptions { symbol_paths, download_symbols, force_symbols, images, pack } = symbols;
         let mut arguments: Vec<OsString> = vec!["worker".into()];
         // As `--name=value`: a value may begin with a dash.
@@ -159,6 +164,7 @@ impl Worker {
         let flags = [
             (*force, "--force"),
             (*search_all_memory, "--search-all-memory"),
+            (*sha256, "--sha256"),
             (*download_symbols, "--download-symbols"),
             (*force_symbols, "--force-symbols"),
         ];
@@ -253,6 +259,7 @@ Examples:
   dumplake sql lake
   dumplake sql lake \"SELECT bugcheck_name, count(*) FROM dumps GROUP BY ALL\"
   dumplake sql lake \"FROM third_party_drivers\" --format csv > drivers.csv
+  dumplake sql lake \"FROM stack_frames\" --format parquet -o frames.parquet
 
 The lake is opened read-only: a query cannot write files, nor read any outside the lake.")]
 pub struct Sql {
@@ -263,6 +270,9 @@ pub struct Sql {
     /// How rows are printed.
     #[arg(short, long, value_enum, default_value_t = SqlFormat::Table)]
     pub format: SqlFormat,
+    /// Write the answer to this file, which must not be there yet.
+    #[arg(short, long, value_name = "FILE", requires = "query")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -271,6 +281,10 @@ pub enum SqlFormat {
     Csv,
     Json,
     Markdown,
+    /// One query into a file (-o).
+    Parquet,
+    /// Arrow's IPC file format, one query into a file (-o).
+    Arrow,
 }
 
 /// The morning read: what crashed, where, why probably, what else is unusual, which crashes are alike.
@@ -399,56 +413,9 @@ pub struct Lake {
     pub command: LakeCommand,
 }
 
-/// The name of a format that is read.
-fn format_name(text: &str) -> Result<String, String> {
-    let names: Vec<&str> = memory::formats().iter().map(|format| format.name).collect();
-    match names.contains(&text) {
-        true => Ok(text.into()),
-        false => Err(format!("the formats are {}", names.join(", "))),
-    }
-}
-
-/// A time in seconds.
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: Option<f64> = text.strip_suffix('s').unwrap_or(text).trim().parse().ok();
-    seconds
-        .filter(|seconds| *seconds > 0.0 && *seconds < 1e9)
-        .ok_or("a number of seconds, such as 600".into())
-}
-
-/// A number of bytes: `4G`, `512M`, `1048576`.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text[digits.len()..].to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
-        "" => Some(0),
-        "K" => Some(10),
-        "M" => Some(20),
-        "G" => Some(30),
-        "T" => Some(40),
-        _ => None,
-    };
-    let bytes = digits.trim().parse::<u64>().ok().zip(shift);
-    let bytes = bytes.and_then(|(number, shift)| number.checked_mul(1 << shift)).filter(|bytes| *bytes > 0);
-    bytes.ok_or("a size, such as 4G or 512M".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_and_times() {
-        for (text, bytes) in
-            [("4G", 4 << 30), ("512MiB", 512 << 20), ("7", 7), ("2kb", 2048), ("1T", 1 << 40)]
-        {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "G", "4X", "-1", "99999999999T", "0", "1.5G"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-        assert_eq!((seconds("0.5"), seconds("600s")), (Ok(0.5), Ok(600.0)));
-        assert!(["", "-1", "0", "nan", "inf", "1e12"].iter().all(|text| seconds(text).is_err()));
-    }
 
     #[test]
     fn a_worker_is_told_all_options() {
@@ -458,6 +425,7 @@ mod tests {
             format: Some("raw".into()),
             search_all_memory: true,
             needles: vec!["--one, two".into(), "hex:00".into()],
+            sha256: true,
             symbols: SymbolOptions {
                 symbol_paths: vec!["-a b".into(), "srv*x*https://y".into()],
                 download_symbols: true,

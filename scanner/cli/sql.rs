@@ -2,15 +2,32 @@
 
 use crate::{Result, args};
 use queries::{Format, Session, Style, safe::terminal};
-use std::io::{IsTerminal, Write};
+use schema::FileFormat;
+use std::{
+    fs::File,
+    io::{IsTerminal, Write},
+    path::Path,
+};
 
 /// Runs `dumplake sql`; the value is the exit code.
 pub fn command(args: &args::Sql) -> Result<u8> {
     schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
     let session = Session::open(&args.lake)?;
     warn_of_left_out(&session);
-    let is_terminal = std::io::stdout().is_terminal();
-    let style = Style { format: format(args.format), width: is_terminal.then(width), terminal: is_terminal };
+    let is_terminal = args.output.is_none() && std::io::stdout().is_terminal();
+    let printed = match format(args.format) {
+        Ok(printed) => printed,
+        Err(file_format) => return export(args, &session, file_format),
+    };
+    let style = Style { format: printed, width: is_terminal.then(width), terminal: is_terminal };
+    if let (Some(path), Some(query)) = (&args.output, &args.query) {
+        let file = create(path)?;
+        let mut out = std::io::BufWriter::new(file);
+        let done = session.run(query, style, &mut out).map_err(Into::into);
+        return done
+            .and_then(|()| Ok(out.flush().map(|()| 0)?))
+            .inspect_err(|_| drop(std::fs::remove_file(path)));
+    }
     // The prompt must be seen after the answer: standard output flushes at each line by itself.
     if args.query.is_none() && std::io::stdin().is_terminal() {
         queries::prompt::run(&session, style, &mut std::io::stdout().lock())?;
@@ -35,13 +52,30 @@ pub fn warn_of_left_out(session: &Session) {
     }
 }
 
-fn format(format: args::SqlFormat) -> Format {
+/// What is printed; or the file that has to be written.
+fn format(format: args::SqlFormat) -> Result<Format, FileFormat> {
     match format {
-        args::SqlFormat::Table => Format::Table,
-        args::SqlFormat::Csv => Format::Csv,
-        args::SqlFormat::Json => Format::Json,
-        args::SqlFormat::Markdown => Format::Markdown,
+        args::SqlFormat::Table => Ok(Format::Table),
+        args::SqlFormat::Csv => Ok(Format::Csv),
+        args::SqlFormat::Json => Ok(Format::Json),
+        args::SqlFormat::Markdown => Ok(Format::Markdown),
+        args::SqlFormat::Parquet => Err(FileFormat::Parquet),
+        args::SqlFormat::Arrow => Err(FileFormat::Arrow),
     }
+}
+
+fn export(args: &args::Sql, session: &Session, format: FileFormat) -> Result<u8> {
+    let (Some(path), Some(query)) = (&args.output, &args.query) else {
+        return Err("this format needs a query, and a file: -o FILE".into());
+    };
+    let rows = session.export(query, format, path)?;
+    eprintln!("{rows} rows written to {}", terminal(&path.to_string_lossy()));
+    Ok(0)
+}
+
+fn create(path: &Path) -> Result<File> {
+    let failed = |error| format!("{}: {error}", path.display());
+    Ok(File::create_new(path).map_err(failed)?)
 }
 
 /// Columns of the terminal that standard output is.

@@ -12,6 +12,7 @@ mod commit;
 mod compact;
 mod disk;
 mod error;
+mod export;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use cell::{Cell, CellType, InlineText, Time};
 pub use check::{Damage, unreadable_files};
 pub use compact::{Compacted, Compaction, Generation, Pruned};
 pub use error::{Error, Result};
+pub use export::{Export, FileFormat};
 pub use lake::{Identity, Lake};
 pub use manual::manual;
 pub use staged::{Sink, Staged, commit};

@@ -2,6 +2,8 @@
 
 use crate::{ask::dumplake_in, support::scratch};
 use fixtures::{Arch, Build, Format, Machine, Run};
+use sha2::Digest;
+use std::path::Path;
 
 #[test]
 fn the_hash_of_a_large_file_is_a_by_product() {
@@ -21,4 +23,20 @@ fn the_hash_of_a_large_file_is_a_by_product() {
     let sql = "SELECT content_hash, (SELECT count(*) FROM pages) AS pages FROM dumps";
     let rows = dumplake_in(&folder, &["sql", "lake", sql, "--format", "csv"]);
     assert_eq!(rows.out.lines().nth(1), Some(format!("{hash},{}", 0x1_009e).as_str()));
+    sha256_is_told_when_asked_for(&folder, &path);
+}
+
+/// Another option is another conversion, of the same dump. Expected: the digest of all bytes at once.
+fn sha256_is_told_when_asked_for(folder: &Path, path: &Path) {
+    let sha256 = || {
+        let sql = "SELECT sha256 FROM dumps";
+        dumplake_in(folder, &["sql", "lake", sql, "--format", "csv"]).out.lines().nth(1).map(str::to_string)
+    };
+    assert_eq!(sha256().as_deref(), Some(""), "NULL: nobody asked");
+    let convert = ["convert", "memory.dmp", "-o", "lake", "--tables", "pages", "--sha256"];
+    let out = dumplake_in(folder, &convert).out;
+    assert!(out.starts_with("converted"), "{out}");
+    let digest = sha2::Sha256::digest(std::fs::read(path).unwrap());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(sha256(), Some(digest));
 }

@@ -208,3 +208,41 @@ fn a_stock_duckdb_opens_the_lake_by_itself_and_after_a_move_and_a_repair() {
     assert_eq!(dumplake_in(&folder, &["lake", "repair", "it's moved"]).code, 0);
     assert_eq!(stock(&moved), Ok(1));
 }
+
+/// Answers become files, which another DuckDB reads; nothing is overwritten, and an error leaves no file.
+#[test]
+fn answers_are_written_to_files() {
+    let folder = scratch("files");
+    busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
+    assert_eq!(dumplake_in(&folder, &["convert", ".", "-o", "lake"]).code, 0);
+    let query = "SELECT dump_id, name, base, size FROM modules ORDER BY base";
+    let sql = |query: &str, more: &[&str]| dumplake_in(&folder, &[&["sql", "lake", query], more].concat());
+    let csv = sql(query, &["--format", "csv"]).out;
+    let rows = csv.lines().count() - 1;
+    let written = sql(query, &["--format", "parquet", "-o", "out.parquet"]);
+    assert_eq!((written.code, written.out.as_str()), (0, ""), "{}", written.err);
+    assert!(written.err.contains(&format!("{rows} rows written")), "{}", written.err);
+    let stock = duckdb::Connection::open_in_memory().unwrap();
+    let count = format!(
+        "SELECT count(*) FROM '{}' WHERE base > 0 AND dump_id LIKE 'd%'",
+        folder.join("out.parquet").display()
+    );
+    assert_eq!(stock.query_row(&count, [], |row| row.get::<_, usize>(0)).unwrap(), rows);
+    assert_eq!(sql(query, &["--format", "arrow", "-o", "out.arrow"]).code, 0);
+    assert!(std::fs::read(folder.join("out.arrow")).unwrap().starts_with(b"ARROW1"));
+    assert_eq!(sql(query, &["--format", "csv", "-o", "out.csv"]).code, 0);
+    assert_eq!(std::fs::read_to_string(folder.join("out.csv")).unwrap(), csv);
+    let refused: [(&str, &[&str], &str); 5] = [
+        (query, &["--format", "parquet", "-o", "out.csv"], "out.csv"),
+        (query, &["--format", "parquet"], "-o FILE"),
+        ("SELECT nothing", &["--format", "parquet", "-o", "new"], "nothing"),
+        ("SELECT 1; SELECT 2", &["--format", "arrow", "-o", "new"], "one query"),
+        ("SELECT nothing", &["-o", "new"], "nothing"),
+    ];
+    for (query, more, said) in refused {
+        let ran = sql(query, more);
+        assert!(ran.code == 2 && ran.err.contains(said), "{query} {more:?}: {} {}", ran.code, ran.err);
+        assert!(!folder.join("new").exists(), "{query} {more:?}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.join("out.csv")).unwrap(), csv, "the file of before");
+}

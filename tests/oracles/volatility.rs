@@ -3,13 +3,12 @@
 //! The layer needs no symbols and is always checked. The plugins need the symbols of the kernel that the
 //! machine claims to be, which are not ours to ship: they are checked where `../shared/symbols` is.
 
-mod python;
 mod rows;
 
+use super::python::{self, Python};
 use crate::support::{busy_machine, scratch};
 use fixtures::{Arch, Dump as Planned, Format};
 use memory::{Memory, PAGE_SIZE, Pfn};
-use python::Python;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, path::Path};

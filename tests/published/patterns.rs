@@ -12,8 +12,15 @@ const FINDINGS: &[(&str, &str, &str, &str)] = &[
     ("116_0.dmp", "exception_module", "nvlddmkm.sys", "certain"),
     // 0x1000007E: the context record stands in this driver.
     ("7e_0.dmp", "exception_module", "nvlddmkm.sys", "certain"),
-    // The context record reads address 0xf025.
-    ("7e_0.dmp", "null_pointer_data", "0x000000000000f025", "certain"),
+    // The exception record says that address 0xf025 was read; the instruction is `mov r12, [rsp+0F0h]`, whose operand lies
+    // on the stack by the context record.
+    ("7e_0.dmp", "false_effective_address", "0x000000000000f025", "strong"),
+    ("7e_0.dmp", "null_pointer_data", "0x000000000000f025", "weak"),
+    // It stopped within an instruction (`movaps [rcx-60h], xmm0`, last byte), which reads as `mov al, [0FC9FF49B041290Fh]`:
+    // no canonical address, so none is reported.
+    ("102622-30093-01.dmp", "false_effective_address", "0xffffffffffffffff", "certain"),
+    // `mov [r9+r8], edx` writes to an address of the kernel by r9 and r8, and none is reported.
+    ("triage_x64.dmp", "false_effective_address", "0xffffffffffffffff", "strong"),
     // 0x50: parameter 1 is an address of kernel memory that nothing maps, read by the kernel.
     ("50_0.dmp", "invalid_pointer", "0xfffffa5bd73d3148", "strong"),
     // 0xBE: parameter 1 is the read-only address that was written to, so something maps it: see the near misses.
@@ -52,6 +59,8 @@ const NEAR_MISSES: &[(&str, &str)] = &[
     ("9f.dmp", "origin_module"),
     ("/1e.dmp", "effect_component"),
     ("116_0.dmp", "null_pointer_code"),
+    ("null_read_av.dmp", "false_effective_address"),
+    ("breakpad/minidump2.dmp", "false_effective_address"),
     ("13a.dmp", "stack_overflow"),
     // The writer of a minidump suspends every thread of the process.
     ("calc.dmp", "blocked_thread"),

@@ -131,3 +131,30 @@ fn frames_of_dumps_with_exact_symbols_have_their_names() {
         }
     }
 }
+
+/// Dumps of which the bug check's parameters state the instruction at fault, and whose stack has the trap frame.
+const TRAPPED: [&str; 4] = [
+    "triage_x64.dmp",
+    "rts-training-bsods/7e_0.dmp",
+    "rts-training-bsods/3b_0.dmp",
+    "rts-training-bsods/50_0.dmp",
+];
+
+/// What looks like a trap frame of the kernel on the stack of a crash is the one of the crash: its instruction is the one
+/// that the parameters state. Only of 0xBE the parameters state none. Those from user mode are the threads' own.
+#[test]
+fn trap_frames_are_those_of_the_crash() {
+    let Some(real) = real("trap frames of triage dumps") else { return };
+    let sql = "SELECT d.path, t.mode, t.source, t.ip, c.fault_ip, c.bugcheck_code AS code FROM trap_frames t \
+               JOIN dumps d USING (dump_id) LEFT JOIN crashes c USING (dump_id) WHERE d.format = 'kernel triage'";
+    let rows = real.ask().rows(sql);
+    let (kernel, user): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["mode"] == "kernel");
+    assert!(user.iter().all(|row| row["source"] == "thread"), "{user:?}");
+    let agree = |row: &&&crate::ask::Row| row["ip"] == row["fault_ip"];
+    let found =
+        |path: &str| kernel.iter().filter(agree).any(|row| row["path"].as_str().unwrap().ends_with(path));
+    let missing: Vec<_> = TRAPPED.iter().filter(|path| !found(path)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let others: Vec<_> = kernel.iter().filter(|row| !agree(row)).map(|row| row["code"].as_u64()).collect();
+    assert_eq!(others, [Some(0xbe)], "{kernel:?}");
+}

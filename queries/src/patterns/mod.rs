@@ -54,7 +54,9 @@ shipped! {
         null_pointer_code
         null_pointer_data
         invalid_pointer
+        false_effective_address
         wild_pointer
+        encoded_pointer
         stack_overflow
         local_buffer_overflow
         truncated_stack_trace

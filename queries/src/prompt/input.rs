@@ -5,21 +5,22 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Config, Helper};
+use rustyline::{CompletionType, Config, Context, Helper};
 
+use super::complete::Names;
 use crate::statement;
 
 /// The line editor with our rule for "complete".
 pub type Editor = rustyline::Editor<Rule, DefaultHistory>;
 
-/// Decides whether an entry is complete.
-pub struct Rule;
+/// Decides whether an entry is complete, and what the Tab key offers.
+pub struct Rule(Names);
 
-/// An editor that remembers so many entries.
-pub fn editor(history: usize) -> rustyline::Result<Editor> {
-    let config = Config::builder().max_history_size(history)?.history_ignore_space(true).build();
-    let mut editor = Editor::with_config(config)?;
-    editor.set_helper(Some(Rule));
+/// An editor that remembers so many entries and completes these names.
+pub fn editor(history: usize, names: Names) -> rustyline::Result<Editor> {
+    let config = Config::builder().max_history_size(history)?.history_ignore_space(true);
+    let mut editor = Editor::with_config(config.completion_type(CompletionType::List).build())?;
+    editor.set_helper(Some(Rule(names)));
     Ok(editor)
 }
 
@@ -38,6 +39,15 @@ impl Validator for Rule {
 
 impl Completer for Rule {
     type Candidate = String;
+
+    fn complete(
+        &self,
+        entry: &str,
+        cursor: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(self.0.complete(entry, cursor))
+    }
 }
 
 impl Hinter for Rule {

@@ -1,7 +1,8 @@
-//! The interactive prompt: a statement may go over many lines and ends with `;`, arrow keys bring back older ones, and
-//! a line that starts with `.` is a command. An error is shown and the prompt goes on.
+//! The interactive prompt: a statement may go over many lines and ends with `;`, arrow keys bring back older ones, Tab
+//! completes names, and a line that starts with `.` is a command. An error is shown and the prompt goes on.
 
 mod command;
+mod complete;
 mod input;
 
 use std::io::{self, Write};
@@ -22,7 +23,8 @@ const HISTORY: usize = 1000;
 /// # Errors
 /// The terminal cannot be read, or `out` not be written. What is wrong with a statement is no error but an answer.
 pub fn run(session: &Session, style: Style, out: &mut dyn Write) -> Result<()> {
-    let mut editor = input::editor(HISTORY).map_err(terminal)?;
+    let names = complete::Names::of(session).unwrap_or_default(); // a comfort, no condition
+    let mut editor = input::editor(HISTORY, names).map_err(terminal)?;
     let history = history_file();
     if let Some(file) = &history {
         // The first session has none.

@@ -180,6 +180,7 @@ impl Run {
             progress,
             found: None,
             needles: &self.needles,
+            sha256: self.how.sha256,
         }
     }
 
@@ -203,7 +204,8 @@ impl Run {
         let tables = (names.len() < schema::all().len()).then(|| format!("tables={}", names.join(",")));
         let search = self.how.search_all_memory.then(|| "search-all-memory".to_string());
         let needles = self.needles.iter().map(|needle| format!("needle={:?}", needle.text));
-        let options = [format, tables, search, self.symbols.clone()].into_iter().flatten();
+        let sha256 = self.how.sha256.then(|| "sha256".to_string());
+        let options = [format, tables, search, sha256, self.symbols.clone()].into_iter().flatten();
         options.chain(needles).collect::<Vec<_>>().join(" ")
     }
 }

@@ -9,6 +9,11 @@ use std::{
 };
 
 /// A file mapped read-only, with its path for messages.
+///
+/// The system is given no hints about what will be read (`madvise`). Two threads over 1 GiB that is not in the page cache,
+/// in chunks of 4 MiB, took 1.2 to 1.6 s without hints, 1.8 to 2.4 s with `MADV_SEQUENTIAL` and 1.8 to 2.5 s with
+/// `MADV_WILLNEED` four chunks ahead, where the disk's own read-ahead is 2 MiB (`read` by one thread: 3.1 to 4.3 s); with
+/// a read-ahead of 128 KiB all took 2.1 to 5.5 s, none of them less than the others each time.
 #[derive(Debug)]
 pub struct Map {
     path: PathBuf,

@@ -18,7 +18,14 @@ impl Exports {
     /// Reads the export directory; forwarded names are no code of this image and are left out. Pages that are missing
     /// cost the names on them.
     pub fn read(space: Space<'_>, base: Va, facts: &ImageFacts) -> Exports {
-        Exports::names(space, base, facts).unwrap_or_default()
+        Exports::names(space, base, facts).unwrap_or_default().0
+    }
+
+    /// The same, `None` unless all of it lies within the directory as linkers write it, each name once: what is read
+    /// then depends on the pages of the directory alone, and takes memory in proportion to it.
+    pub fn read_within(space: Space<'_>, base: Va, facts: &ImageFacts) -> Option<Exports> {
+        let (exports, within) = Exports::names(space, base, facts)?;
+        within.then_some(exports)
     }
 
     /// True if there are none.
@@ -26,7 +33,7 @@ impl Exports {
         self.0.is_empty()
     }
 
-    fn names(space: Space<'_>, base: Va, facts: &ImageFacts) -> Option<Exports> {
+    fn names(space: Space<'_>, base: Va, facts: &ImageFacts) -> Option<(Exports, bool)> {
         let &(directory, length) = facts.directories.first()?;
         let at = |rva: u32, offset: u64| base.checked_add(u64::from(rva) + offset);
         let number = |rva: u32, offset: u64| space.u32(at(rva, offset)?).ok();
@@ -35,19 +42,30 @@ impl Exports {
         let names = number(directory, 24)?.min(MOST);
         let [addresses, pointers, ordinals] = [28, 32, 36].map(|offset| number(directory, offset));
         let (addresses, pointers, ordinals) = (addresses?, pointers?, ordinals?);
-        let mut found = Vec::new();
+        let ends = |rva: u32, len: u64| {
+            u64::from(rva).checked_sub(directory.into()).is_some_and(|at| at + len <= length.into())
+        };
+        let mut within = ends(addresses, u64::from(functions) * 4)
+            && ends(pointers, u64::from(names) * 4)
+            && ends(ordinals, u64::from(names) * 2);
+        let (mut found, mut texts) = (Vec::new(), 0);
         for index in 0..names {
             let ordinal = at(ordinals, u64::from(index) * 2).and_then(|va| space.u16(va).ok());
             let Some(ordinal) = ordinal.filter(|ordinal| u32::from(*ordinal) < functions) else { continue };
             let Some(rva) = number(addresses, u64::from(ordinal) * 4) else { continue };
             let forwarded = rva.wrapping_sub(directory) < length;
-            let name = number(pointers, u64::from(index) * 4).and_then(|name| text(space, at(name, 0)?));
+            let pointer = number(pointers, u64::from(index) * 4);
+            let name = pointer.and_then(|name| text(space, at(name, 0)?));
+            if let (Some(pointer), Some(name)) = (pointer, &name) {
+                within &= ends(pointer, name.len() as u64 + 1);
+                texts += name.len() as u64;
+            }
             if let (false, true, Some(name)) = (forwarded, inside(rva) && rva != 0, name) {
                 found.push((rva, name));
             }
         }
         found.sort();
-        Some(Exports(found))
+        Some((Exports(found), within && texts <= u64::from(length)))
     }
 
     /// The nearest export at or below a relative address, and how far below.

@@ -261,35 +261,51 @@ impl<'a> Module<'a> {
             return Some((name.to_string(), offset.into()));
         }
         let (name, offset) = self.exports().nearest(rva)?;
-        let same = match self.function_start(rva) {
-            Some(start) => u64::from(rva - offset) >= start - self.base,
-            None => self.function_end(rva - offset).is_none_or(|end| rva < end),
-        };
+        let same = self.image().is_none_or(|image| is_one_function(&image, rva - offset, rva));
         same.then(|| (name.to_string(), offset.into()))
     }
 
-    /// Relative address behind the function that holds a relative address, where unwind data tells.
-    fn function_end(&self, rva: u32) -> Option<u32> {
-        let image = self.image()?;
-        match image.machine {
-            unwind::MACHINE_AMD64 => unwind::x64::find(&image, rva).ok()?.map(|function| function.end),
-            unwind::MACHINE_ARM64 => Function::find(&image, rva).ok()?.map(|function| function.end),
-            _ => None,
-        }
-    }
-
-    /// First address of the function that holds a relative address, where unwind data tells.
+    /// First address of the function that holds a relative address, where unwind data tells, or on x86 the PDB.
     pub fn function_start(&self, rva: u32) -> Option<u64> {
         let image = self.image()?;
         match image.machine {
-            unwind::MACHINE_AMD64 => unwind::x64::function_start(&image, self.base + u64::from(rva)).ok()?,
-            unwind::MACHINE_ARM64 => {
-                let function = Function::find(&image, rva).ok()??;
-                let whole = !function.is_fragment(&image).ok()?;
-                whole.then_some(self.base + u64::from(function.begin))
-            }
-            _ => Some(self.base + u64::from(self.framed_start(rva)?)),
+            unwind::MACHINE_I386 => Some(self.base + u64::from(self.framed_start(rva)?)),
+            _ => function_start(&image, rva),
         }
+    }
+}
+
+/// First address of the function that holds a relative address, where unwind data tells.
+pub fn function_start(image: &Image<'_>, rva: u32) -> Option<u64> {
+    match image.machine {
+        unwind::MACHINE_AMD64 => {
+            unwind::x64::function_start(image, image.base.checked_add(rva.into())?).ok()?
+        }
+        unwind::MACHINE_ARM64 => {
+            let function = Function::find(image, rva).ok()??;
+            // Where the host of a part begins, its data does not say.
+            let whole = !function.is_fragment(image).ok()?;
+            whole.then(|| image.base.checked_add(function.begin.into())).flatten()
+        }
+        _ => None,
+    }
+}
+
+/// Relative address behind the function that holds a relative address, where unwind data tells.
+fn function_end(image: &Image<'_>, rva: u32) -> Option<u32> {
+    match image.machine {
+        unwind::MACHINE_AMD64 => unwind::x64::find(image, rva).ok()?.map(|function| function.end),
+        unwind::MACHINE_ARM64 => Function::find(image, rva).ok()?.map(|function| function.end),
+        _ => None,
+    }
+}
+
+/// Whether a function that begins at one relative address may hold another above it: unwind data tells where the next
+/// one begins; of x86 images nothing does.
+pub fn is_one_function(image: &Image<'_>, start: u32, rva: u32) -> bool {
+    match function_start(image, rva) {
+        Some(first) => u64::from(start) >= first.wrapping_sub(image.base),
+        None => function_end(image, start).is_none_or(|end| rva < end),
     }
 }
 

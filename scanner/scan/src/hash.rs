@@ -1,10 +1,12 @@
-//! The identity of a dump: the BLAKE3 hash of its content.
+//! The identity of a dump: the BLAKE3 hash of its content. And SHA-256, by which evidence is known elsewhere.
 
-use crate::pieces::CHUNK;
+use crate::pieces::{CHUNK, Pieces};
 use blake3::hazmat::{
     ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root,
 };
+use crossbeam_channel::{Receiver, Sender, bounded};
 use memory::{Dump, Map, Result};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Bytes hashed between two reports of progress: large enough to keep all cores busy.
@@ -91,9 +93,60 @@ pub fn of_dump(dump: &Dump) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// SHA-256 of bytes, as 64 hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(Sha256::new_with_prefix(bytes))
+}
+
+fn hex(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Chunks that may wait for SHA-256.
+const WAITING: usize = 16;
+
+/// SHA-256 of the file that a pass goes over. It has no subtrees: it takes the bytes one after the other, so that one
+/// thread of its own follows the pass. The pass waits for it when it is [`WAITING`] chunks behind; what it reads was
+/// swept just before and need not come from the disk again.
+pub struct Follower<'a> {
+    pieces: &'a Pieces<'a>,
+    chunks: Receiver<u64>,
+}
+
+impl<'a> Follower<'a> {
+    /// A follower, and where it is told of chunks that are swept, in their order.
+    pub fn new(pieces: &'a Pieces<'a>) -> (Sender<u64>, Follower<'a>) {
+        let (swept, chunks) = bounded(WAITING);
+        (swept, Follower { pieces, chunks })
+    }
+
+    /// Follows until nobody tells of chunks any more; the digest, if that were all.
+    pub fn run(self) -> Option<String> {
+        let mut hasher = Sha256::new();
+        let mut next = 0;
+        for chunk in self.chunks {
+            if chunk != next {
+                return None;
+            }
+            hasher.update(self.pieces.bytes(chunk));
+            next += 1;
+        }
+        (next == self.pieces.chunks()).then(|| hex(hasher))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Expected: NIST's FIPS 180-2, appendix B.1; `printf '' | sha256sum`.
+    #[test]
+    fn sha256_as_published() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256(b"abc"), abc);
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(sha256(b""), nothing);
+    }
 
     /// Expected: blake3::hash over the whole.
     #[test]

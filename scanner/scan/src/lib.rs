@@ -8,6 +8,7 @@
 
 mod code;
 mod hash;
+mod instruction;
 mod names;
 mod needle;
 mod out;
@@ -52,6 +53,8 @@ pub struct Job<'a> {
     pub found: Option<&'a Found>,
     /// What to look for in all of memory, for `needles`.
     pub needles: &'a [Needle],
+    /// Whether `dumps.sha256` is wanted. One thread computes it beside the pass, which waits where that is slower.
+    pub sha256: bool,
 }
 
 /// What [`run`] wrote.
@@ -64,12 +67,15 @@ pub struct Done {
 
 /// Writes all rows of a dump.
 pub fn run(job: &Job, sink: &dyn Sink) -> schema::Result<Done> {
-    let run::Swept { mut rows, found, content_hash } = match job.system {
+    let run::Swept { mut rows, mut found, content_hash } = match job.system {
         Some(system) => sweep(job, system, sink)?,
         None => run::Swept::default(),
     };
     let known = job.content_hash.map(str::to_string).or(content_hash);
     let content_hash = known.unwrap_or_else(|| hash::of_dump(job.dump));
+    if job.sha256 && found.sha256.is_none() {
+        found.sha256 = Some(hash::sha256(job.dump.file()));
+    }
     let job = &Job { found: Some(&found), content_hash: Some(&content_hash), ..*job };
     for (table, walk) in walks::all() {
         if job.tables.iter().any(|wanted| wanted.name == table.name) {
@@ -103,8 +109,10 @@ fn sweep(job: &Job, system: &nt::System<'_>, sink: &dyn Sink) -> schema::Result<
     }
     // A pair of files has one hash over both.
     let hash = job.content_hash.is_none() && job.dump.companion().is_none();
+    let sha256 = job.sha256 && job.dump.companion().is_none();
     let (tables, progress) = (job.tables, job.progress);
-    run::Pass { pieces: &pieces, sweeps: &sweeps, tables, map: &map, system, hash, progress }.run(sink)
+    run::Pass { pieces: &pieces, sweeps: &sweeps, tables, map: &map, system, hash, sha256, progress }
+        .run(sink)
 }
 
 /// What a dump is, in a few words, for the line at the end of a conversion.

@@ -9,7 +9,7 @@
 //! `faults`, and nothing of the others.
 
 use crate::{
-    hash::Subtrees,
+    hash::{Follower, Subtrees},
     pieces::{CHUNK, Pieces},
     reverse::ReverseMap,
     sweeps::{Found, Harvest, Page, Part, Sweep},
@@ -46,6 +46,8 @@ pub struct Pass<'a> {
     pub system: &'a nt::System<'a>,
     /// Whether the file's hash is wanted too.
     pub hash: bool,
+    /// Whether its SHA-256 is wanted as well.
+    pub sha256: bool,
     /// Hears how many more bytes of the file were swept.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -80,7 +82,13 @@ impl Pass<'_> {
         }
         let next = AtomicU64::new(0);
         std::thread::scope(|threads| {
-            let writer = threads.spawn(|| self.write(results, tickets, sink));
+            let (swept, digest) = if self.sha256 {
+                let (swept, follower) = Follower::new(self.pieces);
+                (Some(swept), Some(threads.spawn(|| follower.run())))
+            } else {
+                (None, None)
+            };
+            let writer = threads.spawn(|| self.write(results, tickets, swept, sink));
             rayon::scope(|scope| {
                 for _ in 0..workers {
                     let (ticket, done) = (ticket.clone(), done.clone());
@@ -88,7 +96,9 @@ impl Pass<'_> {
                 }
             });
             drop(done); // the writer ends when nobody can send any more
-            writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            let mut swept = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            swept.found.sha256 = digest.and_then(|digest| digest.join().ok().flatten());
+            Ok(swept)
         })
     }
 
@@ -145,6 +155,7 @@ impl Pass<'_> {
         &self,
         results: Receiver<(u64, Yield)>,
         tickets: Sender<()>,
+        swept: Option<Sender<u64>>,
         sink: &dyn Sink,
     ) -> schema::Result<Swept> {
         let mut book = Book::new(self, sink);
@@ -155,6 +166,9 @@ impl Pass<'_> {
             while let Some(yielded) = early.remove(&next) {
                 book.enter(next, yielded)?; // an error drops both channels, which ends the workers
                 let _ = tickets.try_send(());
+                if let Some(swept) = &swept {
+                    let _ = swept.send(next);
+                }
                 next += 1;
             }
         }

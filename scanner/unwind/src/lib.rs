@@ -51,5 +51,7 @@ pub enum Step {
         /// Virtual address of the instruction pointer in the machine frame, which comes after the error code if it has
         /// one.
         at: u64,
+        /// An error code lies below it (x64, and every x86 kernel trap; ARM64 has it in a register).
+        error_code: bool,
     },
 }

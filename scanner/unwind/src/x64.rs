@@ -150,13 +150,13 @@ fn undo(
     if first && epilogue::finish(image, memory, caller, function, &info)? {
         return Ok(Step::Unwound);
     }
-    if let Some(at) = codes::undo(&info, memory, caller, offset)? {
-        return Ok(Step::MachineFrame { at });
+    if let Some((at, error_code)) = codes::undo(&info, memory, caller, offset)? {
+        return Ok(Step::MachineFrame { at, error_code });
     }
     let mut chain = Chain::new(image, &info);
     while let Some((_, parent)) = chain.next(&mut room)? {
-        if let Some(at) = codes::undo(&parent, memory, caller, u64::MAX)? {
-            return Ok(Step::MachineFrame { at });
+        if let Some((at, error_code)) = codes::undo(&parent, memory, caller, u64::MAX)? {
+            return Ok(Step::MachineFrame { at, error_code });
         }
     }
     caller.pop_return(memory)?;

@@ -201,7 +201,8 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
     if let Some(at) = trap_at(place, memory, registers, first) {
         let layout = place.trap.ok_or(Why::NotSupported("a trap frame whose layout is not known"))?;
         *registers = trap_frame(memory, at, layout)?;
-        return Ok(Step::MachineFrame { at: at.saturating_add(layout.eip).into() });
+        let at = at.saturating_add(layout.eip).into();
+        return Ok(Step::MachineFrame { at, error_code: true });
     }
     let (mut caller, step) = caller(place, memory, registers, first)?;
     if caller.esp() <= registers.esp() {

@@ -23,6 +23,8 @@ table! {
         period_ms: Option<u32>,
         /// Address of the `_KDPC` that it queues (`_KTIMER.Dpc`, decoded with `KiWaitNever` and `KiWaitAlways` on x64); NULL for none: a thread waits for it.
         dpc: Option<u64>,
+        /// What `_KTIMER.Dpc` holds: on x64 since Windows 7 the encoded address, elsewhere the address itself.
+        dpc_stored: Option<u64>,
         /// Routine that is called (`_KDPC.DeferredRoutine`).
         routine: Option<u64>,
         /// File name of the loaded kernel module that holds `routine`; NULL if none does.

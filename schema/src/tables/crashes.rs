@@ -41,7 +41,17 @@ table! {
         fault_text: Option<String>,
         /// Which statement gave it: `parameter`, `context record`, `exception`.
         fault_source: Option<String>,
-        /// Memory that the instruction used.
+        /// The instruction, where its bytes are in the dump or in an image file: x86 and x64, in Intel's syntax.
+        fault_instruction: Option<String>,
+        /// Address of its operand in memory, by the registers at the fault; NULL where one of them is not known, where a segment has a base (FS, GS), and for an instruction that names no memory or two. `push`, `call` and `ret` use the stack besides.
+        operand_address: Option<u64>,
+        /// Bytes of that operand.
+        operand_size: Option<u32>,
+        /// Its base register.
+        operand_base: Option<String>,
+        /// What the base register held.
+        operand_base_value: Option<u64>,
+        /// Memory that the instruction used, as a parameter or the exception states it; of a general protection fault the processor states none, and Windows says `0xffffffffffffffff`.
         fault_address: Option<u64>,
         /// How: `read`, `write`, `execute`.
         fault_access: Option<String>,

@@ -13,6 +13,8 @@ table! {
         file_size: u64,
         /// BLAKE3 hash of the file's content (both files of a pair), hexadecimal; `dump_id` is taken from it.
         content_hash: String,
+        /// SHA-256 hash of the file at `path` (of an archive's member: of what is packed), hexadecimal; NULL unless it was asked for (`--sha256`).
+        sha256: Option<String>,
         /// Format that the content was recognised as, such as `kernel triage` or `user minidump`.
         format: String,
         /// Kind of kernel dump (`DUMP_HEADER.DumpType`): 1 full, 2 summary, 3 header, 4 triage, 5 and 6 bitmap, 7 automatic, 8 to 10 ranges.

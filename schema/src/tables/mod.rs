@@ -60,7 +60,7 @@ pub use processes::{ProcessRow, Processes};
 pub use processors::{ProcessorRow, Processors};
 pub use residue::{Residue, ResiduePageRow, ResiduePages, ResidueRow};
 pub use spaces::{CriticalSectionRow, CriticalSections, UserModuleRow, UserModules, VadRow, Vads};
-pub use stacks::{FrameRow, Frames, StackRow, Stacks};
+pub use stacks::{FrameRow, Frames, StackRow, Stacks, TrapFrameRow, TrapFrames};
 pub use streams::{StreamRow, Streams};
 pub use tag_constants::{TagConstantRow, TagConstants};
 pub use tagged_blobs::{TaggedBlobRow, TaggedBlobs};
@@ -100,6 +100,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             Threads::spec(),
             Stacks::spec(),
             Frames::spec(),
+            TrapFrames::spec(),
             Processors::spec(),
             Interrupts::spec(),
             Syscalls::spec(),

@@ -25,7 +25,7 @@ table! {
         target: u64,
         /// The module that holds it.
         module: String,
-        /// The function: an export of the module, or a name of the kernel's symbols; NULL where neither tells.
+        /// The function: an export of the module (of modules of processes too, as far as the directory of exports is in the dump), or a name of the kernel's symbols; NULL where neither tells.
         symbol: Option<String>,
         /// Bytes from the function's beginning; from the module's beginning where no function is known.
         offset: u64,

@@ -1,4 +1,4 @@
-//! `stacks` and `frames`: what each thread was doing.
+//! `stacks`, `frames` and `trap_frames`: what each thread was doing.
 
 use crate::table;
 
@@ -87,5 +87,53 @@ table! {
         stack: String,
         /// Which instructions `ip` points to: `x64`, `x86`, `arm64`.
         instruction_set: String,
+    }
+}
+
+table! {
+    /// One row for every trap frame found on a kernel stack of an x64 dump: what was interrupted by a trap or an interrupt, or called the system.
+    pub trap_frames: TrapFrames of TrapFrameRow {
+        /// Address of the thread's `_ETHREAD`.
+        ethread: Option<u64>,
+        /// Thread id.
+        thread_id: Option<u32>,
+        /// Process id.
+        process_id: Option<u32>,
+        /// Address of the `_KTRAP_FRAME`, as `.trap` takes it; NULL where it is not the kernel's handler that was entered.
+        trap_frame: Option<u64>,
+        /// Address of what the processor pushed: ip, code segment, flags, stack pointer, stack segment.
+        machine_frame: u64,
+        /// Instruction that was interrupted, or that follows the system call.
+        ip: u64,
+        /// Its stack pointer.
+        sp: u64,
+        /// Its frame pointer (`_KTRAP_FRAME.Rbp`); NULL where only the shape tells that this is a trap frame.
+        frame_pointer: Option<u64>,
+        /// Its flags register.
+        flags_register: u32,
+        /// Its code segment: 0x10 kernel, 0x33 user, 0x23 user in 32-bit code.
+        code_segment: u16,
+        /// `kernel` or `user`: what was interrupted.
+        mode: String,
+        /// Which instructions `ip` points to: `x64`, `x86`.
+        instruction_set: String,
+        /// Error code that the processor pushed; NULL where there is none, or nothing tells whether there is one.
+        error_code: Option<u64>,
+        /// Address that was accessed (`_KTRAP_FRAME.FaultAddress`), where the handler of page faults was entered.
+        fault_address: Option<u64>,
+        /// Module that holds `ip`.
+        module: Option<String>,
+        /// Function that holds `ip`.
+        symbol: Option<String>,
+        /// Bytes from the function's beginning to `ip`; from the module's beginning where no function is known.
+        offset: Option<u64>,
+        /// `module!function+offset`, or `module+offset`, or the address.
+        text: String,
+        /// How it was found: `walk` (the stack was unwound over it), `thread` (`_KTHREAD.TrapFrame` leads to it, and it has the shape), `scan` (words with the shape of one).
+        source: String,
+        /// `high`: a walk without guesses, or the thread's own statement; `medium`: the shape, and `ip` points to code; `low`: the same, and the dump does not hold what would show that it is code.
+        confidence: String,
+        /// It lies above the innermost frame's stack pointer; false: it is left from something that has returned; NULL: the thread's stack pointer is elsewhere or not known.
+        live: Option<bool>,
     }
 }

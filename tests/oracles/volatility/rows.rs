@@ -7,6 +7,7 @@ mod found;
 mod modules;
 mod objects;
 mod pool;
+mod pooled;
 mod processes;
 mod running;
 mod spaces;

@@ -207,6 +207,69 @@ fn null_was_called_or_used() {
     only(&lake, "null_pointer_code", &[]);
 }
 
+/// What the decoded instruction adds to a crash.
+fn decoded<'a>(
+    mut crash: Vec<(&'a str, &'a str)>,
+    text: &'a str,
+    operand: &'a str,
+    base: &'a str,
+) -> Vec<(&'a str, &'a str)> {
+    crash.extend([
+        ("fault_instruction", text),
+        ("operand_address", operand),
+        ("operand_size", "8"),
+        ("operand_base", "'rax'"),
+        ("operand_base_value", base),
+    ]);
+    crash
+}
+
+#[test]
+fn the_instruction_names_another_address_than_windows() {
+    let mov = "'mov rcx, [rax+18h]'";
+    let of = |address, operand| decoded(crash("209", address, "9000000", "'a.sys'"), mov, operand, "7");
+    let lake = pair("crashes", &of("65536", "131072"), &of("65536", "65536"));
+    only(&lake, "false_effective_address", &[("0x0000000000010000", "strong")]);
+    // The second page of an operand that lies on two.
+    let lake = pair("crashes", &of("65536", "131072"), &of("8192", "8188"));
+    only(&lake, "false_effective_address", &[("0x0000000000010000", "strong")]);
+    // The stack of a call through memory may have failed.
+    let call = decoded(crash("209", "65536", "9000000", "'a.sys'"), "'call [rax]'", "131072", "131072");
+    lake.put("crashes", FIRST, &[&call]);
+    only(&lake, "false_effective_address", &[]);
+    // A general protection fault has no address: the operand is the pointer.
+    let uncanonical = 0x0fc9_ff49_b041_2910_u64.to_string();
+    let lake = pair("crashes", &of("18446744073709551615", &uncanonical), &of("65536", "65536"));
+    only(&lake, "false_effective_address", &[("0xffffffffffffffff", "certain")]);
+    only(&lake, "wild_pointer", &[("0x0fc9ff49b0412910", "certain")]);
+}
+
+#[test]
+fn the_base_register_of_a_field_of_null() {
+    let mov = "'mov rcx, [rax+18h]'";
+    let of = |operand, base| decoded(crash("209", "24", "9000000", "'a.sys'"), mov, operand, base);
+    let lake = pair("crashes", &of("24", "0"), &crash("209", "65536", "9000000", "'a.sys'"));
+    only(&lake, "null_pointer_data", &[("0x0000000000000018", "certain")]);
+    let evidence = &found(&lake, "null_pointer_data")[0].evidence;
+    assert!(evidence.contains(r#""base":"rax","base_value":"0x0000000000000000""#), "{evidence}");
+    // By its registers it used something else.
+    lake.put("crashes", FIRST, &[&of("131072", "131048")]);
+    only(&lake, "null_pointer_data", &[("0x0000000000000018", "weak")]);
+}
+
+#[test]
+fn pointers_that_are_stored_encoded() {
+    let timer =
+        |stored| [("timer", "4096"), ("dpc", "8192"), ("dpc_stored", stored), ("routine_text", "'a+0x1'")];
+    let lake = pair("timers", &timer("77"), &timer("8192"));
+    only(&lake, "encoded_pointer", &[("1 timer", "certain")]);
+    let evidence = &found(&lake, "encoded_pointer")[0].evidence;
+    assert!(
+        evidence.contains(r#""stored":"0x000000000000004d","decoded":"0x0000000000002000""#),
+        "{evidence}"
+    );
+}
+
 #[test]
 fn a_pointer_that_leads_to_nothing() {
     let number = 0xffff_a508_0001_6028_u64;

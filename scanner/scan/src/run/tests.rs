@@ -98,6 +98,7 @@ fn swept_to(
         map: &map,
         system: &system,
         hash: true,
+        sha256: true,
         progress: &|_| {},
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -116,6 +117,7 @@ fn swept_to(
 
 fn check_hash(swept: Swept, dump: &memory::Dump) -> Rows {
     assert_eq!(swept.content_hash.unwrap(), blake3::hash(dump.file()).to_hex().as_str());
+    assert_eq!(swept.found.sha256.unwrap(), crate::hash::sha256(dump.file()));
     swept.rows
 }
 

@@ -1,6 +1,9 @@
 //! The stacks of all threads.
 
-use super::{Bounds, Confidence, End, Frame, Kind, Method, Registers, Stack, Starts, places, walk};
+use super::{
+    Bounds, Confidence, End, Exact, Frame, Kind, Method, Registers, Stack, Starts, Trap, places,
+    traps::Finder, walk,
+};
 use crate::code::{Code, Listed, Symbol};
 use memory::Space;
 use nt::{System, peb::Halves, process::Process, thread::Thread};
@@ -37,6 +40,8 @@ pub struct ThreadStack {
     pub stack: Stack,
     /// What each frame is called.
     pub symbols: Vec<Symbol>,
+    /// Trap frames on the kernel stack.
+    pub traps: Vec<Trap>,
 }
 
 impl ThreadStack {
@@ -47,8 +52,10 @@ impl ThreadStack {
         (base, limit): (Option<u64>, Option<u64>),
         why: &'static str,
     ) -> ThreadStack {
-        let stack = Stack { frames: Vec::new(), end: End::NoStart(why), gave_way: None };
-        ThreadStack { thread, ids, start: None, base, limit, stack, symbols: Vec::new() }
+        let (frames, exact, crossings) = (Vec::new(), Vec::new(), Vec::new());
+        let stack = Stack { frames, end: End::NoStart(why), gave_way: None, exact, crossings };
+        let (symbols, traps) = (Vec::new(), Vec::new());
+        ThreadStack { thread, ids, start: None, base, limit, stack, symbols, traps }
     }
 
     /// Addresses of the stack, where both ends are known.
@@ -79,6 +86,8 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
         system.problem("symbols", "symbols", "", None, "symbols of a module", found);
     };
     places::name(system.names, &problem, &code_of, &mut stacks);
+    let stated = |stack: &ThreadStack| starts.trap_frame(system.threads().get(stack.thread)?);
+    Finder { system, code: &code, user: &user_code, stated: &stated }.add(&mut stacks);
     stacks
 }
 
@@ -140,11 +149,23 @@ fn one(
     if let Some((registers, (space, code))) = reached.zip(user) {
         let part = in_user_mode(space, code, width, registers);
         symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
+        let before = stack.frames.len();
+        let shifted = part.exact.into_iter().map(|exact| Exact { frame: before + exact.frame, ..exact });
+        stack.exact.extend(shifted);
         stack.frames.extend(part.frames);
         (stack.end, stack.gave_way) = (part.end, stack.gave_way.or(part.gave_way));
     }
     let (base, limit) = ends;
-    ThreadStack { thread: index, ids, start: Some(method.name()), base, limit, stack, symbols }
+    ThreadStack {
+        thread: index,
+        ids,
+        start: Some(method.name()),
+        base,
+        limit,
+        stack,
+        symbols,
+        traps: Vec::new(),
+    }
 }
 
 /// The part of a stack in user mode, from the registers that the system call or trap saved.

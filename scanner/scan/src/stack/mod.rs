@@ -5,18 +5,22 @@
 //! early is a result, not an error.
 
 mod all;
+mod claims;
 mod link;
 mod places;
 mod recursion;
 mod registers;
 mod start;
+mod traps;
 mod user;
 mod walk;
 
 pub use all::{Ids, ThreadStack, all};
+use claims::Claims;
 pub use recursion::recursion;
 pub use registers::Registers;
 pub use start::{SWAPPED_OUT, Starts};
+pub use traps::{Crossing, Trap};
 pub use user::of_minidump;
 pub use walk::{Bounds, walk};
 
@@ -180,4 +184,17 @@ pub struct Stack {
     pub end: End,
     /// Why unwinding gave way to looking for return addresses, the first time.
     pub gave_way: Option<unwind::Why>,
+    /// The registers of the frames whose `ip` is the next instruction.
+    pub exact: Vec<Exact>,
+    /// Where it went over a trap.
+    pub crossings: Vec<Crossing>,
+}
+
+/// The registers where a thread stopped or was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exact {
+    /// Number of the frame in its stack.
+    pub frame: usize,
+    /// What is known of them there.
+    pub registers: Registers,
 }

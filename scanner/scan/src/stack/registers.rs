@@ -5,7 +5,7 @@ use memory::Context;
 use unwind::{Memory, Step, Why, arm64, x64, x86};
 
 /// What a walk carries from frame to frame.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registers {
     /// x64.
     X64(x64::Registers),

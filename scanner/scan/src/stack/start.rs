@@ -100,6 +100,12 @@ impl<'a> Starts<'a> {
         (self.system.narrow(stated) == thread.va).then(|| Registers::of(context))
     }
 
+    /// `_KTHREAD.TrapFrame`: of the way from user mode into the kernel.
+    pub fn trap_frame(&self, thread: &Thread) -> Option<u64> {
+        let stated = self.system.view(thread.va, self.size).pointer(self.layout.trap_frame)?;
+        Some(stated.0).filter(|&va| va != 0)
+    }
+
     /// By the unwind data of `SwapContext`, where the kernel's symbols name it and its code is in the dump.
     fn switched_out(&self, sp: u64) -> Option<Registers> {
         let kernel = self.code.module(self.system.kernel.as_ref()?.base.0)?.image()?;

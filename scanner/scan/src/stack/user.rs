@@ -6,7 +6,7 @@
 //! calls.
 
 use super::{
-    Bounds, Ids, Kind, Method, Registers, ThreadStack,
+    Bounds, Claims, Ids, Kind, Method, Registers, ThreadStack,
     all::{named, trust},
     places, walk,
 };
@@ -17,11 +17,7 @@ use memory::{
 };
 use nt::symbols::Provider;
 use rayon::prelude::*;
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-    sync::Mutex,
-};
+use std::{collections::HashMap, ops::Range, sync::Mutex};
 use unwind::Memory;
 
 /// Bytes above the stack pointer that are believed to be the stack where nothing bounds it: the default reserve.
@@ -150,24 +146,6 @@ fn width(architecture: Architecture) -> u64 {
     if architecture == Architecture::X86 { 4 } else { 8 }
 }
 
-/// Which memory is a stack already: no two threads have the same one, and a file that says so would make a walk for
-/// each thread over all of it.
-#[derive(Default)]
-struct Claims(BTreeMap<u64, u64>);
-
-impl Claims {
-    /// The part of a range up to the next stack; an error if it begins in one.
-    fn take(&mut self, wanted: Range<u64>) -> Result<Range<u64>, &'static str> {
-        let below = self.0.range(..=wanted.start).next_back();
-        if below.is_some_and(|(_, end)| wanted.start < *end) {
-            return Err("another thread has the same stack");
-        }
-        let end = self.0.range(wanted.start..).next().map_or(wanted.end, |(next, _)| wanted.end.min(*next));
-        self.0.insert(wanted.start, end);
-        Ok(wanted.start..end)
-    }
-}
-
 /// Memory of one stack and of nothing else.
 struct Within<'a> {
     space: &'a Space<'a>,
@@ -202,21 +180,6 @@ impl Start {
         trust(&mut stack);
         let symbols = stack.frames.iter().map(|frame| named(code, frame)).collect();
         let (base, limit) = self.ends;
-        ThreadStack { thread: index, ids, start: Some(start), base, limit, stack, symbols }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Claims;
-
-    #[test]
-    fn no_two_threads_share_a_stack() {
-        let mut claims = Claims::default();
-        assert_eq!(claims.take(0x100..0x200), Ok(0x100..0x200));
-        assert!(claims.take(0x180..0x300).is_err());
-        assert_eq!(claims.take(0x80..0x300), Ok(0x80..0x100));
-        assert_eq!(claims.take(0x200..0x300), Ok(0x200..0x300));
-        assert!(claims.take(0x80..0x81).is_err());
+        ThreadStack { thread: index, ids, start: Some(start), base, limit, stack, symbols, traps: Vec::new() }
     }
 }

@@ -1,6 +1,6 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, End, Frame, Kind, Method, Registers, Stack, link};
+use super::{Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack, link};
 use crate::code::Code;
 use memory::Architecture;
 use std::ops::Range;
@@ -14,6 +14,8 @@ const NOT_THERE: &str = "the return address is not where the frame data has it";
 const MOST_FRAMES: usize = 0x2_0000;
 /// Frames that a walk may find on another stack than the one that it is of.
 const OTHER_STACK: usize = 0x1000;
+/// Register sets that are kept of a stack: interrupts do not nest deeper than there are levels.
+const MOST_EXACT: usize = 32;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
 const SEARCH: u64 = 0x1_0000;
 
@@ -38,16 +40,20 @@ pub fn walk(
     start: Registers,
     method: Method,
 ) -> (Stack, Option<Registers>) {
-    let mut walk = Walk { code, bounds, frames: Vec::new(), gave_way: None };
+    let (exact, crossings) = (Vec::new(), Vec::new());
+    let mut walk = Walk { code, bounds, frames: Vec::new(), exact, gave_way: None, crossings };
     let (end, user) = walk.run(start, method);
-    (Stack { frames: walk.frames, end, gave_way: walk.gave_way }, user)
+    let Walk { frames, gave_way, exact, crossings, .. } = walk;
+    (Stack { frames, end, gave_way, exact, crossings }, user)
 }
 
 struct Walk<'a> {
     code: &'a Code<'a>,
     bounds: &'a Bounds<'a>,
     frames: Vec<Frame>,
+    exact: Vec<Exact>,
     gave_way: Option<Why>,
+    crossings: Vec<Crossing>,
 }
 
 impl Walk<'_> {
@@ -67,7 +73,12 @@ impl Walk<'_> {
                 return (End::TooMany, None);
             }
             self.push(&registers, method, confidence, exact);
-            match registers.step(self.code, self.bounds.memory, exact) {
+            let step = registers.step(self.code, self.bounds.memory, exact);
+            if let Ok(Step::MachineFrame { at, error_code }) = step {
+                let handler = self.frames.len() - 1;
+                self.crossings.push(Crossing { handler, at, error_code, confidence });
+            }
+            match step {
                 Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
                 // A return address that merely points there was overwritten.
                 Ok(Step::MachineFrame { .. })
@@ -107,6 +118,9 @@ impl Walk<'_> {
 
     fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
         let (ip, sp, kind, set) = (registers.ip(), registers.sp(), self.bounds.kind, registers.set());
+        if exact && self.exact.len() < MOST_EXACT {
+            self.exact.push(Exact { frame: self.frames.len(), registers: *registers });
+        }
         self.frames.push(Frame { ip, sp, method, confidence, kind, set, exact });
     }
 

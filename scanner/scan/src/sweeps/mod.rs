@@ -159,6 +159,8 @@ pub struct Found {
     pub objects_left_out: u64,
     /// Tags of blocks of pool, as far as they can be printed.
     pub pool_tags: BTreeSet<u32>,
+    /// SHA-256 of the file, if it was asked for and the pass went over all of it.
+    pub sha256: Option<String>,
 }
 
 /// More objects than any system has; only memory that was made to look like them holds more.

@@ -2,6 +2,7 @@
 
 mod blame;
 mod fault;
+mod operand;
 
 use super::{process_id, stacks};
 use crate::{
@@ -52,6 +53,8 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
     let blame = blame::of_system(system, at_fault, stack);
     // Where nothing else tells, crashes alike have their innermost telling frame in common.
     let place = blame.place.clone().or(fault_text.clone()).or_else(|| stack.and_then(stacks::telling));
+    let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
+    let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
     let name = bugcheck_name(bugcheck.code);
     let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
     Some(CrashRow {
@@ -72,7 +75,7 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
         culprit_rule: Some(blame.rule.into()),
         bucket: bucket(&format!("{:#x}", bugcheck.code & !0x1000_0000), place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
-        ..fault.row()
+        ..fault.row(operand)
     })
 }
 
@@ -111,8 +114,15 @@ fn of_process(job: &Job) -> Option<CrashRow> {
         culprit: name,
         bucket: bucket(&code, place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
-        ..fault.row()
+        ..fault.row(operand_of_process(job, fault.ip, stack).unwrap_or_default())
     })
+}
+
+fn operand_of_process(job: &Job, ip: Option<u64>, stack: Option<&ThreadStack>) -> Option<CrashRow> {
+    let (architecture, space) = (job.dump.records.header.architecture?, job.dump.captured()?);
+    let code = Code::of_minidump(job.dump, &space, job.names)?;
+    let registers = stack.and_then(|stack| stack.registers_at(None, ip?));
+    Some(operand::columns(architecture, &code, &space, ip, registers))
 }
 
 /// What crashes alike have in common.

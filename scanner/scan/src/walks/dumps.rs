@@ -31,6 +31,7 @@ fn row(job: &Job) -> DumpRow {
         file_size: dump.file().len() as u64,
         content_hash: job.content_hash.unwrap_or_default().into(),
         format: dump.format.name.into(),
+        sha256: job.found.and_then(|found| found.sha256.clone()),
         pages_present,
         bytes_present: dump.bytes_present(),
         bytes_missing: dump.bytes_missing(),

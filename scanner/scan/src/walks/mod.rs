@@ -33,6 +33,7 @@ mod tagged_blobs;
 mod threads;
 mod timers;
 mod tokens;
+mod trap_frames;
 mod unloaded_modules;
 mod user_modules;
 mod vads;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::Threads::spec(), threads::walk),
         (tables::Stacks::spec(), stacks::stacks),
         (tables::Frames::spec(), stacks::frames),
+        (tables::TrapFrames::spec(), trap_frames::walk),
         (tables::Processors::spec(), processors::walk),
         (tables::Interrupts::spec(), interrupts::walk),
         (tables::Syscalls::spec(), syscalls::walk),

@@ -65,7 +65,7 @@ pub fn all<'a>(job: &'a Job) -> &'a [ThreadStack] {
 }
 
 /// What `threads` has no row for has none here: an address that may have been a thread.
-fn is_listed(stack: &ThreadStack) -> bool {
+pub fn is_listed(stack: &ThreadStack) -> bool {
     stack.ids.thread.is_some()
 }
 

@@ -115,6 +115,7 @@ mod tests {
             origin: None,
             found: None,
             needles: &[],
+            sha256: false,
         };
         let sink = Mutex::new(Vec::new());
         let start = Instant::now();

@@ -59,7 +59,9 @@ impl Reader<'_, '_> {
             }
         });
         let due_time = view.uint(layout.due_time);
+        let raw = view.uint(layout.dpc);
         let row = TimerRow {
+            dpc_stored: raw,
             processor: slot.processor,
             slot: slot.number,
             timer: at.0,
@@ -70,7 +72,6 @@ impl Reader<'_, '_> {
             period_ms: view.u32(layout.period),
             ..TimerRow::default()
         };
-        let raw = view.uint(layout.dpc);
         let dpc = raw.zip(self.code).map(|(raw, code)| Va(code.decode(raw, at))).filter(|dpc| dpc.0 != 0);
         match dpc {
             Some(dpc) => self.with_dpc(row, dpc),

@@ -2,7 +2,8 @@
 
 use crate::support::{Row, Tables, some_tables};
 use fixtures::{
-    Arch, Build, Damage, Facts, Format, Machine, PoolBlock, PoolKind, PoolPage, PoolPlace, Space, scenario,
+    Arch, Build, Damage, Facts, Format, Machine, ObjectBlock, PAGE, PoolBlock, PoolKind, PoolPage, PoolPlace,
+    Space, scenario,
 };
 use std::collections::BTreeMap;
 
@@ -197,4 +198,51 @@ fn check_words(damage: Damage, row: &Row, name: &str) {
         Damage::Overrun(_) => return,
     };
     assert_eq!(row["wrong"], word, "{name} {row:?}");
+}
+
+/// Objects that hide, that are gone and that are listed, in blocks of pool: the blocks are found, and the objects in
+/// them. Headers that were wiped or made up are no blocks; those beside them are, unless no other one speaks for them.
+#[test]
+fn blocks_with_objects_in_them() {
+    for (arch, build) in kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let machine = scenario::hidden_in_pools(arch, build);
+        let tables = some_tables(&machine, Format::Full, &["pool_allocations", "found_objects"]);
+        let (blocks, objects) =
+            (by_address(&tables["pool_allocations"]), by_address(&tables["found_objects"]));
+        let planted = machine.object_blocks();
+        let is_wiped = |block: &ObjectBlock| {
+            let mut hidden = machine.facts.hidden.iter().filter(|hidden| hidden.real);
+            hidden.any(|hidden| Some(hidden.va) == block.body && hidden.what.contains("pool"))
+        };
+        let speaks = |at: Option<usize>, page: u64| {
+            let beside = at.and_then(|at| planted.get(at)).filter(|beside| beside.va / PAGE == page);
+            beside.is_some_and(|beside| !is_wiped(beside))
+        };
+        let mut seen = 0;
+        for (at, block) in planted.iter().enumerate() {
+            let name = format!("{name}: {block:x?}");
+            if is_wiped(block) {
+                let row = blocks.get(&block.va);
+                assert!(
+                    row.is_none_or(|row| number(row, "key") != Some(block.tag.into())),
+                    "{name}: {row:?}"
+                );
+                continue;
+            }
+            let page = block.va / PAGE;
+            if !speaks(at.checked_sub(1), page) && !speaks(Some(at + 1), page) {
+                continue;
+            }
+            let row = blocks.get(&block.va).unwrap_or_else(|| panic!("{name}: not found"));
+            let state = if block.allocated { "allocated" } else { "freed" };
+            assert_eq!((&*row["state"], number(row, "key")), (state, Some(block.tag.into())), "{name}");
+            assert_eq!(number(row, "size"), Some(block.size), "{name}");
+            let Some(body) = block.body else { continue };
+            let object = objects.get(&body).unwrap_or_else(|| panic!("{name}: no object"));
+            assert_eq!((&*object["found_in_pool"], &*object["state"]), ("true", state), "{name}");
+            seen += 1;
+        }
+        assert!(seen > 12, "{name}: {seen}");
+    }
 }

@@ -2,10 +2,10 @@
 
 use crate::support::{Row, kernels, some_tables};
 use fixtures::{
-    Arch, Build, Format, Machine, PAGE,
+    Arch, Build, Format, Machine, PAGE, ProcessId, Space,
     scenario::{
         self,
-        residue::{Place, Word},
+        residue::{self, Place, Word},
     },
 };
 use std::collections::BTreeMap;
@@ -68,8 +68,48 @@ fn check(machine: &Machine, word: &Word, row: &Row, what: &str) {
         .expect("a module");
     assert_eq!(text("module"), Some(&**name), "{what}");
     assert_eq!(text("unloaded") == Some("true"), unloaded.is_some(), "{what}");
+    if matches!(word.place, Place::UserStack { .. }) {
+        let (symbol, offset) = exported(word.target.va - base);
+        assert_eq!((text("symbol"), number(row, "offset")), (Some(symbol), Some(offset)), "{what}");
+        assert_eq!(number(row, "function_offset"), Some(offset), "{what}");
+    }
     if text("symbol").is_none() {
         assert_eq!(number(row, "offset"), Some(word.target.va - base), "{what}");
+    }
+}
+
+/// The export before a return address in notepad's `ntdll.dll`: the call is the byte before.
+fn exported(rva: u64) -> (&'static str, u64) {
+    let below = residue::EXPORTS.into_iter().filter(|(_, start)| u64::from(*start) < rva);
+    let (name, start) = below.max_by_key(|(_, start)| *start).unwrap();
+    (name, rva - u64::from(start))
+}
+
+/// A directory that is not as linkers write it names nothing: a name lies behind its end, or its page is not there.
+#[test]
+fn exports_that_are_not_as_linkers_write_them_name_nothing() {
+    for (damage, named) in [("none", true), ("end", false), ("count", false), ("page", false)] {
+        let (mut machine, words) = planted(Arch::X64, Build::WIN10_19041);
+        let index = machine.facts.processes.iter().position(|it| it.name == "notepad.exe").unwrap();
+        let space = Space::Process(ProcessId(index));
+        let ntdll = machine.facts.spaces[0].images[1].module.base;
+        let entry = ntdll + residue::directories(Arch::X64);
+        let (at, value) = match damage {
+            "end" => (entry + 4, 0x50u32),
+            "count" => (ntdll + 0x1814, 0x7000),
+            "page" => (entry, 0x9_0800),
+            _ => (entry, 0x1800),
+        };
+        machine.patch(space, at, &value.to_le_bytes());
+        let rows = some_tables(&machine, Format::Full, &TABLES).remove("residue").unwrap();
+        let user: Vec<&Row> = rows.iter().filter(|row| row["page_kind"] == "user stack").collect();
+        let planted = words.iter().filter(|word| matches!(word.place, Place::UserStack { .. }));
+        assert_eq!(user.len(), planted.filter(|word| expected(word).is_some()).count(), "{damage}");
+        for row in user {
+            assert_eq!(row.contains_key("symbol"), named, "{damage}: {row:?}");
+            let in_module = number(row, "target").unwrap() - ntdll;
+            assert!(named || number(row, "offset") == Some(in_module), "{damage}: {row:?}");
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod support;
 mod threads;
 mod timers;
 mod tokens;
+mod traps;
 mod user_half;
 mod vads;
 mod waits;

@@ -2,7 +2,7 @@
 
 use crate::support::{Row, Tables, kernels, named_tables, symbols_of};
 use fixtures::{
-    Arch, Build, Format, Machine, scenario,
+    Arch, Build, Format, Machine, Space, scenario,
     stack::Told,
     stacks::{CodeImage, Frame, FrameKind, Mode, Stack, StackEnd},
 };
@@ -272,4 +272,27 @@ fn the_crash_is_told_by_its_parameters_and_its_stack() {
         assert_eq!(crash["ethread"], machine.facts.threads[0].ethread.to_string());
         assert!(crash["bucket"].starts_with("0xd1_contoso"), "{}", crash["bucket"]);
     }
+}
+
+/// The operand of the instruction at fault, by the registers that the trap frame holds.
+#[test]
+fn the_instruction_at_fault_and_its_operand() {
+    let mut machine = scenario::stacks(Arch::X64, Build::WIN10_19041);
+    let trap = machine.facts.stacks.threads[0].traps[0];
+    let mut crash = |instruction: &[u8], rax: u64| {
+        machine.patch(Space::Kernel, trap.ip, instruction);
+        // _KTRAP_FRAME.Rax
+        machine.patch(Space::Kernel, trap.va + 0x30, &rax.to_le_bytes());
+        walked(&machine)["crashes"][0].clone()
+    };
+    let columns =
+        ["fault_instruction", "operand_address", "operand_size", "operand_base", "operand_base_value"];
+    let of = |row: &Row| columns.map(|name| row.get(name).cloned().unwrap_or_default());
+    let null = crash(&[0x48, 0x8b, 0x48, 0x28], 0);
+    assert_eq!(of(&null), ["mov rcx, [rax+28h]", "40", "8", "rax", "0"]);
+    let other = crash(&[0x48, 0x8b, 0x48, 0x28], 0x1000);
+    assert_eq!(of(&other), ["mov rcx, [rax+28h]", "4136", "8", "rax", "4096"]);
+    assert_eq!(of(&crash(&[0x0f, 0x0b], 0)), ["ud2", "", "", "", ""]);
+    // A base register that neither the trap frame nor unwinding gives.
+    assert_eq!(of(&crash(&[0x65, 0x48, 0x8b, 0x00], 0)), ["mov rax, gs:[rax]", "", "8", "rax", "0"]);
 }

@@ -139,6 +139,7 @@ fn scanned(
         origin: None,
         found: None,
         needles,
+        sha256: false,
     };
     let rows = Rows::default();
     scan::run(&job, &rows).unwrap();

@@ -37,6 +37,11 @@ fn every_build() {
         assert_eq!(tables["timers"].len(), timers.len(), "{name}");
         for (row, timer) in tables["timers"].iter().zip(&timers) {
             check(row, timer, known, &name);
+            assert_eq!(
+                number(row, "dpc_stored"),
+                Some(fixtures::encoded_dpc(&machine.facts, timer)),
+                "{name}"
+            );
         }
     }
 }
@@ -112,5 +117,7 @@ fn hidden_and_no_key() {
     assert_eq!(tables["timers"].len(), 1);
     assert_eq!(number(&tables["timers"][0], "timer"), Some(va));
     assert_eq!(tables["timers"][0].get("dpc"), None);
+    let stored = fixtures::encoded_dpc(&machine.facts, &machine.facts.running.timers[0]);
+    assert_eq!(number(&tables["timers"][0], "dpc_stored"), Some(stored));
     assert!(tables["faults"].iter().any(|row| row["structure"] == "KiWaitNever"));
 }

@@ -177,7 +177,7 @@ impl<'a> Frame<'a> {
 
     fn interrupted(&mut self, sp: u64, pc: u64, at: u64) {
         (self.registers.sp, self.registers.pc) = (sp, pc);
-        self.end = Some(Step::MachineFrame { at });
+        self.end = Some(Step::MachineFrame { at, error_code: false });
     }
 
     /// The registers of the caller. `before` are those that the frame began with.

@@ -79,13 +79,13 @@ impl<'i> Codes<'i> {
 }
 
 /// Undoes the codes of instructions that end at or before `offset`. Gives the address of the machine frame if there
-/// is one: then `caller` is what it holds, and there is no return address.
+/// is one, and whether an error code lies below it: then `caller` is what it holds, and there is no return address.
 pub(super) fn undo(
     info: &Info,
     memory: &dyn Memory,
     caller: &mut Registers,
     offset: u64,
-) -> Result<Option<u64>, Why> {
+) -> Result<Option<(u64, bool)>, Why> {
     let frame = frame(info, caller, offset)?;
     let mut codes = Codes::new(info);
     while let Some((at, code)) = codes.next()? {
@@ -103,7 +103,10 @@ pub(super) fn undo(
                 let base = frame.unwrap_or(caller.sp());
                 caller.load(register, memory, base.wrapping_add(above.into()));
             }
-            Code::MachineFrame(error_code) => return machine_frame(memory, caller, error_code).map(Some),
+            Code::MachineFrame(error_code) => {
+                let at = machine_frame(memory, caller, error_code)?;
+                return Ok(Some((at, error_code)));
+            }
             Code::SaveVector | Code::Nothing => {}
         }
     }

@@ -194,12 +194,12 @@ fn machine_frames() {
     let mut world = World::new(&info(4, &[[4, 0x32], [0, 0x1a]], 0));
     world.stack[8] = 0x1000; // a stack far below, as user stacks are
     let (step, registers) = world.step(0x1050).unwrap();
-    assert_eq!(step, Step::MachineFrame { at: STACK + 0x28 });
+    assert_eq!(step, Step::MachineFrame { at: STACK + 0x28, error_code: true });
     assert_eq!((registers.rip, registers.sp(), registers.get(RBX)), (0x105, 0x1000, Some(3)));
     let mut world = World::new(&info(4, &[[4, 0x32], [0, 0x0a]], 0));
     world.stack[7] = 0x1000;
     let (step, registers) = world.step(0x1050).unwrap();
-    assert_eq!((step, registers.rip), (Step::MachineFrame { at: STACK + 0x20 }, 0x104));
+    assert_eq!((step, registers.rip), (Step::MachineFrame { at: STACK + 0x20, error_code: false }, 0x104));
     assert_eq!(registers.sp(), 0x1000);
 }
 

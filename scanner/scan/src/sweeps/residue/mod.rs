@@ -5,18 +5,20 @@
 //! left of a thread that has ended, or of pool that was freed. Elsewhere it is mostly a coincidence: pointers to code in
 //! images and in structures. Those pages are only counted.
 
+mod exports;
 mod places;
 mod processors;
 mod targets;
 mod words;
 
 use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
+use exports::Shelf;
 use places::{Kind, Places, Stack, code_of};
 use schema::{
     Table, TableSpec,
     tables::{Residue as ResidueTable, ResiduePageRow, ResiduePages, ResidueRow},
 };
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use targets::{Stretch, Targets, Verdict};
 
 /// Rows of one page that nothing maps, and of one page of a stack. The smallest function of x64 that calls another one
@@ -42,6 +44,8 @@ struct Known<'a> {
     kernel: Targets<'a>,
     /// Code of processes, made when a page of one of their stacks is met.
     users: Vec<OnceLock<Option<Targets<'a>>>>,
+    /// Exports of their images.
+    exports: Arc<Shelf>,
 }
 
 impl<'a> Residue<'a> {
@@ -56,13 +60,15 @@ impl<'a> Known<'a> {
         let places = Places::new(context.system, context.map);
         let kernel = Targets::of_kernel(context.system);
         let users = (0..places.processes()).map(|_| OnceLock::new()).collect();
-        Known { context, places, kernel, users }
+        let exports = Arc::new(Shelf::new(places.processes()));
+        Known { context, places, kernel, users, exports }
     }
 
     /// The code of a process.
     fn user(&self, index: u16) -> Option<&Targets<'a>> {
         let slot = self.users.get(usize::from(index))?;
-        slot.get_or_init(|| code_of(self.context.system, self.context.map.process(index)?.va)).as_ref()
+        let read = || code_of(self.context.system, self.context.map.process(index)?.va, self.exports.clone());
+        slot.get_or_init(read).as_ref()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whose stack is a page?
 
-use super::{processors, targets::Targets};
+use super::{exports::Shelf, processors, targets::Targets};
 use crate::{
     code::Code,
     reverse::ReverseMap,
@@ -9,7 +9,7 @@ use crate::{
 };
 use memory::{Space, Va};
 use nt::{System, process::Process, thread::Ethread, thread::Thread, thread::ThreadState};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// No kernel stack is larger, not even a grown one; a range that is lies.
 const MOST_KERNEL: u64 = 1 << 20;
@@ -228,12 +228,12 @@ fn user_stack(system: &System<'_>, layout: &Ethread, process: &Process, thread: 
 }
 
 /// The code of a process.
-pub fn code_of<'a>(system: &'a System<'_>, walked: Va) -> Option<Targets<'a>> {
+pub fn code_of<'a>(system: &'a System<'_>, walked: Va, exports: Arc<Shelf>) -> Option<Targets<'a>> {
     let process = system.processes().iter().find(|process| process.va == walked)?;
     let space = system.process_space(process.dtb?)?;
     let halves = nt::peb::Halves::of(system);
     let native = halves.of_process(system, process).into_iter().find(|half| !half.is_wow64)?;
     let images = native.loaded(system)?.into_iter();
     let images = images.filter_map(|image| Some((image.name?, image.base, u64::from(image.size?))));
-    Some(Targets::of_process(system.architecture, space, images))
+    Some(Targets::of_process(system.architecture, space, exports, images))
 }

@@ -1,9 +1,13 @@
 //! Code that return addresses lead into, and whether a call is before an address.
 
-use super::words::Spans;
+use super::{
+    exports::{Names, Shelf},
+    words::Spans,
+};
 use crate::code::{Code, executable};
 use memory::{Architecture, Space, Va};
 use nt::System;
+use std::sync::Arc;
 use unwind::call::{self, Call};
 
 /// Bytes of retpoline stubs behind a module, as `RetpolineStubOffset` (0) and `RetpolineStubSize` of
@@ -49,7 +53,7 @@ pub struct Name {
 enum Reader<'a> {
     /// Through the pages that are kept of each module.
     Kernel(Box<Code<'a>>),
-    Process(Space<'a>),
+    Process(Names<'a>),
 }
 
 /// All code of one half of an address space.
@@ -110,14 +114,17 @@ impl<'a> Targets<'a> {
     pub fn of_process(
         architecture: Architecture,
         space: Space<'a>,
+        shelf: Arc<Shelf>,
         images: impl Iterator<Item = (String, u64, u64)>,
     ) -> Targets<'a> {
-        let (mut modules, mut found) = (Vec::new(), Vec::new());
+        let (mut modules, mut found, mut headers) = (Vec::new(), Vec::new(), Vec::new());
         for image in images {
             let facts = nt::image_facts(space, Va(image.1));
             add(&mut modules, &mut found, image, facts.as_ref().and_then(executable));
+            headers.push(facts);
         }
-        Targets::new(architecture, Reader::Process(space), modules, apart(found))
+        let names = Names::new(space, shelf, modules.iter().zip(headers.iter().map(Option::as_ref)));
+        Targets::new(architecture, Reader::Process(names), modules, apart(found))
     }
 
     fn new(
@@ -200,7 +207,7 @@ impl<'a> Targets<'a> {
     fn read(&self, va: u64, out: &mut [u8]) -> bool {
         match &self.reader {
             Reader::Kernel(code) => code.module(va).is_some_and(|module| module.read(va, out)),
-            Reader::Process(space) => space.read(Va(va), out).is_ok(),
+            Reader::Process(names) => names.read(va, out),
         }
     }
 
@@ -209,7 +216,10 @@ impl<'a> Targets<'a> {
         let module = &self.modules[stretch.module as usize];
         let in_module = target.wrapping_sub(module.base);
         let unknown = Name { function: None, offset: in_module, function_offset: None };
-        let Reader::Kernel(code) = &self.reader else { return unknown };
+        let code = match &self.reader {
+            Reader::Kernel(code) => code,
+            Reader::Process(names) => return names.of(target, stretch.module, module),
+        };
         if module.unloaded {
             return unknown;
         }

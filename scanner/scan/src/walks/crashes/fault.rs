@@ -1,6 +1,9 @@
 //! The instruction at fault, as parameters, a context record or an exception record state it.
 
-use crate::names::{Role, access_name, exception_name};
+use crate::{
+    names::{Role, access_name, exception_name},
+    stack::Registers,
+};
 use memory::{
     Architecture, Bytes, Context, Va,
     records::{Bugcheck, Exception},
@@ -24,6 +27,8 @@ pub struct Fault {
     trap: Option<u64>,
     context: Option<u64>,
     record: Option<u64>,
+    /// Those of the context record.
+    pub registers: Option<Registers>,
 }
 
 impl Fault {
@@ -100,11 +105,12 @@ impl Fault {
         let context = Context::parse(architecture, Bytes::whole(&bytes, "CONTEXT"), "context record");
         if let Some(context) = context.ok().filter(Context::has_control) {
             (self.ip, self.source) = (Some(context.ip()), Some("context record"));
+            self.registers = Some(Registers::of(&context));
         }
     }
 
-    /// Its columns.
-    pub fn row(&self) -> CrashRow {
+    /// Its columns, beside those of the instruction.
+    pub fn row(&self, operand: CrashRow) -> CrashRow {
         CrashRow {
             irql: self.irql,
             exception_code: self.code,
@@ -116,7 +122,7 @@ impl Fault {
             trap_frame: self.trap,
             context_record: self.context,
             exception_record: self.record,
-            ..CrashRow::default()
+            ..operand
         }
     }
 }

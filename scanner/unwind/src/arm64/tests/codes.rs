@@ -88,7 +88,7 @@ fn signed_return_addresses_lose_their_signature_only_where_they_are_signed() {
 #[test]
 fn machine_frames() {
     let (registers, step) = undone(&[0x85, 0xe9]).unwrap();
-    assert_eq!(step, Step::MachineFrame { at: SP + 48 });
+    assert_eq!(step, Step::MachineFrame { at: SP + 48, error_code: false });
     assert_eq!((registers.sp, registers.pc), (word(48), word(56)));
     assert_eq!((registers.get(29), registers.get(30)), (Some(word(0)), Some(word(8))));
     let (registers, _) = undone(&[0x01, 0xe9]).unwrap();
@@ -98,7 +98,7 @@ fn machine_frames() {
 #[test]
 fn contexts() {
     let (registers, step) = undone(&[0x02, 0xea]).unwrap();
-    assert_eq!(step, Step::MachineFrame { at: SP + 32 });
+    assert_eq!(step, Step::MachineFrame { at: SP + 32, error_code: false });
     assert_eq!((registers.sp, registers.pc), (word(32 + 0x100), word(32 + 0x108)));
     for register in 0..31 {
         assert_eq!(registers.get(register), Some(word(32 + 8 + 8 * u64::from(register))));
@@ -118,7 +118,7 @@ fn trap_frames_need_a_layout() {
     let mut registers = at(40);
     let layout = TrapFrame { sp: 0x98, lr: 0x138, fp: 0x140, pc: 0x148, x: 0xa0 };
     let step = step_over(&image(&flat, 1), &stack(), &mut registers, true, Some(layout));
-    assert_eq!(step, Ok(Step::MachineFrame { at: SP }));
+    assert_eq!(step, Ok(Step::MachineFrame { at: SP, error_code: false }));
     assert_eq!((registers.sp, registers.pc), (word(0x98), word(0x148)));
     assert_eq!((registers.get(0), registers.get(18)), (Some(word(0xa0)), Some(word(0x130))));
     assert_eq!((registers.get(19), registers.get(29)), (Some(0x1000 + 19), Some(word(0x140))));

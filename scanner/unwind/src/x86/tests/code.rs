@@ -193,7 +193,7 @@ fn steps_over_trap_frames() {
         super::step(&place, &m, &mut now, false).map(|step| (now, step))
     };
     let (caller, step) = go(&stack, Some(&record), Some(&TRAP)).unwrap();
-    assert_eq!(step, Step::MachineFrame { at: u64::from(SP) + 16 + 0x68 });
+    assert_eq!(step, Step::MachineFrame { at: u64::from(SP) + 16 + 0x68, error_code: true });
     assert_eq!((caller.eip, caller.esp(), caller.get(0)), (0x68, SP + 16 + 0x74, Some(0x44)));
     assert!(go(&stack, Some(&record), None).is_err());
     assert!(go(&stack, None, Some(&TRAP)).is_err(), "no mark");

@@ -1,4 +1,4 @@
-//! A Python environment with volatility3 in it, made once below the target folder.
+//! Python environments with other people's readers in them, made once below the target folder.
 
 use std::{
     ffi::OsStr,
@@ -14,14 +14,23 @@ pub struct Python(PathBuf);
 static MAKING: Mutex<()> = Mutex::new(());
 
 impl Python {
-    /// The environment; `None`, with a word about it, where it cannot be made. CI must have it.
+    /// One with volatility3; `None`, with a word about it, where it cannot be made. CI must have it.
     pub fn with_volatility() -> Option<Python> {
+        Python::with("requirements.txt", "volatility3")
+    }
+
+    /// One with Polars.
+    pub fn with_polars() -> Option<Python> {
+        Python::with("polars.txt", "Polars")
+    }
+
+    fn with(requirements: &str, what: &str) -> Option<Python> {
         let _one = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match make() {
+        match make(requirements) {
             Ok(folder) => Some(Python(folder)),
-            Err(why) if std::env::var_os("CI").is_some() => panic!("CI needs volatility3: {why}"),
+            Err(why) if std::env::var_os("CI").is_some() => panic!("CI needs {what}: {why}"),
             Err(why) => {
-                println!("skipped: no volatility3 to compare with: {why}");
+                println!("skipped: no {what} to compare with: {why}");
                 None
             }
         }
@@ -54,8 +63,8 @@ fn program(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// The folder is named after what is to be in it, and is complete when the mark is there.
-fn make() -> Result<PathBuf, String> {
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/requirements.txt");
+fn make(requirements: &str) -> Result<PathBuf, String> {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle").join(requirements);
     let text = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
     let pinned: Vec<&str> = text.lines().filter(|line| line.contains("==")).collect();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", pinned.join("-")));
