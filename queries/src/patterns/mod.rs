@@ -51,6 +51,7 @@ shipped! {
         effect_component
         fault_context
         multiple_exceptions
+        hidden_exception
         null_pointer_code
         null_pointer_data
         invalid_pointer

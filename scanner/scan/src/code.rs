@@ -89,7 +89,7 @@ impl<'a> Code<'a> {
             timestamp: owner.timestamp,
             pdb: None,
         });
-        let mut code = Code::new(&system.space, system.architecture, system.names, owners);
+        let mut code = Code::new(system.space, system.architecture, system.names, owners);
         let base = system.kernel.as_ref().map(|kernel| kernel.base.0);
         if let Some(kernel) = code.modules.iter_mut().find(|module| Some(module.base) == base) {
             kernel.names = system.choice.names.clone();
@@ -101,7 +101,7 @@ impl<'a> Code<'a> {
     /// The modules that a user minidump states; `None` if it states no architecture.
     pub fn of_minidump(
         dump: &Dump,
-        space: &'a Space<'_>,
+        space: Space<'a>,
         provider: Option<&'a dyn Provider>,
     ) -> Option<Code<'a>> {
         let images = dump.records.modules.iter().map(|module| Listed {
@@ -116,12 +116,12 @@ impl<'a> Code<'a> {
 
     /// Images of a space, and who may have files of them.
     pub fn new(
-        space: &'a Space<'_>,
+        space: Space<'a>,
         architecture: Architecture,
         provider: Option<&'a dyn Provider>,
         images: impl Iterator<Item = Listed>,
     ) -> Code<'a> {
-        let mut modules: Vec<Module<'a>> = images.map(|image| Module::new(*space, provider, image)).collect();
+        let mut modules: Vec<Module<'a>> = images.map(|image| Module::new(space, provider, image)).collect();
         modules.sort_by_key(|module| module.base);
         modules.dedup_by_key(|module| module.base);
         Code { architecture, modules, traps: Traps::default() }

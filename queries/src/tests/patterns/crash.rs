@@ -187,6 +187,36 @@ fn two_exceptions_in_one_dump() {
 }
 
 #[test]
+fn a_trap_that_the_stack_trace_does_not_show() {
+    let lake = kernel_dumps();
+    let trap = |source, live, confidence| {
+        vec![
+            ("ethread", "4096"),
+            ("thread_id", "8"),
+            ("process_id", "4"),
+            ("trap_frame", "32768"),
+            ("machine_frame", "33128"),
+            ("ip", "9000000"),
+            ("sp", "34000"),
+            ("mode", "'kernel'"),
+            ("text", "'contoso+0x1'"),
+            ("source", source),
+            ("live", live),
+            ("confidence", confidence),
+        ]
+    };
+    lake.put("trap_frames", FIRST, &[&trap("'scan'", "true", "'medium'")]);
+    lake.put("trap_frames", SECOND, &[&trap("'walk'", "true", "'high'")]);
+    let strengths = |lake: &Lake| -> Vec<String> {
+        found(lake, "hidden_exception").into_iter().map(|finding| finding.strength).collect()
+    };
+    assert_eq!(strengths(&lake), ["strong"]);
+    lake.put("trap_frames", SECOND, &[&trap("'scan'", "false", "'medium'")]);
+    lake.put("trap_frames", FIRST, &[&trap("'scan'", "true", "'low'")]);
+    assert_eq!(strengths(&lake), ["weak", "weak"]);
+}
+
+#[test]
 fn null_was_called_or_used() {
     let lake = pair("crashes", &crash("209", "0", "0", "NULL"), &crash("209", "65536", "65536", "NULL"));
     only(&lake, "null_pointer_code", &[("System 4.8", "certain")]);

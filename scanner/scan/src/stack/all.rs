@@ -1,14 +1,14 @@
 //! The stacks of all threads.
 
 use super::{
-    Bounds, Confidence, End, Exact, Frame, Kind, Method, Registers, Stack, Starts, Trap, places,
-    traps::Finder, walk,
+    Bounds, Claims, Confidence, End, Exact, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts,
+    Trap, halves::UserHalf, parameters::parameters, places, traps::Finder, walk, wow64,
 };
-use crate::code::{Code, Listed, Symbol};
+use crate::code::{Code, Symbol};
 use memory::Space;
-use nt::{System, peb::Halves, process::Process, thread::Thread};
+use nt::{System, thread::Thread};
 use rayon::prelude::*;
-use std::{ops::Range, sync::OnceLock};
+use std::{collections::BTreeMap, ops::Range};
 
 /// Bytes of stack above the stack pointer that are believed to be its own where its bounds are not known.
 const UNKNOWN: u64 = 0x1_0000;
@@ -40,6 +40,8 @@ pub struct ThreadStack {
     pub stack: Stack,
     /// What each frame is called.
     pub symbols: Vec<Symbol>,
+    /// What each frame's function was called with, as far as that is home.
+    pub parameters: Vec<Parameters>,
     /// Trap frames on the kernel stack.
     pub traps: Vec<Trap>,
 }
@@ -54,8 +56,8 @@ impl ThreadStack {
     ) -> ThreadStack {
         let (frames, exact, crossings) = (Vec::new(), Vec::new(), Vec::new());
         let stack = Stack { frames, end: End::NoStart(why), gave_way: None, exact, crossings };
-        let (symbols, traps) = (Vec::new(), Vec::new());
-        ThreadStack { thread, ids, start: None, base, limit, stack, symbols, traps }
+        let (symbols, parameters, traps) = (Vec::new(), Vec::new(), Vec::new());
+        ThreadStack { thread, ids, start: None, base, limit, stack, symbols, parameters, traps }
     }
 
     /// Addresses of the stack, where both ends are known.
@@ -68,19 +70,19 @@ impl ThreadStack {
 pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
     let code = Code::of_kernel(system);
     let starts = Starts::new(system, &code);
-    let users: Vec<UserSpace<'_>> =
-        system.processes().iter().map(|process| UserSpace::new(system, process)).collect();
-    let images: Vec<OnceLock<Code<'_>>> = users.iter().map(|_| OnceLock::new()).collect();
+    let users: Vec<UserHalf<'_>> =
+        system.processes().iter().map(|process| UserHalf::new(system, process)).collect();
+    let narrow = narrow(system, &starts, &users);
     let walk_one = |(index, thread): (usize, &Thread)| {
-        let user = users.get(thread.process).zip(images.get(thread.process));
-        let user_code = user
-            .and_then(|(user, code)| Some((user.space.as_ref()?, code.get_or_init(|| user.code(system)))));
-        one(system, &code, &starts, index, thread, user_code)
+        let narrow = narrow.get(index).and_then(Option::as_ref);
+        let walker = Walker { system, code: &code, user: users.get(thread.process), narrow };
+        walker.walked(index, thread, starts.of(thread))
     };
     let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
-    let user_code = |stack: &ThreadStack| images.get(system.threads().get(stack.thread)?.process)?.get();
+    let user_code =
+        |stack: &ThreadStack, kind| users.get(system.threads().get(stack.thread)?.process)?.code(kind);
     let code_of = |stack: &ThreadStack, frame: &Frame| {
-        if frame.is_user() { user_code(stack) } else { Some(&code) }
+        if frame.is_user() { user_code(stack, frame.kind) } else { Some(&code) }
     };
     let problem = |found: &str| {
         system.problem("symbols", "symbols", "", None, "symbols of a module", found);
@@ -91,84 +93,92 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
     stacks
 }
 
-/// The user half of a process.
-struct UserSpace<'a> {
-    space: Option<Space<'a>>,
-    process: &'a Process,
-}
-
-impl<'a> UserSpace<'a> {
-    fn new(system: &'a System<'_>, process: &'a Process) -> UserSpace<'a> {
-        let space = process.dtb.filter(|_| process.peb.is_some()).and_then(|dtb| system.process_space(dtb));
-        UserSpace { space, process }
-    }
-
-    /// The images that its loader lists.
-    fn code(&'a self, system: &'a System<'_>) -> Code<'a> {
-        let halves = Halves::of(system);
-        let native = halves.of_process(system, self.process).into_iter().next();
-        let loaded = native.and_then(|half| half.loaded(system)).unwrap_or_default();
-        let images = loaded.into_iter().filter_map(|image| {
-            let size = image.size?.into();
-            Some(Listed { name: image.name?, base: image.base, size, timestamp: None, pdb: None })
-        });
-        static NOTHING: OnceLock<Space<'static>> = OnceLock::new();
-        let space: &'a Space<'_> = match &self.space {
-            Some(space) => space,
-            None => NOTHING.get_or_init(Space::nothing),
-        };
-        Code::new(space, system.architecture, system.names, images)
-    }
-}
-
-fn one(
-    system: &System<'_>,
-    code: &Code<'_>,
-    starts: &Starts<'_>,
-    index: usize,
-    thread: &Thread,
-    user: Option<(&Space<'_>, &Code<'_>)>,
-) -> ThreadStack {
-    let start = starts.of(thread);
-    let process = system.processes().get(thread.process).and_then(|process| process.pid);
-    let ids = Ids { ethread: Some(thread.va.0), thread: thread.tid, process };
-    let ends = (start.range.as_ref().map(|range| range.end), start.range.as_ref().map(|range| range.start));
-    let (registers, method) = match start.registers {
-        Ok(start) => start,
-        Err(why) => return ThreadStack::without_start(index, ids, ends, why),
+/// Where the 32-bit parts of threads start. No two of a process have the same stack.
+fn narrow(system: &System<'_>, starts: &Starts<'_>, users: &[UserHalf<'_>]) -> Vec<Option<wow64::Start>> {
+    let is_wow64: Vec<bool> = users.iter().map(UserHalf::is_wow64).collect();
+    let mut claims: BTreeMap<usize, Claims> = BTreeMap::new();
+    let mut start = |thread: &Thread| {
+        let process = thread.process;
+        let space = users.get(process).filter(|_| is_wow64.get(process) == Some(&true))?.space()?;
+        let start = wow64::Start::read(space, starts.teb(thread)?)?;
+        claims.entry(process).or_default().take(start.stack()).is_ok().then_some(start)
     };
-    let own = start.range.clone().filter(|range| range.contains(&registers.sp()));
-    let range = own.unwrap_or(registers.sp()..registers.sp().saturating_add(UNKNOWN));
-    let is_user = |va| !system.is_kernel(memory::Va(va));
-    let width = u64::from(system.pointer_size());
-    let bounds =
-        Bounds { memory: &system.space, range: Some(range), width, is_user: &is_user, kind: Kind::Kernel };
-    let (mut stack, reached) = walk(code, &bounds, registers, method);
-    trust(&mut stack);
-    let mut symbols: Vec<Symbol> = stack.frames.iter().map(|frame| named(code, frame)).collect();
-    if let Some((registers, (space, code))) = reached.zip(user) {
-        let part = in_user_mode(space, code, width, registers);
-        symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
-        let before = stack.frames.len();
-        let shifted = part.exact.into_iter().map(|exact| Exact { frame: before + exact.frame, ..exact });
-        stack.exact.extend(shifted);
-        stack.frames.extend(part.frames);
-        (stack.end, stack.gave_way) = (part.end, stack.gave_way.or(part.gave_way));
+    system.threads().iter().map(&mut start).collect()
+}
+
+/// Walks the stack of one thread.
+struct Walker<'a, 'u> {
+    system: &'a System<'a>,
+    code: &'a Code<'a>,
+    user: Option<&'u UserHalf<'a>>,
+    narrow: Option<&'u wow64::Start>,
+}
+
+impl Walker<'_, '_> {
+    fn walked(&self, index: usize, thread: &Thread, start: Start) -> ThreadStack {
+        let system = self.system;
+        let process = system.processes().get(thread.process).and_then(|process| process.pid);
+        let ids = Ids { ethread: Some(thread.va.0), thread: thread.tid, process };
+        let ends =
+            (start.range.as_ref().map(|range| range.end), start.range.as_ref().map(|range| range.start));
+        let (registers, method) = match start.registers {
+            Ok(start) => start,
+            Err(why) => return ThreadStack::without_start(index, ids, ends, why),
+        };
+        let own = start.range.clone().filter(|range| range.contains(&registers.sp()));
+        let range = own.unwrap_or(registers.sp()..registers.sp().saturating_add(UNKNOWN));
+        let is_user = |va| !system.is_kernel(memory::Va(va));
+        let width = u64::from(system.pointer_size());
+        let (memory, kind) = (&system.space, Kind::Kernel);
+        let bounds = Bounds { memory, range: Some(range), width, is_user: &is_user, kind };
+        let (mut stack, reached) = walk(self.code, &bounds, registers, method);
+        trust(&mut stack);
+        let symbols = stack.frames.iter().map(|frame| named(self.code, frame)).collect();
+        let parameters = parameters(self.code, memory, &stack);
+        let ((base, limit), start, traps) = (ends, Some(method.name()), Vec::new());
+        let mut walked =
+            ThreadStack { thread: index, ids, start, base, limit, stack, symbols, parameters, traps };
+        if let Some(registers) = reached {
+            self.go_on_in_user_mode(&mut walked, registers);
+        }
+        walked
     }
-    let (base, limit) = ends;
-    ThreadStack {
-        thread: index,
-        ids,
-        start: Some(method.name()),
-        base,
-        limit,
-        stack,
-        symbols,
-        traps: Vec::new(),
+
+    /// The part in user mode, from the registers that the system call or trap saved; and that in 32-bit code, which is
+    /// behind 64-bit code unless it is where the trap came.
+    fn go_on_in_user_mode(&self, walked: &mut ThreadStack, registers: Registers) {
+        let Some((user, space)) = self.user.and_then(|user| Some((user, user.space()?))) else { return };
+        let at = walked.stack.crossings.last().map(|crossing| crossing.at);
+        let trapped = at.and_then(|at| wow64::trapped(&self.system.space, at, &registers));
+        if trapped.is_none() {
+            let Some(code) = user.code(Kind::User) else { return };
+            let width = self.system.pointer_size().into();
+            walked.extend(code, space, in_user_mode(space, code, width, registers));
+        }
+        let part = self.narrow.zip(user.code(Kind::Wow64).filter(|_| self.narrow.is_some()));
+        if let Some((part, code)) =
+            part.and_then(|(start, code)| Some((start.walked(space, code, trapped)?, code)))
+        {
+            walked.extend(code, space, part);
+        }
     }
 }
 
-/// The part of a stack in user mode, from the registers that the system call or trap saved.
+impl ThreadStack {
+    /// Adds what lies outwards. The walk was whole if both parts are.
+    fn extend(&mut self, code: &Code<'_>, space: &Space<'_>, part: Stack) {
+        self.parameters.extend(parameters(code, space, &part));
+        self.symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
+        let before = self.stack.frames.len();
+        let shifted = part.exact.into_iter().map(|exact| Exact { frame: before + exact.frame, ..exact });
+        self.stack.exact.extend(shifted);
+        self.stack.frames.extend(part.frames);
+        self.stack.end = if self.stack.end.truncated() { self.stack.end } else { part.end };
+        self.stack.gave_way = self.stack.gave_way.or(part.gave_way);
+    }
+}
+
+/// The part of a stack in 64-bit user code.
 fn in_user_mode(space: &Space<'_>, code: &Code<'_>, width: u64, registers: Registers) -> Stack {
     let range = Some(registers.sp()..registers.sp().saturating_add(UNKNOWN));
     let bounds = Bounds { memory: space, range, width, is_user: &|_| true, kind: Kind::User };

@@ -6,7 +6,9 @@
 
 mod all;
 mod claims;
+mod halves;
 mod link;
+mod parameters;
 mod places;
 mod recursion;
 mod registers;
@@ -14,12 +16,15 @@ mod start;
 mod traps;
 mod user;
 mod walk;
+mod within;
+mod wow64;
 
 pub use all::{Ids, ThreadStack, all};
 use claims::Claims;
+pub use parameters::Parameters;
 pub use recursion::recursion;
 pub use registers::Registers;
-pub use start::{SWAPPED_OUT, Starts};
+pub use start::{SWAPPED_OUT, Start, Starts};
 pub use traps::{Crossing, Trap};
 pub use user::of_minidump;
 pub use walk::{Bounds, walk};
@@ -104,7 +109,7 @@ pub struct Frame {
 impl Frame {
     /// In user mode.
     pub fn is_user(&self) -> bool {
-        self.kind == Kind::User
+        self.kind.is_user()
     }
 }
 
@@ -115,14 +120,22 @@ pub enum Kind {
     Kernel,
     /// The thread's in user mode.
     User,
+    /// The 32-bit one of a thread of a 32-bit process on a 64-bit system.
+    Wow64,
 }
 
 impl Kind {
+    /// In user mode.
+    pub fn is_user(self) -> bool {
+        matches!(self, Kind::User | Kind::Wow64)
+    }
+
     /// As in `frames.stack`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Kernel => "kernel",
             Kind::User => "user",
+            Kind::Wow64 => "wow64",
         }
     }
 }

@@ -100,6 +100,12 @@ impl<'a> Starts<'a> {
         (self.system.narrow(stated) == thread.va).then(|| Registers::of(context))
     }
 
+    /// `_KTHREAD.Teb`.
+    pub fn teb(&self, thread: &Thread) -> Option<u64> {
+        let stated = self.system.view(thread.va, self.size).pointer(self.layout.teb)?;
+        Some(stated.0).filter(|&va| va != 0)
+    }
+
     /// `_KTHREAD.TrapFrame`: of the way from user mode into the kernel.
     pub fn trap_frame(&self, thread: &Thread) -> Option<u64> {
         let stated = self.system.view(thread.va, self.size).pointer(self.layout.trap_frame)?;

@@ -102,7 +102,7 @@ pub struct Finder<'a, 'c> {
     /// Code of the kernel.
     pub code: &'a Code<'a>,
     /// Code of the process of a stack.
-    pub user: &'a (dyn Fn(&ThreadStack) -> Option<&'a Code<'a>> + Sync),
+    pub user: &'a (dyn Fn(&ThreadStack, Kind) -> Option<&'a Code<'a>> + Sync),
     /// `_KTHREAD.TrapFrame` of a stack's thread.
     pub stated: &'a (dyn Fn(&ThreadStack) -> Option<u64> + Sync),
 }
@@ -203,7 +203,8 @@ impl Finder<'_, '_> {
         if let Some((_, symbol)) = same.next() {
             return symbol.clone();
         }
-        let code = if machine.is_user() { (self.user)(stack) } else { Some(self.code) };
+        let kind = if machine.is_32_bit() { Kind::Wow64 } else { Kind::User };
+        let code = if machine.is_user() { (self.user)(stack, kind) } else { Some(self.code) };
         code.map(|code| code.symbol(machine.rip)).unwrap_or_default()
     }
 

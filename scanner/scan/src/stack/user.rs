@@ -8,7 +8,9 @@
 use super::{
     Bounds, Claims, Ids, Kind, Method, Registers, ThreadStack,
     all::{named, trust},
+    parameters::parameters,
     places, walk,
+    within::Within,
 };
 use crate::code::Code;
 use memory::{
@@ -18,7 +20,6 @@ use memory::{
 use nt::symbols::Provider;
 use rayon::prelude::*;
 use std::{collections::HashMap, ops::Range, sync::Mutex};
-use unwind::Memory;
 
 /// Bytes above the stack pointer that are believed to be the stack where nothing bounds it: the default reserve.
 const UNKNOWN: u64 = 0x10_0000;
@@ -30,7 +31,7 @@ pub fn of_minidump(dump: &Dump, names: Option<&dyn Provider>) -> (Vec<ThreadStac
     let (Some(architecture), Some(space)) = (dump.records.header.architecture, dump.captured()) else {
         return none();
     };
-    let Some(code) = Code::of_minidump(dump, &space, names) else { return none() };
+    let Some(code) = Code::of_minidump(dump, space, names) else { return none() };
     let pid = dump.records.processes.first().map(|process| process.process_id);
     let threads = threads(dump, architecture, &space);
     let mut stacks: Vec<ThreadStack> = threads
@@ -146,21 +147,6 @@ fn width(architecture: Architecture) -> u64 {
     if architecture == Architecture::X86 { 4 } else { 8 }
 }
 
-/// Memory of one stack and of nothing else.
-struct Within<'a> {
-    space: &'a Space<'a>,
-    range: Range<u64>,
-}
-
-impl Memory for Within<'_> {
-    fn read(&self, va: u64, out: &mut [u8]) -> bool {
-        let end = va.checked_add(out.len() as u64);
-        va >= self.range.start
-            && end.is_some_and(|end| end <= self.range.end)
-            && self.space.read(Va(va), out).is_ok()
-    }
-}
-
 impl Start {
     fn walked(self, code: &Code<'_>, space: &Space<'_>, index: usize, ids: Ids) -> ThreadStack {
         let (registers, start, range) = match (self.registers, self.bounds) {
@@ -178,8 +164,19 @@ impl Start {
         };
         let (mut stack, _) = walk(code, &bounds, registers, Method::Context);
         trust(&mut stack);
+        let parameters = parameters(code, space, &stack);
         let symbols = stack.frames.iter().map(|frame| named(code, frame)).collect();
         let (base, limit) = self.ends;
-        ThreadStack { thread: index, ids, start: Some(start), base, limit, stack, symbols, traps: Vec::new() }
+        ThreadStack {
+            thread: index,
+            ids,
+            start: Some(start),
+            base,
+            limit,
+            stack,
+            symbols,
+            parameters,
+            traps: Vec::new(),
+        }
     }
 }

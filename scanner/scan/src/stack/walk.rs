@@ -82,7 +82,7 @@ impl Walk<'_> {
                 Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
                 // A return address that merely points there was overwritten.
                 Ok(Step::MachineFrame { .. })
-                    if self.bounds.kind != Kind::User && (self.bounds.is_user)(registers.ip()) =>
+                    if !self.bounds.kind.is_user() && (self.bounds.is_user)(registers.ip()) =>
                 {
                     return (End::UserMode, Some(registers));
                 }

@@ -120,7 +120,7 @@ fn of_process(job: &Job) -> Option<CrashRow> {
 
 fn operand_of_process(job: &Job, ip: Option<u64>, stack: Option<&ThreadStack>) -> Option<CrashRow> {
     let (architecture, space) = (job.dump.records.header.architecture?, job.dump.captured()?);
-    let code = Code::of_minidump(job.dump, &space, job.names)?;
+    let code = Code::of_minidump(job.dump, space, job.names)?;
     let registers = stack.and_then(|stack| stack.registers_at(None, ip?));
     Some(operand::columns(architecture, &code, &space, ip, registers))
 }

@@ -127,27 +127,35 @@ pub fn telling(found: &ThreadStack) -> Option<String> {
 
 fn frame_rows(found: &ThreadStack) -> impl Iterator<Item = FrameRow> + '_ {
     let frames = &found.stack.frames;
-    frames.iter().zip(&found.symbols).enumerate().map(move |(index, (frame, symbol))| FrameRow {
-        ethread: found.ids.ethread,
-        thread_id: found.ids.thread,
-        process_id: found.ids.process,
-        index: index as u32,
-        ip: frame.ip,
-        sp: frame.sp,
-        return_address: frames.get(index + 1).filter(|next| !next.exact).map(|next| next.ip),
-        module: symbol.module.clone(),
-        symbol: symbol.name.clone(),
-        offset: symbol.offset,
-        source_file: symbol.file.clone(),
-        source_line: symbol.line,
-        inlined: symbol.inlined.clone(),
-        text: text(symbol, frame.ip),
-        method: frame.method.name().into(),
-        confidence: frame.confidence.name().into(),
-        mode: if frame.is_user() { "user" } else { "kernel" }.into(),
-        stack: frame.kind.name().into(),
-        instruction_set: frame.set.name().into(),
-    })
+    let parameters = found.parameters.iter().copied().chain(std::iter::repeat_with(Default::default));
+    let named = frames.iter().zip(&found.symbols).zip(parameters);
+    named.enumerate().map(
+        move |(index, ((frame, symbol), [parameter1, parameter2, parameter3, parameter4]))| FrameRow {
+            ethread: found.ids.ethread,
+            thread_id: found.ids.thread,
+            process_id: found.ids.process,
+            index: index as u32,
+            ip: frame.ip,
+            sp: frame.sp,
+            return_address: frames.get(index + 1).filter(|next| !next.exact).map(|next| next.ip),
+            module: symbol.module.clone(),
+            symbol: symbol.name.clone(),
+            offset: symbol.offset,
+            source_file: symbol.file.clone(),
+            source_line: symbol.line,
+            inlined: symbol.inlined.clone(),
+            text: text(symbol, frame.ip),
+            method: frame.method.name().into(),
+            confidence: frame.confidence.name().into(),
+            mode: if frame.is_user() { "user" } else { "kernel" }.into(),
+            stack: frame.kind.name().into(),
+            instruction_set: frame.set.name().into(),
+            parameter1,
+            parameter2,
+            parameter3,
+            parameter4,
+        },
+    )
 }
 
 /// `module!function+offset`, as debuggers write it.

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 pub fn kernels() -> Vec<(Arch, Build)> {
     let old = |build: &Build| build.number < 17_763;
     let x64 = Build::X64.into_iter().filter(old).map(|build| (Arch::X64, build));
-    let x86 = Build::X86.into_iter().filter(old).map(|build| (Arch::X86Pae, build));
-    x64.chain(x86).collect()
+    let of = |arch| Build::X86.into_iter().filter(old).map(move |build| (arch, build));
+    x64.chain(of(Arch::X86)).chain(of(Arch::X86Pae)).collect()
 }
 
 fn tables(machine: &Machine) -> Tables {

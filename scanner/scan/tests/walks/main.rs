@@ -29,3 +29,4 @@ mod traps;
 mod user_half;
 mod vads;
 mod waits;
+mod wow64;

@@ -103,6 +103,14 @@ fn check_frames(name: &str, images: &[CodeImage], rows: &[&Row], planned: &[Fram
         assert_eq!(row["module"], frame.module, "{what}");
         assert_eq!(row["mode"] == "user", frame.mode == Mode::User, "{what}");
         assert!(methods(images, planned, at).contains(&row["method"].as_str()), "{what}");
+        // Nothing but a store of all four by the function itself makes parameters home.
+        let parameters = ["parameter1", "parameter2", "parameter3", "parameter4"];
+        let homes = frame
+            .parameters
+            .map_or([const { None }; 4], |values| values.map(|value| Some(value.to_string())));
+        let found = parameters.map(|name| row.get(name).cloned());
+        // On x86 they are the words above the return address, of functions without any too.
+        assert!(row["instruction_set"] == "x86" || found == homes, "{what}: {found:?}");
         if let Some(symbol) = row.get("symbol") {
             assert_eq!(*symbol, frame.function, "{what}");
             assert_eq!(row["offset"], frame.offset.to_string(), "{what}");

@@ -1,0 +1,162 @@
+//! The first four parameters of a frame, where they are home.
+//!
+//! x64 passes them in registers. The caller leaves four words above the return address in which a function may store
+//! them, and only its own first instructions tell whether it does: nothing is taken from a function whose code is not
+//! there, nor from a slot in which something else was stored. Not even that says that the slot was not changed since.
+//! On x86 they lie above the return address; how many there are nobody says, so that only the words are given, and
+//! only where a frame pointer leads there.
+
+use super::{Frame, Method, Stack};
+use crate::code::Code;
+use memory::Architecture;
+use unwind::Memory;
+
+/// Values of the first four parameters.
+pub type Parameters = [Option<u64>; 4];
+
+/// Bytes of code in which a function stores its parameters: four stores, and those of saved registers between.
+const PROLOGUE: usize = 48;
+/// rcx, rdx, r8, r9: the registers of the parameters in their order.
+const REGISTERS: [u8; 4] = [1, 2, 8, 9];
+
+/// The parameters of all frames of a part of a stack.
+pub fn parameters(code: &Code<'_>, memory: &dyn Memory, stack: &Stack) -> Vec<Parameters> {
+    let outer = stack.frames.iter().skip(1).map(Some).chain([None]);
+    let of = |(frame, outer): (&Frame, Option<&Frame>)| match outer {
+        // Where the return address was is known only when unwinding led to it.
+        Some(outer) if !outer.exact && outer.sp > frame.sp => of_frame(code, memory, frame, outer),
+        _ => Parameters::default(),
+    };
+    stack.frames.iter().zip(outer).map(of).collect()
+}
+
+fn of_frame(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, outer: &Frame) -> Parameters {
+    match (frame.set, outer.method) {
+        (Architecture::X64, Method::Unwind | Method::Leaf) => home(code, memory, frame, outer.sp),
+        (Architecture::X86, Method::FramePointer) => {
+            let word = |index: u64| {
+                let mut bytes = [0; 4];
+                let read = memory.read(outer.sp.checked_add(index * 4)?, &mut bytes);
+                read.then(|| u32::from_le_bytes(bytes).into())
+            };
+            std::array::from_fn(|index| word(index as u64))
+        }
+        _ => Parameters::default(),
+    }
+}
+
+/// Those that a function of x64 stored above its return address.
+fn home(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, home: u64) -> Parameters {
+    let found = || {
+        let at = frame.ip.checked_sub(u64::from(!frame.exact))?;
+        let module = code.module(at)?;
+        let start = module.function_start(u32::try_from(at - module.base).ok()?)?;
+        let mut bytes = [0; PROLOGUE];
+        let there = (5..=PROLOGUE).rev().find(|&len| module.read(start, &mut bytes[..len]))?;
+        let stored = stores(&bytes[..there]);
+        let value = |index: usize| {
+            let Store { end, size } = stored[index]?;
+            // The instruction has run: the frame is behind it, or in a part of the function that lies elsewhere.
+            let ran = !(start..start.checked_add(end as u64)?).contains(&frame.ip);
+            let mut word = [0; 8];
+            let read = memory.read(home.checked_add(index as u64 * 8)?, &mut word[..size]);
+            (ran && read).then(|| u64::from_le_bytes(word))
+        };
+        Some(std::array::from_fn(value))
+    };
+    found().unwrap_or_default()
+}
+
+/// A parameter that a function stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Store {
+    /// Offset behind the instruction.
+    end: usize,
+    /// Bytes that it stores.
+    size: usize,
+}
+
+/// Which parameters the first instructions of a function store in their places: `mov [rsp+8], rcx` and its kin, also
+/// over `mov rax, rsp`. The first instruction of another kind ends it, as after a push the places are others.
+fn stores(code: &[u8]) -> [Option<Store>; 4] {
+    let (mut found, mut at, mut rax_is_rsp) = ([None; 4], 0, false);
+    while let Some((length, kind)) = decoded(&code[at..], rax_is_rsp) {
+        at += length;
+        match kind {
+            Kind::RaxIsRsp => rax_is_rsp = true,
+            Kind::Store { register, slot, size } => {
+                let own = REGISTERS.get(slot) == Some(&register);
+                if let Some(place) = found.get_mut(slot) {
+                    *place = own.then_some(Store { end: at, size });
+                }
+            }
+        }
+    }
+    found
+}
+
+enum Kind {
+    RaxIsRsp,
+    /// Slot 0 is the first word above the return address.
+    Store {
+        register: u8,
+        slot: usize,
+        size: usize,
+    },
+}
+
+/// Length and meaning of an instruction that is one of these.
+fn decoded(code: &[u8], rax_is_rsp: bool) -> Option<(usize, Kind)> {
+    if code.starts_with(&[0x48, 0x8b, 0xc4]) {
+        return Some((3, Kind::RaxIsRsp));
+    }
+    let (rex, rest) = match code.split_first()? {
+        (&rex @ 0x40..=0x4f, rest) => (rex, rest),
+        _ => (0, code),
+    };
+    let [0x89, modrm, rest @ ..] = rest else { return None };
+    let (length, displacement) = match (modrm & 0xc7, rest) {
+        (0x44, [0x24, displacement, ..]) => (4, displacement), // [rsp + displacement]
+        (0x40, [displacement, ..]) if rax_is_rsp => (3, displacement), // [rax + displacement]
+        _ => return None,
+    };
+    // REX.X and REX.B would make it another address.
+    if rex & 3 != 0 || displacement % 8 != 0 || !(8..=0x20).contains(displacement) {
+        return None;
+    }
+    let register = modrm >> 3 & 7 | (rex & 4) << 1;
+    let size = if rex & 8 != 0 { 8 } else { 4 };
+    let slot = usize::from(displacement / 8 - 1);
+    Some((length + usize::from(rex != 0), Kind::Store { register, slot, size }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Store, stores};
+
+    fn store(end: usize, size: usize) -> Option<Store> {
+        Some(Store { end, size })
+    }
+
+    #[test]
+    fn stores_of_parameters() {
+        // mov [rsp+8], rcx; mov [rsp+10h], edx; mov [rsp+18h], r8; mov [rsp+20h], r9d; push rbx
+        let all = [
+            0x48, 0x89, 0x4c, 0x24, 0x08, 0x89, 0x54, 0x24, 0x10, 0x4c, 0x89, 0x44, 0x24, 0x18, 0x44, 0x89,
+            0x4c, 0x24, 0x20, 0x53,
+        ];
+        assert_eq!(stores(&all), [store(5, 8), store(9, 4), store(14, 8), store(19, 4)]);
+        // mov rax, rsp; mov [rax+8], rbx; mov [rax+10h], rdx
+        let saved = [0x48, 0x8b, 0xc4, 0x48, 0x89, 0x58, 0x08, 0x48, 0x89, 0x50, 0x10, 0x55];
+        assert_eq!(stores(&saved), [None, store(11, 8), None, None]);
+        // mov [rsp+8], rcx; mov [rsp+8], rbx: what was stored is gone.
+        let gone = [0x48, 0x89, 0x4c, 0x24, 0x08, 0x48, 0x89, 0x5c, 0x24, 0x08, 0xc3];
+        assert_eq!(stores(&gone), [None; 4]);
+        // push rbx; mov [rsp+10h], rcx: the second is another place than it seems.
+        assert_eq!(stores(&[0x53, 0x48, 0x89, 0x4c, 0x24, 0x10]), [None; 4]);
+        // mov [rax+8], rcx without knowing rax; mov [rcx+..], mov [rsp+28h].
+        assert_eq!(stores(&[0x48, 0x89, 0x48, 0x08]), [None; 4]);
+        assert_eq!(stores(&[0x48, 0x89, 0x4c, 0x24, 0x28]), [None; 4]);
+        assert_eq!(stores(&[]), [None; 4]);
+    }
+}
