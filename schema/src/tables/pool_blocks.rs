@@ -65,6 +65,10 @@ table! {
         broken_at: Option<u32>,
         /// What is wrong with it: `zero_size` (`BlockSize` is 0), `past_page_end` (`BlockSize` leads out of the page), `previous_size` (not the size of the block before), `block_size` (does not lead to the block behind), `tag` (no text, though in use; sizes agree), `pool_index` (another one than in the rest of the page; sizes agree).
         wrong: Option<&'static str>,
+        /// The first 32 bytes there, in hexadecimal.
+        wrong_bytes: Option<String>,
+        /// What these bytes are, where that can be told: `zeros` (16 bytes), `repeating` (16 bytes that are the same 1, 2, 4 or 8 over and over), `text`, `utf-16 text` (8 characters or more from the start), `pointers` (16 bytes or more of kernel addresses).
+        wrong_content: Option<&'static str>,
         /// Address of the block before it, whose owner may have written too far; physical where the page is mapped nowhere.
         suspect: Option<u64>,
         /// Tag of that block.

@@ -1,6 +1,7 @@
 //! `pool_allocations` and `pool_pages`: blocks of kernel pool on every page that can hold some.
 
 mod big;
+mod damage;
 
 use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
 use big::Big;
@@ -227,6 +228,14 @@ impl Pool<'_> {
         self.processes[at].1
     }
 
+    /// What lies where a header is wrong.
+    fn damage(&self, page: &Page<'_>, offset: u16) -> damage::Found {
+        let system = self.context.system;
+        let bytes = page.bytes.get(Place::new(page, offset).at..).unwrap_or_default();
+        let width = system.pointer_size() as usize;
+        damage::look(bytes, |va| va != 0 && system.is_kernel(Va(va)), width)
+    }
+
     fn page_row(&self, page: &Page<'_>, of: &Of, reader: &Reader) -> PoolPageRow {
         let (blocks, breaks) = (reader.blocks(), reader.breaks());
         let [bytes_free, bytes_used] = reader.bytes();
@@ -234,6 +243,7 @@ impl Pool<'_> {
         let first = hard.or(breaks.first());
         let suspect = first.and_then(|found| blocks.get(found.suspect?));
         let place = suspect.map(|block| Place::new(page, block.at));
+        let damage = first.map(|found| self.damage(page, found.at)).unwrap_or_default();
         PoolPageRow {
             va: page.va_of(0).map(|va| va & !0xfff),
             pa: page.pa_of(0).map(|pa| pa & !0xfff),
@@ -246,6 +256,8 @@ impl Pool<'_> {
             breaks: breaks.len() as u32,
             broken_at: first.map(|found| found.at.into()),
             wrong: first.map(|found| found.wrong.name()),
+            wrong_bytes: damage.bytes,
+            wrong_content: damage.content,
             suspect: place.and_then(|place| place.va.or(place.pa)),
             suspect_tag: suspect.map(|block| text(block.header.tag)),
             suspect_size: suspect.map(|block| block.size.into()),
