@@ -22,7 +22,7 @@ fn answered(manual: &str, answer: impl Fn(&str) -> String) -> (String, usize) {
 }
 
 #[test]
-fn the_answers_in_the_cookbook_are_the_demos() {
+fn the_answers_in_the_cookbook_are_the_demos_as_in_the_readme() {
     let folder = scratch("cookbook");
     assert_eq!(dumplake_in(&folder, &["demo"]).code, 0);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/COOKBOOK.md");

@@ -1,6 +1,7 @@
 //! `dumplake lake`: what is in a lake, taking a dump out, reading all of it.
 
 mod compact;
+mod versions;
 
 use crate::{
     ask::{Ask, dumplake_in},

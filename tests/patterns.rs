@@ -220,6 +220,32 @@ fn the_morning_read_of_one_dump_for_a_program_and_for_a_report() {
     assert_eq!(dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "nothing-of-it"]).code, 2);
 }
 
+/// Beside each kernel dump of the service that leaks lies a minidump of it: each finds its own, and its stack goes on.
+#[test]
+fn user_minidumps_join_the_kernel_dump_of_their_moment() {
+    let lake = crate::ask::Ask::open(&demo().join("demo/lake"));
+    let joined = lake.rows(
+        "SELECT k.path AS kernel, u.path AS user, b.process_id, b.seconds_apart FROM fiber_bundles AS b
+         JOIN dumps AS k ON k.dump_id = b.kernel_dump JOIN dumps AS u ON u.dump_id = b.user_dump
+         WHERE b.nearest ORDER BY ALL",
+    );
+    assert_eq!(joined.len(), 3, "{joined:?}");
+    for row in joined {
+        let folder = |name: &str| Path::new(row[name].as_str().unwrap()).parent().unwrap().to_path_buf();
+        assert_eq!(folder("kernel"), folder("user"));
+        assert_eq!((row["process_id"].as_u64(), row["seconds_apart"].as_i64()), (Some(1_204), Some(0)));
+    }
+    let frames = lake.rows("SELECT thread_id, same_thread, part, text FROM bundle_stacks");
+    assert_eq!(frames.len(), 3, "{frames:?}");
+    for frame in frames {
+        assert_eq!((frame["thread_id"].as_u64(), frame["same_thread"].as_bool()), (Some(1_208), Some(true)));
+        assert_eq!(
+            (frame["part"].as_str(), frame["text"].as_str()),
+            (Some("user"), Some("contoso_svc+0x24b8"))
+        );
+    }
+}
+
 /// A bare dump is told of as the same dump in a lake is, and its lake is gone afterwards.
 #[test]
 fn the_morning_read_of_a_bare_dump() {

@@ -67,6 +67,8 @@ shipped! {
         hidden_images
         page_usage
         dump_lacks
+        fiber_bundles
+        bundle_stacks
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the crate as a whole, over small lakes that DuckDB itself writes.
 
 mod answers;
+mod bundles;
 mod kernel;
 mod lakes;
 mod library;

@@ -62,7 +62,9 @@ impl Compacted {
     /// Errors: it cannot be read, or is none. Then nobody knows which rows count.
     pub fn read(root: &Path) -> Result<Compacted> {
         let text = read_text(root)?;
-        let generations = parse(&text).ok_or_else(|| Error::new("use", &path(root), "it is damaged"))?;
+        let generations = parse(&text).ok_or_else(|| {
+            Error::new("use", &path(root), "it is damaged, or of a newer version of dumplake")
+        })?;
         let mut found = Compacted { text, generations, ..Compacted::default() };
         for (number, generation) in found.generations.iter().enumerate() {
             let file = generation.folder(root).join(MEMBERS);
