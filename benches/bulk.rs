@@ -11,7 +11,7 @@ use std::{
     process::Command,
     time::{Duration, Instant},
 };
-use support::scratch;
+use support::{processor_time, scratch};
 
 const MARK: &[u8] = b"number 000000";
 
@@ -43,10 +43,10 @@ fn main() {
 
 /// Runs the program: how long it took, and its processor time.
 fn run(args: &[&OsStr]) -> (Duration, Duration) {
-    let (start, before) = (Instant::now(), processor_time());
+    let (start, before) = (Instant::now(), processor_time()[1]);
     let output = Command::new(env!("CARGO_BIN_EXE_dumplake")).args(args).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    (start.elapsed(), processor_time().saturating_sub(before))
+    (start.elapsed(), processor_time()[1].saturating_sub(before))
 }
 
 /// The questions that a lake of many dumps must answer fast, each with the start of the program.
@@ -92,14 +92,6 @@ fn write_dumps(folder: &Path, number: usize) {
         bytes[at..at + 6].copy_from_slice(format!("{number:06}").as_bytes());
         fs::write(folder.join(format!("{number:06}.dmp")), &bytes).unwrap();
     }
-}
-
-/// What all processes that we waited for have used; 0 where the system does not say.
-fn processor_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<u64> = stat.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
-    // Fields 16 and 17 of proc(5), in hundredths of a second on every Linux that we know.
-    Duration::from_millis(fields.get(15..17).map_or(0, |both| both.iter().sum::<u64>() * 10))
 }
 
 /// Files below a folder and their bytes.

@@ -1,20 +1,23 @@
-//! Every sweep over a large image with a mix of pages, against a plain read of the same map by the same threads in the
-//! same run, and the whole conversion against it. `cargo bench --bench sweep`.
+//! Every sweep over a large image with a mix of pages, against a plain read of the same map by as many threads in the
+//! same run; the whole conversion against it; and volatility3's scanners over the same dump, if the tests have made its
+//! environment. `cargo bench --bench sweep`. Ratios are of processor time, which other work on the machine changes less.
 //!
-//! `DUMPLAKE_BENCH_PAGES` sets the size of memory in pages (default 1,048,576: 4 GiB).
+//! `DUMPLAKE_BENCH_PAGES` sets the size of memory in pages (default 1,048,576: 4 GiB). `DUMPLAKE_BENCH_SPARSE=1` leaves
+//! the pages empty and only converts, so that 16,777,216 of them (64 GiB) need no disk. `DUMPLAKE_BENCH_DUMP` names an
+//! image that is there already. Sweeps run in processes of their own, so that memory and processor time are their own.
 
 mod support;
 
-use fixtures::{Format, LargeSize, Machine, PAGE, Space, mix, scenario::large};
+use fixtures::{Format, LargeSize, Machine, PAGE, Space, isf, mix, scenario::large};
 use rayon::prelude::*;
 use scan::nt;
 use schema::TableSpec;
 use std::{
     path::{Path, PathBuf},
-    process::Command,
-    time::{Duration, Instant},
+    process::{Command, Stdio},
+    time::Instant,
 };
-use support::{Counter, gb_per_s, median, scratch};
+use support::{Counter, Watch, processor_time, scratch, volatility};
 
 /// Tables that only sweeps fill.
 const SWEPT: &[&str] = &[
@@ -27,29 +30,39 @@ const SWEPT: &[&str] = &[
     "found_objects",
     "found_images",
 ];
+/// Stands for a plain read of the map, where tables stand else.
+const READ: &str = "read";
+/// Runs of each sweep; the middle one counts.
+const RUNS: usize = 5;
 
 fn main() {
+    if let Some(path) = std::env::var_os("DUMPLAKE_BENCH_SWEEP") {
+        return sweep(Path::new(&path), &std::env::var("DUMPLAKE_BENCH_TABLES").unwrap());
+    }
     let pages =
         std::env::var("DUMPLAKE_BENCH_PAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(0x10_0000);
     let folder = scratch("sweep");
-    let path = image(&folder, pages);
+    let path = match std::env::var_os("DUMPLAKE_BENCH_DUMP") {
+        Some(path) => path.into(),
+        None => image(&folder, pages),
+    };
     let size = path.metadata().unwrap().len();
-    let map = memory::Map::open(&path).unwrap();
-    let read = median(3, || parallel_read(map.bytes()));
-    println!("plain read of the map  {:>8.3} s  {:.2} GB/s", read.as_secs_f64(), gb_per_s(size, read));
+    if std::env::var_os("DUMPLAKE_BENCH_SPARSE").is_some() {
+        conversion(&path, &folder, size, None);
+        return std::fs::remove_dir_all(&folder).unwrap();
+    }
+    let read = child(&path, READ, size, None);
     let names: Vec<&str> =
         SWEPT.iter().copied().filter(|name| schema::all().iter().any(|s| s.name == *name)).collect();
-    for name in &names {
-        report(name, size, read, || sweep(&path, &[name]));
+    for name in [""].iter().chain(&names) {
+        child(&path, name, size, Some(read));
     }
-    report("every sweep", size, read, || sweep(&path, &names));
-    let memory = own_memory();
-    println!("memory of its own      {memory:>8} MiB");
-    let start = Instant::now();
-    let lake = folder.join("lake");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dumplake"));
-    assert!(command.arg("convert").arg(&path).arg("-o").arg(&lake).output().unwrap().status.success());
-    line("whole conversion", size, read, start.elapsed(), "");
+    let every = child(&path, &names.join(","), size, Some(read));
+    let whole = conversion(&path, &folder, size, Some(read));
+    let symbols = folder.join("symbols");
+    if symbols.exists() {
+        peers(&path, &symbols, every, whole);
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -57,7 +70,12 @@ fn image(folder: &Path, pages: u64) -> PathBuf {
     let mut machine = large::server(pages);
     map_middle(&mut machine, pages);
     let path = machine.dump(Format::Full).write_to(folder).unwrap();
-    mix::fill(&path, 2 * PAGE, &machine.facts).unwrap();
+    if std::env::var_os("DUMPLAKE_BENCH_SPARSE").is_none() {
+        mix::fill(&path, 2 * PAGE, &machine.facts).unwrap();
+    }
+    let file = folder.join("symbols/windows").join(isf::file_name(&machine.facts));
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, isf::json(&machine.facts)).unwrap();
     path
 }
 
@@ -69,33 +87,73 @@ fn map_middle(machine: &mut Machine, pages: u64) {
     }
 }
 
-fn parallel_read(bytes: &[u8]) -> u64 {
+/// Maps the file and touches every word.
+fn parallel_read(path: &Path) -> u64 {
+    let map = memory::Map::open(path).unwrap();
     let sum = |sum: u64, word: &[u8; 8]| sum.wrapping_add(u64::from_le_bytes(*word));
-    bytes
+    map.bytes()
         .par_chunks(4 << 20)
         .map(|chunk| chunk.as_chunks::<8>().0.iter().fold(0, sum))
         .reduce(|| 0, u64::wrapping_add)
 }
 
-fn report(name: &str, size: u64, read: Duration, work: impl Fn() -> String) {
-    let rows = work();
-    let time = median(3, &work);
-    line(name, size, read, time, &rows);
+/// Seconds by the clock, and seconds of all processors together, which other work on the machine does not change.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Times {
+    clock: f64,
+    used: f64,
 }
 
-fn line(name: &str, size: u64, read: Duration, time: Duration, rows: &str) {
-    let ratio = time.as_secs_f64() / read.as_secs_f64();
+/// Runs the sweeps of these tables in a process of their own, and prints the line of the middle run.
+fn child(path: &Path, tables: &str, size: u64, read: Option<Times>) -> Times {
+    let run = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let command = command.env("DUMPLAKE_BENCH_SWEEP", path).env("DUMPLAKE_BENCH_TABLES", tables);
+        let output = command.stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut words = text.splitn(3, ' ');
+        let mut number = || words.next().unwrap().parse().unwrap();
+        (Times { clock: number(), used: number() }, words.next().unwrap_or_default().trim_end().to_string())
+    };
+    let mut runs: Vec<(Times, String)> = (0..RUNS).map(|_| run()).collect();
+    runs.sort_by(|a, b| a.0.used.total_cmp(&b.0.used));
+    let (times, rest) = runs.swap_remove(RUNS / 2);
+    let name = match tables {
+        "" => "opening the dump",
+        READ => "plain read of the map",
+        tables if tables.contains(',') => "every sweep",
+        table => table,
+    };
+    line(name, size, read.unwrap_or(times), times, &rest);
+    times
+}
+
+fn line(name: &str, size: u64, read: Times, times: Times, rest: &str) {
     println!(
-        "{name:<22} {:>8.3} s  {:.2} GB/s  {ratio:.2} of the read  {rows}",
-        time.as_secs_f64(),
-        gb_per_s(size, time)
+        "{name:<22} {:>7.2} s, {:>6.2} s of processors, {:>5.2} GB/s of one, {:>5.1} % of the read's speed; {rest}",
+        times.clock,
+        times.used,
+        size as f64 / 1e9 / times.used.max(0.01),
+        100.0 * read.used / times.used.max(0.01),
     );
 }
 
 /// Opens the dump and runs the sweeps of these tables; the time includes opening and the reverse map.
-fn sweep(path: &Path, names: &[&str]) -> String {
-    let tables: Vec<&'static TableSpec> =
-        schema::all().iter().copied().filter(|s| names.contains(&s.name)).collect();
+fn sweep(path: &Path, names: &str) {
+    let (start, before, watch) = (Instant::now(), processor_time()[0], Watch::of(std::process::id()));
+    let rows = match names {
+        READ => format!("sum {:x}", parallel_read(path)),
+        names => rows_of(path, names),
+    };
+    let (clock, used) =
+        (start.elapsed().as_secs_f64(), processor_time()[0].saturating_sub(before).as_secs_f64());
+    println!("{clock} {used} {} MiB of its own; {rows}", watch.peak());
+}
+
+fn rows_of(path: &Path, names: &str) -> String {
+    let wanted = |spec: &&TableSpec| names.split(',').any(|name| name == spec.name);
+    let tables: Vec<&'static TableSpec> = schema::all().iter().copied().filter(wanted).collect();
     let dump = memory::open(path, None).unwrap();
     let library = symbols::Library::built_in();
     let system = nt::System::open(&dump, &library).unwrap();
@@ -119,9 +177,44 @@ fn sweep(path: &Path, names: &[&str]) -> String {
     rows.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Memory that is no page of the map, in MiB.
-fn own_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("RssAnon"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
+/// `dumplake convert` with everything that it does by default.
+fn conversion(path: &Path, folder: &Path, size: u64, read: Option<Times>) -> Times {
+    let lake = folder.join("lake");
+    let (start, before) = (Instant::now(), processor_time()[1]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dumplake"));
+    let command = command.arg("convert").arg(path).arg("-o").arg(&lake).stdout(Stdio::null());
+    let mut running = command.stderr(Stdio::null()).spawn().unwrap();
+    let watch = Watch::of(running.id());
+    assert!(running.wait().unwrap().success());
+    let (clock, own) = (start.elapsed().as_secs_f64(), watch.peak());
+    let times = Times { clock, used: processor_time()[1].saturating_sub(before).as_secs_f64() };
+    line("whole conversion", size, read.unwrap_or(times), times, &format!("{own} MiB of its own"));
+    for (table, rows, bytes) in support::tables_of(&lake) {
+        if rows >= 10_000 {
+            let each = bytes as f64 / rows as f64;
+            println!(
+                "    {table:<18} {rows:>9} rows  {:>7.1} MiB  {each:>5.1} MB a million rows",
+                bytes as f64 / 1048576.0
+            );
+        }
+    }
+    times
+}
+
+/// What volatility3 needs for the same questions.
+fn peers(path: &Path, symbols: &Path, every: Times, whole: Times) {
+    let plugins = [
+        "windows.poolscanner.PoolScanner",
+        "windows.psscan.PsScan",
+        "windows.thrdscan.ThrdScan",
+        "windows.bigpools.BigPools",
+    ];
+    let theirs: f64 =
+        plugins.iter().filter_map(|plugin| volatility(path, symbols, plugin)).map(|[_, used]| used).sum();
+    if theirs > 0.0 {
+        let (every, whole) = (theirs / every.used, theirs / whole.used);
+        println!(
+            "volatility3 in sum     {theirs:>8.2} s of processors: {every:.0} times every sweep, {whole:.1} times the whole conversion"
+        );
+    }
 }

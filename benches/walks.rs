@@ -9,13 +9,8 @@ mod support;
 
 use fixtures::{Format, isf, scenario::large};
 use scan::nt;
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
-use support::Counter;
+use std::{io::Read, path::Path, process::Command, time::Instant};
+use support::{Counter, status, volatility};
 
 fn main() {
     if let Some(path) = std::env::var_os("DUMPLAKE_BENCH_WALK") {
@@ -38,7 +33,8 @@ fn main() {
     println!("plain read, warm    {:>8.3} s  {:.1} GB", start.elapsed().as_secs_f64(), bytes as f64 / 1e9);
     let walks = (0..3).map(|_| child(&path)).fold(f64::MAX, f64::min);
     let plugins = ["windows.handles.Handles", "windows.threads.Threads", "windows.vadinfo.VadInfo"];
-    let theirs: f64 = plugins.iter().map(|plugin| volatility(&path, &symbols, plugin)).sum();
+    let theirs: f64 =
+        plugins.iter().filter_map(|plugin| volatility(&path, &symbols, plugin)).map(|[clock, _]| clock).sum();
     println!("volatility3 in sum  {theirs:>8.1} s  {:.0} times every walk of ours", theirs / walks);
     std::fs::remove_dir_all(&folder).unwrap();
 }
@@ -63,16 +59,6 @@ fn child(path: &Path) -> f64 {
     let text = String::from_utf8(output.stdout).unwrap();
     print!("{text}");
     text.split_whitespace().nth(2).and_then(|word| word.parse().ok()).expect("the seconds of the walks")
-}
-
-/// Peak memory of this process in MiB: all of it, and without the pages of the mapped dump, at the end.
-fn memory_used() -> [u64; 2] {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
-    };
-    [field("VmHWM"), field("RssAnon")]
 }
 
 fn walks(path: &Path) {
@@ -100,31 +86,9 @@ fn walks(path: &Path) {
     let rows = counter.0.into_inner().unwrap();
     let shown: Vec<String> =
         rows.iter().filter(|(_, n)| **n > 100).map(|(name, n)| format!("{n} {name}")).collect();
-    let [peak, own] = memory_used();
+    let [peak, own] = ["VmHWM", "RssAnon"].map(status);
     let shown = shown.join(", ");
     println!(
         "every walk          {seconds:>8.3} s  peak {peak} MiB with the map, {own} MiB of its own; {shown}"
     );
-}
-
-/// Seconds of a plugin.
-fn volatility(dump: &Path, symbols: &Path, plugin: &str) -> f64 {
-    let Some(python) = python() else {
-        println!("no volatility3 to compare with");
-        return f64::NAN;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/vol3_rows.py");
-    let start = Instant::now();
-    let output = Command::new(python).arg(script).arg(dump).arg(symbols).arg(plugin).output().unwrap();
-    let seconds = start.elapsed().as_secs_f64();
-    let rows = output.stdout.windows(6).filter(|window| window == b"_depth").count();
-    println!("{plugin:<24} {seconds:>8.3} s  {rows} rows");
-    seconds
-}
-
-/// The environment that the tests make.
-fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let entries = std::fs::read_dir(folder).ok()?.flatten();
-    entries.map(|entry| entry.path().join("bin/python")).find(|path| path.exists())
 }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod bad_input;
+mod copies;
 mod isolation;
 
 use crate::{

@@ -1,6 +1,7 @@
 //! The one test binary of the whole house; crates test themselves in place.
 
 mod ask;
+mod bounded;
 mod bulk;
 mod cli;
 mod cookbook;

@@ -1,6 +1,12 @@
 //! What every bench needs: a scratch folder, medians, and the plain read that everything is compared with.
 
-#![allow(dead_code)] // each bench uses its part
+#![allow(dead_code, unused_imports)] // each bench uses its part
+
+mod peer;
+mod process;
+
+pub use peer::volatility;
+pub use process::{Watch, processor_time, status, tables_of};
 
 use arrow::array::RecordBatch;
 use schema::{Sink, TableSpec};

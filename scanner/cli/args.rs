@@ -85,10 +85,16 @@ pub struct Convert {
     /// Go on until Ctrl-C: convert what comes into the folders, once its size is steady.
     #[arg(long)]
     pub watch: bool,
-    /// Where members of archives lie while they are converted [default: the system's folder for temporary files].
+    /// Copy every dump to the scratch folder and read the copy. For shares and media on which a file that is mapped may
+    /// fail or shrink under way, which ends a process; here it is an error of that dump.
+    #[arg(long)]
+    pub copy: bool,
+    /// Where members of archives, and copies, lie while they are converted [default: the system's folder for temporary
+    /// files].
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
-    /// Bytes that may lie there at a time; an archive that expands to more is given up [default: 64G].
+    /// Bytes that may lie there at a time; an archive that expands to more is given up, and a larger dump not copied
+    /// [default: 64G].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub scratch_limit: Option<u64>,
     /// One JSON object a dump on standard output instead of one line.

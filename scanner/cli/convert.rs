@@ -57,7 +57,7 @@ fn run(args: &args::Convert, report: Reporter) -> Result<u8> {
         watch::run(&mut batch)?;
         return batch.finish(0);
     }
-    let inputs = inputs::collect(&args.paths, args.how.format.is_some(), &args.output);
+    let inputs = inputs::collect(args);
     batch.refuse(&inputs.failed);
     let dumps = inputs.dumps.into_iter().map(|path| Input { path, origin: None });
     batch.convert(dumps.collect())?;
@@ -302,8 +302,8 @@ fn copies(steps: &[Step]) -> Vec<(usize, usize)> {
 
 /// How a copy ends. It counts as skipped because the first of its kind is in the lake, which it is not when it failed.
 fn same_as(first: &Step) -> Ended {
-    let member =
-        first.input.origin.as_ref().map(|origin| format!("{} in ", origin.member)).unwrap_or_default();
+    let member = first.input.origin.as_ref().and_then(|origin| origin.member.as_ref());
+    let member = member.map(|member| format!("{member} in ")).unwrap_or_default();
     let path =
         first.input.origin.as_ref().map_or(first.input.path.as_path(), |origin| Path::new(&origin.archive));
     let why = format!("same content as {member}{}", path.display());

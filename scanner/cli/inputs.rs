@@ -1,6 +1,7 @@
 //! From the paths of the command line to the list of dumps: folders are searched, patterns are
 //! expanded, and each file comes once, in one order.
 
+use crate::args::Convert;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -12,7 +13,8 @@ use walkdir::WalkDir;
 pub struct Inputs {
     /// Dumps to convert, sorted, each once.
     pub dumps: BTreeSet<PathBuf>,
-    /// Archives to look into, sorted; each with whether it was named, and not a folder that it lies in.
+    /// Archives to look into, sorted; each with whether it was named, and not a folder that it lies in. Where dumps are
+    /// copied, all files: nobody may map them to see what they are.
     pub archives: BTreeMap<PathBuf, bool>,
     /// Paths that gave nothing, with the reason.
     pub failed: Vec<(PathBuf, String)>,
@@ -26,14 +28,15 @@ const DUMP_EXTENSIONS: [&str; 7] = ["dmp", "mdmp", "hdmp", "kdmp", "vmem", "vmss
 
 /// Expands `paths`. A file that is named is always an input; files in folders are inputs when their
 /// content says so. `skip` is the lake, which may lie inside a folder that is converted.
-pub fn collect(paths: &[PathBuf], forced_format: bool, skip: &Path) -> Inputs {
+pub fn collect(args: &Convert) -> Inputs {
+    let (paths, skip) = (&args.paths, &args.output);
     let mut inputs = Inputs::default();
     let skip = skip.canonicalize().unwrap_or_else(|_| skip.to_path_buf());
     for path in paths {
         for path in expand(path, &mut inputs) {
             match path.is_dir() {
-                true => search(&path, forced_format, &skip, &mut inputs),
-                false if is_archive(&path) => drop(inputs.archives.insert(path, true)),
+                true => search(&path, args, &skip, &mut inputs),
+                false if args.copy || is_archive(&path) => drop(inputs.archives.insert(pair(path), true)),
                 false => add(path, &mut inputs),
             }
         }
@@ -59,17 +62,20 @@ fn expand(path: &Path, inputs: &mut Inputs) -> Vec<PathBuf> {
 }
 
 fn add(path: PathBuf, inputs: &mut Inputs) {
-    // The state file of a VMware pair and its memory file are one dump.
-    let path = memory::companion_of(&path).unwrap_or(path);
-    inputs.dumps.insert(path);
+    inputs.dumps.insert(pair(path));
 }
 
-fn search(folder: &Path, forced_format: bool, skip: &Path, inputs: &mut Inputs) {
+/// The state file of a VMware pair and its memory file are one dump.
+fn pair(path: PathBuf) -> PathBuf {
+    memory::companion_of(&path).unwrap_or(path)
+}
+
+fn search(folder: &Path, args: &Convert, skip: &Path, inputs: &mut Inputs) {
     let is_lake = |path: &Path| path.canonicalize().is_ok_and(|path| path == skip);
     let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
     for entry in walk.filter_entry(|entry| !(entry.file_type().is_dir() && is_lake(entry.path()))) {
         match entry {
-            Ok(entry) if entry.file_type().is_file() => consider(entry.into_path(), forced_format, inputs),
+            Ok(entry) if entry.file_type().is_file() => consider(entry.into_path(), args, inputs),
             Ok(_) => {}
             Err(error) => {
                 let path = error.path().unwrap_or(folder).to_path_buf();
@@ -79,17 +85,18 @@ fn search(folder: &Path, forced_format: bool, skip: &Path, inputs: &mut Inputs) 
     }
 }
 
-fn consider(path: PathBuf, forced_format: bool, inputs: &mut Inputs) {
-    if is_archive(&path) {
-        inputs.archives.entry(path).or_insert(false);
-    } else if forced_format || is_dump(&path, &path) {
+fn consider(path: PathBuf, args: &Convert, inputs: &mut Inputs) {
+    if args.copy || is_archive(&path) {
+        inputs.archives.entry(pair(path)).or_insert(false);
+    } else if args.how.format.is_some() || is_dump(&path, &path) {
         add(path, inputs);
     } else {
         inputs.ignored += 1;
     }
 }
 
-fn is_archive(path: &Path) -> bool {
+/// Whether a file is an archive.
+pub fn is_archive(path: &Path) -> bool {
     matches!(archive::kind(path), Ok(Some(_)))
 }
 

@@ -27,7 +27,7 @@ pub struct Outcome {
 impl Outcome {
     pub fn new(path: &Path, origin: Option<&Origin>, bytes: u64, ended: Ended) -> Outcome {
         let shown = origin.map_or(path, |origin| Path::new(&origin.archive)).to_path_buf();
-        Outcome { path: shown, member: origin.map(|origin| origin.member.clone()), bytes, ended }
+        Outcome { path: shown, member: origin.and_then(|origin| origin.member.clone()), bytes, ended }
     }
 
     /// One that ended before anything was read.

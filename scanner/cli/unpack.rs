@@ -1,5 +1,5 @@
 //! Archives among the inputs: a few at a time are expanded into the scratch folder, and what is a dump in them is
-//! converted like any other file.
+//! converted like any other file. Dumps that are to be copied are copied there in the same way.
 
 use crate::{
     Result,
@@ -38,6 +38,8 @@ struct Expanded {
     archive: PathBuf,
     /// Whether the user named it, and not a folder it lies in.
     named: bool,
+    /// It is no archive but a file that was copied.
+    copied: bool,
     members: Vec<archive::Member>,
     end: Option<String>,
 }
@@ -84,11 +86,20 @@ fn groups(archives: Vec<(PathBuf, bool)>) -> Vec<Vec<(PathBuf, bool)>> {
 fn expand(batch: &Batch, scratch: &Scratch, group: Vec<(PathBuf, bool)>) -> Result<Vec<Expanded>> {
     let limits = limits(batch.args.scratch_limit, group.len());
     let task = |(number, (path, _)): (usize, &(PathBuf, bool))| -> Result<(usize, Task)> {
-        let folder = scratch.place(number)?.into_os_string();
-        Ok((number, Task::Expand(path.clone().into_os_string(), folder, limits.into())))
+        let (from, folder) = (path.clone().into_os_string(), scratch.place(number)?.into_os_string());
+        Ok((
+            number,
+            match is_copied(batch, path) {
+                true => Task::Copy(from, folder, limits.bytes),
+                false => Task::Expand(from, folder, limits.into()),
+            },
+        ))
     };
     let tasks = group.iter().enumerate().map(task).collect::<Result<Vec<_>>>()?;
-    let empty = |(archive, named)| Expanded { archive, named, members: Vec::new(), end: None };
+    let empty = |(archive, named): (PathBuf, bool)| {
+        let copied = is_copied(batch, &archive);
+        Expanded { archive, named, copied, members: Vec::new(), end: None }
+    };
     let mut found: Vec<Expanded> = group.into_iter().map(empty).collect();
     let mut done = |number: usize, answer: Answer| match answer {
         Answer::Expanded { members, end } => {
@@ -102,17 +113,24 @@ fn expand(batch: &Batch, scratch: &Scratch, group: Vec<(PathBuf, bool)>) -> Resu
     Ok(found)
 }
 
+/// Whether a file is copied as it is.
+fn is_copied(batch: &Batch, path: &Path) -> bool {
+    batch.args.copy && !inputs::is_archive(path)
+}
+
 /// Adds the dumps of an archive to `dumps` and tells what is wrong with it; the value is the number of other files.
 fn sort_out(batch: &mut Batch, expanded: Expanded, dumps: &mut Vec<Input>) -> u64 {
-    let Expanded { archive, named, members, end } = expanded;
+    let Expanded { archive, named, copied, members, end } = expanded;
     let (mut ignored, mut found) = (0, BTreeSet::new());
     let forced = batch.args.how.format.is_some();
     let before = dumps.len();
     let mut failed = end.is_some();
     for archive::Member { name, file } in members {
-        let origin = Origin { archive: archive.clone().into_os_string(), member: name.clone() };
+        let origin =
+            Origin { archive: archive.clone().into_os_string(), member: (!copied).then(|| name.clone()) };
         match file {
-            Ok(path) if forced || inputs::is_dump(Path::new(&name), &path) => {
+            // Of a file that was named, its conversion says why it is no dump.
+            Ok(path) if forced || copied && named || inputs::is_dump(Path::new(&name), &path) => {
                 // The state file of a VMware pair and its memory file are one dump.
                 let path = memory::companion_of(&path).unwrap_or(path);
                 if found.insert(path.clone()) {

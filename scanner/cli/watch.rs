@@ -26,7 +26,7 @@ pub fn run(batch: &mut Batch) -> Result<()> {
     let mut refused = HashSet::new();
     while !INTERRUPTED.load(Ordering::Relaxed) {
         let args = batch.args;
-        let mut inputs = inputs::collect(&args.paths, args.how.format.is_some(), &args.output);
+        let mut inputs = inputs::collect(args);
         inputs.failed.retain(|(path, _)| refused.insert(path.clone()));
         batch.refuse(&inputs.failed);
         let paths = inputs.dumps.iter().chain(inputs.archives.keys());

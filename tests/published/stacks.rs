@@ -158,3 +158,24 @@ fn trap_frames_are_those_of_the_crash() {
     let others: Vec<_> = kernel.iter().filter(|row| !agree(row)).map(|row| row["code"].as_u64()).collect();
     assert_eq!(others, [Some(0xbe)], "{kernel:?}");
 }
+
+/// Buckets of dumps whose kernel has no names here: kind of the code, and what was trapped, or what called `KeBugCheckEx`.
+const BUCKETS: [(&str, &str); 6] = [
+    ("rts-training-bsods/1a.dmp", "0x1a_41792_nt+0x28ee36"),
+    ("100623-4953-01.dmp", "0x1a_402_nt+0x44314b"),
+    ("rts-training-bsods/7a.dmp", "0x7a_nt+0x2a327e"),
+    ("rts-training-bsods/9f.dmp", "0x9f_3_nt+0x566ad7"),
+    ("rts-training-bsods/be_0.dmp", "0xbe_nt+0x2e8eac"),
+    // There is no stack in it.
+    ("triage_arm64.dmp", "0x1c8_unknown"),
+];
+
+#[test]
+fn crashes_without_names_have_buckets() {
+    let Some(real) = real("buckets of triage dumps") else { return };
+    let rows = real.ask().rows("SELECT d.path, c.bucket FROM crashes c JOIN dumps d USING (dump_id)");
+    for (path, bucket) in BUCKETS {
+        let row = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with(path));
+        assert_eq!(row.unwrap_or_else(|| panic!("{path}: no crash"))["bucket"], bucket, "{path}");
+    }
+}

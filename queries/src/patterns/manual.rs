@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 /// Patterns that analysts know and that the tables of a lake cannot decide yet, with the reason.
 const NOT_YET: &[(&str, &str)] = &[
-    ("Regular Data (C)", "needs the bytes at the place of a damage"),
     (
         "Code changed in place, import tables (part of Hooked Functions, C)",
         "needs code pages compared between dumps",

@@ -76,6 +76,7 @@ shipped! {
         insufficient_pool
         pool_leak
         pool_corruption_kernel
+        regular_data
         handle_leak
         insufficient_memory
         hooked_functions

@@ -238,7 +238,9 @@ impl Work<'_> {
     fn failed(&mut self, (number, task): Numbered, why: &str) {
         let answer = match task {
             Task::Hash(_) => Answer::Hashed(Err(why.into())),
-            Task::Expand(..) => Answer::Expanded { members: Vec::new(), end: Some(why.into()) },
+            Task::Expand(..) | Task::Copy(..) => {
+                Answer::Expanded { members: Vec::new(), end: Some(why.into()) }
+            }
             Task::Convert(_) | Task::Commit => Answer::Ended(Ended::failed(why)),
         };
         (self.done)(number, answer);

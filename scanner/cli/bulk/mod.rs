@@ -3,10 +3,12 @@
 //! ```text
 //! task.rs    what is said between the processes     worker.rs  a worker from inside
 //! crew.rs    all workers from outside               child.rs   one worker as a process
-//! limits.rs  time and memory                    scratch.rs where members of archives lie
+//! limits.rs  time and memory                    scratch.rs where members of archives and copies lie
+//! copy.rs    copies of dumps
 //! ```
 
 mod child;
+mod copy;
 mod crew;
 mod limits;
 mod scratch;

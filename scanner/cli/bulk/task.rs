@@ -17,6 +17,8 @@ pub enum Task {
     Hash(OsString),
     /// Convert a dump; it is not in the lake before the next [`Task::Commit`].
     Convert(File),
+    /// Copy a dump of at most so many bytes into a folder, both files of a pair.
+    Copy(OsString, OsString, u64),
     /// Expand an archive into a folder.
     Expand(OsString, OsString, Bounds),
     /// Make the dumps converted since the last time part of the lake, all at once.
@@ -73,13 +75,13 @@ impl File {
     }
 }
 
-/// A member of an archive.
+/// Where the content of a file in the scratch folder comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// Path of the archive.
+    /// Path of the archive, or of the file that was copied.
     pub archive: OsString,
-    /// Name of the member as the archive has it.
-    pub member: String,
+    /// Name of the member as the archive has it; `None` for a copy.
+    pub member: Option<String>,
 }
 
 /// What tells that a file is still the one that was read before.
@@ -119,7 +121,7 @@ pub enum Answer {
     Ready,
     /// To [`Task::Hash`]: the hash, and the stamp of what was read; or what went wrong.
     Hashed(Result<(String, Stamp), String>),
-    /// To [`Task::Expand`]: what came out, and what ended it too early.
+    /// To [`Task::Expand`] and [`Task::Copy`]: what came out, and what ended it too early.
     Expanded { members: Vec<Member>, end: Option<String> },
     /// During [`Task::Convert`]: so many more bytes of the file were swept.
     Swept(u64),

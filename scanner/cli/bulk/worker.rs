@@ -4,6 +4,7 @@
 //! It reads tasks from standard input and writes answers to standard output. It ends when there are no more, and with
 //! the process that started it.
 
+use super::copy;
 use super::task::{Answer, Bounds, Ended, File, Origin, Stamp, Status, Task};
 use crate::{Result, args, symbols};
 use scan::nt::Depth;
@@ -56,6 +57,7 @@ pub fn command(args: &args::Worker) -> Result<u8> {
         let answer = match serde_json::from_str(&line?)? {
             Task::Hash(path) => Answer::Hashed(hash(Path::new(&path))),
             Task::Expand(archive, folder, bounds) => expand(Path::new(&archive), Path::new(&folder), bounds),
+            Task::Copy(from, folder, most) => copied(Path::new(&from), Path::new(&folder), most),
             Task::Convert(file) => Answer::Ended(run.one(&file, &mut pending)),
             Task::Commit => Answer::Committed(run.commit(std::mem::take(&mut pending))),
         };
@@ -109,6 +111,16 @@ fn expand(archive: &Path, folder: &Path, bounds: Bounds) -> Answer {
     let (members, end) =
         result.unwrap_or_else(|_| (Vec::new(), Some("internal error, please report it".into())));
     Answer::Expanded { members: members.into_iter().map(Into::into).collect(), end }
+}
+
+fn copied(from: &Path, folder: &Path, most: u64) -> Answer {
+    let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match copy::dump(from, folder, most) {
+        Ok(copy) => {
+            Answer::Expanded { members: vec![archive::Member { name, file: Ok(copy) }.into()], end: None }
+        }
+        Err(why) => Answer::Expanded { members: Vec::new(), end: Some(why) },
+    }
 }
 
 impl Run {
@@ -167,7 +179,7 @@ impl Run {
         options: &'a str,
         progress: &'a (dyn Fn(u64) + Sync),
     ) -> scan::Job<'a> {
-        let origin = |origin: &'a Origin| (Path::new(&origin.archive), origin.member.as_str());
+        let origin = |origin: &'a Origin| (Path::new(&origin.archive), origin.member.as_deref());
         scan::Job {
             system,
             dump,

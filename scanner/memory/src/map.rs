@@ -34,7 +34,8 @@ impl Map {
         // when somebody else writes the file; nothing in this crate relies on two reads agreeing:
         // every value is read once, copied out as an integer, and checked after the copy. A file
         // that is truncated by somebody while we read ends the process with a bus error, which the
-        // operating system gives any program that maps; outputs are published by rename only.
+        // operating system gives any program that maps; outputs are published by rename only. Who expects
+        // that of a medium reads a copy (`dumplake convert --copy`).
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| Error::io("map", &e))?;
         Ok(Map { path: path.to_path_buf(), map })
     }

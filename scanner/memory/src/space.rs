@@ -100,6 +100,11 @@ impl<'a> Space<'a> {
         }
     }
 
+    /// Whether it is made of blocks that a small dump captured, and not of pages.
+    pub fn is_captured(&self) -> bool {
+        matches!(self.kind, Kind::Captured { .. })
+    }
+
     /// The physical address of `va`. Whether the page is in the dump, reading tells.
     pub fn translate(&self, va: Va) -> Result<Pa, Fault> {
         Ok(self.entry(va)?.at(va))

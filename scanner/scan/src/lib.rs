@@ -43,8 +43,8 @@ pub struct Job<'a> {
     pub names: Option<&'a dyn nt::symbols::Provider>,
     /// The options that change the rows, as stored in `dumps.options`.
     pub options: &'a str,
-    /// The archive and the name in it, for a file that is a copy of an archive's member.
-    pub origin: Option<(&'a Path, &'a str)>,
+    /// For a file that is a copy: of what, and the name in it if that is an archive.
+    pub origin: Option<(&'a Path, Option<&'a str>)>,
     /// The tables to write.
     pub tables: &'a [&'static TableSpec],
     /// Hears how many more bytes of the file were swept.

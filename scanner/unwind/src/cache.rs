@@ -15,8 +15,16 @@ const MOST_PAGES: u32 = 0x4000;
 /// Most bytes of an image that are served from the cache; beyond, reads go through.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// A page, once it was asked for; `None` if it cannot be read.
-type Page = OnceLock<Option<Box<[u8; PAGE as usize]>>>;
+/// A page that was asked for.
+enum Kept {
+    Whole(Box<[u8; PAGE as usize]>),
+    /// Some of it may be there.
+    Partly,
+    /// Not a byte of it is there.
+    Nothing,
+}
+
+type Page = OnceLock<Kept>;
 
 /// Pages of which the places are made together: an image may claim any size, and only those that are read cost anything.
 const TOGETHER: u64 = 256;
@@ -45,7 +53,7 @@ impl<M: Memory> Cached<M> {
     }
 
     /// The page with this address: `None` if it is not for the cache to say.
-    fn page(&self, va: u64) -> Option<Option<&[u8; PAGE as usize]>> {
+    fn page(&self, va: u64) -> Option<&Kept> {
         let number = va.checked_sub(self.first)? / PAGE;
         let together = self.pages.get(usize::try_from(number / TOGETHER).ok()?)?;
         let together = together.get_or_init(|| (0..TOGETHER).map(|_| OnceLock::new()).collect());
@@ -54,11 +62,15 @@ impl<M: Memory> Cached<M> {
             self.kept.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        let bytes = page.get_or_init(|| {
+        let start = va & !(PAGE - 1);
+        Some(page.get_or_init(|| {
             let mut bytes = Box::new([0; PAGE as usize]);
-            self.below.read(va & !(PAGE - 1), &mut bytes[..]).then_some(bytes)
-        });
-        Some(bytes.as_deref())
+            match self.below.read(start, &mut bytes[..]) {
+                true => Kept::Whole(bytes),
+                false if self.below.lacks_page(start) => Kept::Nothing,
+                false => Kept::Partly,
+            }
+        }))
     }
 }
 
@@ -66,10 +78,11 @@ impl<M: Memory> Memory for Cached<M> {
     fn read(&self, va: u64, out: &mut [u8]) -> bool {
         let offset = (va % PAGE) as usize;
         match self.page(va) {
-            Some(Some(page)) if offset + out.len() <= page.len() => {
+            Some(Kept::Whole(page)) if offset + out.len() <= page.len() => {
                 copy(out, &page[offset..offset + out.len()]);
                 true
             }
+            Some(Kept::Nothing) if !out.is_empty() => false,
             // A page that is only partly there (captured memory need not end at one) or a read across pages.
             _ => self.below.read(va, out),
         }
@@ -87,5 +100,39 @@ fn copy(to: &mut [u8], from: &[u8]) {
             to[8..].copy_from_slice(c);
         }
         _ => to.copy_from_slice(from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page that is there, one of which the front half is, and nothing else.
+    struct Below(AtomicU32);
+
+    impl Memory for Below {
+        fn read(&self, va: u64, out: &mut [u8]) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            out.fill(7);
+            va + out.len() as u64 <= PAGE + PAGE / 2
+        }
+
+        fn lacks_page(&self, page: u64) -> bool {
+            page >= 2 * PAGE
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_looked_for_once_and_what_is_partly_there_is_read() {
+        let cached = Cached::new(Below(AtomicU32::new(0)), 0, 4 * PAGE);
+        let read = |va| cached.read(va, &mut [0; 8]);
+        let reads = || cached.below().0.load(Ordering::Relaxed);
+        assert!(read(0) && read(8) && read(PAGE - 8));
+        assert_eq!(reads(), 1);
+        assert!(read(PAGE) && read(PAGE + PAGE / 2 - 8) && !read(PAGE + PAGE / 2));
+        let before = reads();
+        assert!(!read(2 * PAGE) && !read(2 * PAGE + 8) && !read(3 * PAGE - 8));
+        assert_eq!(reads(), before + 1);
+        assert!(!read(4 * PAGE), "behind the cache");
     }
 }

@@ -6,6 +6,11 @@ use ::memory::{Space, Va};
 pub trait Memory: Sync {
     /// Fills `out` with the bytes at `va`; false if one of them is not there, and then `out` has no meaning.
     fn read(&self, va: u64, out: &mut [u8]) -> bool;
+
+    /// True if it is known that not a byte of the page at `page` is there; false says nothing.
+    fn lacks_page(&self, _page: u64) -> bool {
+        false
+    }
 }
 
 impl<M: Memory + ?Sized> Memory for &M {

@@ -65,7 +65,7 @@ table! {
         culprit: Option<String>,
         /// How `culprit` was chosen: `named by the system` (the dump's own statement), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (nothing but the kernel is involved).
         culprit_rule: Option<String>,
-        /// What crashes alike have in common: code, module and function (or offset).
+        /// What crashes alike have in common: code (and its first parameter where that is a kind of it), module and function (or offset): of the culprit, else of the fault, else of the innermost telling frame, else of what a trap on the stack interrupted, else of what called `KeBugCheckEx`. `unknown`: nothing of these is there.
         bucket: String,
         /// `stacks.hash` of the thread that crashed.
         stack_hash: Option<String>,

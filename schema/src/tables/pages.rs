@@ -16,9 +16,9 @@ table! {
         /// Whether several entries of page tables lead to it.
         shared: bool,
         /// What is on it, by a look at some of its words: `zero` (every byte), `image` (a loaded kernel module is mapped there), `text` (printable characters of one or two bytes), `pointers` (a quarter of the words are kernel addresses), `random` (compressed or encrypted: nearly every byte value occurs), `data` (anything else).
-        content: String,
+        content: &'static str,
         /// List that it is on (`_MMPFN.u3.e1.PageLocation`): `zeroed`, `free`, `standby`, `modified`, `modified no write`, `bad`, `transition`; `active` is none. NULL where the page-frame database is not in the dump.
-        list: Option<String>,
+        list: Option<&'static str>,
         /// Number of page-table entries that lead to it (`_MMPFN.u2.ShareCount`), of active pages.
         share_count: Option<u64>,
         /// Reasons to keep it in memory (`_MMPFN.u3.ReferenceCount`).

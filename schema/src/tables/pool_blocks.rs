@@ -21,7 +21,7 @@ table! {
         state: &'static str,
         /// `nonpaged`, `nonpaged_nx`, `paged` or `session`. A free block of a classic pool does not say; it has the kind of the other blocks of its page. `nonpaged_nx` is told from `nonpaged` only where the heap is known.
         kind: Option<&'static str>,
-        /// What manages the page: `classic` (before Windows 10 1809), `vs` or `lfh` (the two allocators of the segment heap), `segment` (one of these, and nothing tells which), `big` (pages of its own, in any kernel).
+        /// What manages the page: `classic` (before Windows 10 1809), `vs` or `lfh` (the two allocators of the segment heap), `segment` (one of these, and nothing tells which), `special` (a block of a segment heap of special pool, which `ExPoolState.SpecialHeaps` names), `big` (pages of its own, in any kernel). Special pool before Windows 10 1809 is not told: no public source states how its pages look.
         allocator: &'static str,
         /// The number in `_POOL_HEADER.PoolType`; of a big allocation `POOL_TYPE`, NULL where the kernel or its layout source does not state it.
         pool_type: Option<u32>,
@@ -65,6 +65,10 @@ table! {
         broken_at: Option<u32>,
         /// What is wrong with it: `zero_size` (`BlockSize` is 0), `past_page_end` (`BlockSize` leads out of the page), `previous_size` (not the size of the block before), `block_size` (does not lead to the block behind), `tag` (no text, though in use; sizes agree), `pool_index` (another one than in the rest of the page; sizes agree).
         wrong: Option<&'static str>,
+        /// The first 32 bytes there, in hexadecimal.
+        wrong_bytes: Option<String>,
+        /// What these bytes are, where that can be told: `zeros` (16 bytes), `repeating` (16 bytes that are the same 1, 2, 4 or 8 over and over), `text`, `utf-16 text` (8 characters or more from the start), `pointers` (16 bytes or more of kernel addresses).
+        wrong_content: Option<&'static str>,
         /// Address of the block before it, whose owner may have written too far; physical where the page is mapped nowhere.
         suspect: Option<u64>,
         /// Tag of that block.

@@ -108,6 +108,24 @@ fn a_pool_block_that_is_broken() {
 }
 
 #[test]
+fn data_over_a_pool_header() {
+    let page = |content: &'static str| {
+        [
+            ("va", "4096"),
+            ("wrong", "'block_size'"),
+            ("broken_at", "64"),
+            ("suspect_tag", "'Ctso'"),
+            ("wrong_bytes", "'41'"),
+            ("wrong_content", content),
+        ]
+    };
+    let lake = pair("pool_pages", &page("'repeating'"), &page("NULL"));
+    only(&lake, "regular_data", &[("Ctso", "strong")]);
+    let lake = pair("pool_pages", &page("'zeros'"), &page("NULL"));
+    only(&lake, "regular_data", &[("Ctso", "weak")]);
+}
+
+#[test]
 fn a_process_that_hoards_handles() {
     let process = |id: &'static str, handles: &'static str| {
         [("process_id", id), ("name", "'p.exe'"), ("handle_count", handles), ("source", "'x'")]

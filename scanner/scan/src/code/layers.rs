@@ -90,4 +90,10 @@ impl Memory for Layers<'_> {
         self.space.read(Va(va), out).is_ok()
             || self.file().is_some_and(|file| file.space().read(Va(va), out).is_ok())
     }
+
+    /// A page that no page table leads to is lacking as a whole; captured blocks and files begin and end anywhere.
+    fn lacks_page(&self, page: u64) -> bool {
+        let space = &self.space;
+        !space.is_captured() && space.read(Va(page), &mut [0]).is_err() && self.file().is_none()
+    }
 }

@@ -32,7 +32,7 @@ impl Sweep for Counting {
 impl Part for Count<'_> {
     fn page(&mut self, page: &Page<'_>) {
         assert_ne!(page.pa_of(0), self.0.panics_at, "as the test wants it");
-        let content = self.0.name.to_string();
+        let content = self.0.name;
         let row = tables::PageRow {
             pa: page.pa_of(0),
             va: None,

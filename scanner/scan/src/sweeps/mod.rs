@@ -4,6 +4,7 @@
 //! [`Part`], which sees the chunk's pages in order and ends in a [`Harvest`]: rows that are final, and findings that
 //! the walks join with what the lists say. Harvests arrive in the order of the chunks, whatever the number of threads.
 
+mod alike;
 mod images;
 mod needles;
 mod objects;

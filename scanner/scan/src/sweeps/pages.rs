@@ -1,7 +1,7 @@
 //! `pages`: who maps each frame, what is on it, and what the page-frame database says of it.
 
 use super::{Context, Harvest, Owner, Page, Part, Sweep};
-use nt::pfn::Frames;
+use nt::pfn::{Frames, InOrder};
 use schema::{
     Table, TableSpec,
     tables::{PageRow, Pages as PagesTable},
@@ -34,12 +34,14 @@ impl Sweep for Pages<'_> {
     }
 
     fn part(&self) -> Box<dyn Part + '_> {
-        Box::new(Rows { sweep: self, rows: PagesTable::new() })
+        let frames = self.frames.as_ref().map(Frames::in_order);
+        Box::new(Rows { sweep: self, frames, rows: PagesTable::new() })
     }
 }
 
 struct Rows<'a> {
     sweep: &'a Pages<'a>,
+    frames: Option<InOrder<'a, 'a, 'a>>,
     rows: PagesTable,
 }
 
@@ -49,7 +51,7 @@ impl Part for Rows<'_> {
             Owner::Process(index) => self.sweep.context.map.process(index),
             Owner::Kernel | Owner::Nobody => None,
         };
-        let frame = page.pa.zip(self.sweep.frames.as_ref()).and_then(|(pa, frames)| frames.get(pa.pfn()));
+        let frame = page.pa.zip(self.frames.as_mut()).and_then(|(pa, frames)| frames.get(pa.pfn()));
         let frame = frame.as_ref();
         self.rows.push(PageRow {
             pa: page.pa_of(0),
@@ -57,8 +59,8 @@ impl Part for Rows<'_> {
             process_id: process.and_then(|process| process.pid),
             process: process.map(|process| process.va.0),
             shared: page.shared,
-            content: self.content(page).into(),
-            list: frame.and_then(|frame| frame.list).map(Into::into),
+            content: self.content(page),
+            list: frame.and_then(|frame| frame.list),
             share_count: frame.and_then(|frame| frame.shares),
             reference_count: frame.and_then(|frame| frame.references),
             priority: frame.and_then(|frame| frame.priority).map(u32::from),
@@ -90,32 +92,42 @@ const STEP: usize = 8;
 /// What most of the words looked at are.
 fn looks_like(bytes: &[u8]) -> &'static str {
     let (mut words, mut pointers, mut texts) = (0, 0, 0);
-    let mut seen = [0u64; 4];
     for word in bytes.as_chunks::<8>().0.iter().step_by(STEP) {
         words += 1;
         let value = u64::from_le_bytes(*word);
         pointers += u32::from(value >> 47 == 0x1_ffff && value != u64::MAX);
-        texts += u32::from(is_text(word));
-        for byte in word {
-            seen[usize::from(byte >> 6)] |= 1 << (byte & 63);
-        }
+        texts += u32::from(is_text(value));
     }
-    let values: u32 = seen.iter().map(|bits| bits.count_ones()).sum();
-    // 512 random bytes have 221 different values, give or take 5.
     match () {
         () if words < 8 => "data",
         () if texts * 4 >= words * 3 => "text",
         () if pointers * 4 >= words => "pointers",
-        () if values >= 200 => "random",
+        () if is_random(bytes) => "random",
         () => "data",
     }
 }
 
+/// 512 random bytes have 221 different values, give or take 5.
+fn is_random(bytes: &[u8]) -> bool {
+    let mut seen = [0u8; 256];
+    for word in bytes.as_chunks::<8>().0.iter().step_by(STEP) {
+        word.iter().for_each(|byte| seen[usize::from(*byte)] = 1);
+    }
+    seen.iter().map(|seen| u32::from(*seen)).sum::<u32>() >= 200
+}
+
 /// Eight printable characters of one byte, or four of two.
-fn is_text(word: &[u8; 8]) -> bool {
+fn is_text(word: u64) -> bool {
+    // None of them has its highest bit set; most words of code and numbers end here.
+    if word & 0x8080_8080_8080_8080 != 0 {
+        return false;
+    }
     let printable = |byte: &u8| (0x20..0x7f).contains(byte) || matches!(byte, b'\t' | b'\r' | b'\n');
-    let wide = word.as_chunks::<2>().0.iter().all(|[low, high]| *high == 0 && printable(low));
-    wide || word.iter().all(printable)
+    let bytes = word.to_le_bytes();
+    match word & 0xff00_ff00_ff00_ff00 {
+        0 => bytes.iter().step_by(2).all(printable),
+        _ => bytes.iter().all(printable),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `crashes`: what stopped the system or the process, where, and whose code that was.
 
 mod blame;
+mod bucket;
 mod fault;
 mod operand;
 
@@ -52,7 +53,8 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
     let fault_module = at_fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
     let blame = blame::of_system(system, at_fault, stack);
     // Where nothing else tells, crashes alike have their innermost telling frame in common.
-    let place = blame.place.clone().or(fault_text.clone()).or_else(|| stack.and_then(stacks::telling));
+    let by_stack = || stack.and_then(|stack| stacks::telling(stack).or_else(|| bucket::nameless(stack)));
+    let place = blame.place.clone().or(fault_text.clone()).or_else(by_stack);
     let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
     let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
     let name = bugcheck_name(bugcheck.code);
@@ -73,7 +75,7 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
         fault_text,
         culprit: blame.module,
         culprit_rule: Some(blame.rule.into()),
-        bucket: bucket(&format!("{:#x}", bugcheck.code & !0x1000_0000), place),
+        bucket: bucket::bucket(&bucket::code(&bugcheck, meanings), place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
         ..fault.row(operand)
     })
@@ -112,7 +114,7 @@ fn of_process(job: &Job) -> Option<CrashRow> {
         fault_text: place.clone(),
         culprit_rule: name.as_ref().map(|_| "fault".into()),
         culprit: name,
-        bucket: bucket(&code, place),
+        bucket: bucket::bucket(&code, place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
         ..fault.row(operand_of_process(job, fault.ip, stack).unwrap_or_default())
     })
@@ -123,11 +125,6 @@ fn operand_of_process(job: &Job, ip: Option<u64>, stack: Option<&ThreadStack>) -
     let code = Code::of_minidump(job.dump, space, job.names)?;
     let registers = stack.and_then(|stack| stack.registers_at(None, ip?));
     Some(operand::columns(architecture, &code, &space, ip, registers))
-}
-
-/// What crashes alike have in common.
-fn bucket(code: &str, place: Option<String>) -> String {
-    format!("{code}_{}", place.as_deref().unwrap_or("unknown"))
 }
 
 /// `1 = meaning, 2 = meaning`.

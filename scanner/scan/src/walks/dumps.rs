@@ -10,6 +10,7 @@ use schema::{
     Sink,
     tables::{DumpRow, Dumps},
 };
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
@@ -20,14 +21,18 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 
 fn row(job: &Job) -> DumpRow {
     let dump = job.dump;
-    let companion = dump.companion().map(|(path, _)| path.to_string_lossy().into_owned());
+    let beside = |path: &Path| match job.origin {
+        Some((of, None)) => path.file_name().map_or(of.to_path_buf(), |name| of.with_file_name(name)),
+        _ => path.to_path_buf(),
+    };
+    let companion = dump.companion().map(|(path, _)| beside(path).to_string_lossy().into_owned());
     let pages_present = match &dump.memory {
         Memory::Physical(_) => Some(dump.bytes_present() / PAGE_SIZE),
         Memory::Virtual(_) | Memory::None => None,
     };
     DumpRow {
         path: job.origin.map_or(dump.path(), |(archive, _)| archive).to_string_lossy().into_owned(),
-        archive_member: job.origin.map(|(_, member)| member.to_string()),
+        archive_member: job.origin.and_then(|(_, member)| member).map(str::to_string),
         file_size: dump.file().len() as u64,
         content_hash: job.content_hash.unwrap_or_default().into(),
         format: dump.format.name.into(),

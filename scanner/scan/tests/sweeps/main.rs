@@ -15,5 +15,6 @@ mod pool_heaps;
 mod remade;
 mod residue;
 mod residue_hostile;
+mod small;
 mod tag_constants;
 mod threads;

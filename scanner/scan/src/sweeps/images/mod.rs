@@ -1,13 +1,13 @@
 //! `found_images` and `found_records`: PE headers, CodeView records and debugger blocks wherever they lie.
 //!
 //! A module that was taken out of every list is still an image in memory, and so is one that was unloaded and whose pages
-//! were not used again. A page is first compared with the few words that begin such a thing, in lanes of 32 bits, which
-//! becomes vector code; only where one is are bytes looked at.
+//! were not used again. A page is first compared with what the few words that begin such a thing have in common, in lanes
+//! of 32 bits, which becomes vector code; only where one may be are bytes looked at.
 
 mod header;
 mod lists;
 
-use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
+use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep, alike::Alike};
 use header::{Header, KDBG, MACHINES, PE, RSDS};
 use lists::Lists;
 use memory::Va;
@@ -86,16 +86,14 @@ impl Part for Rows<'_> {
     }
 }
 
-/// Whether one of the words is in a block. No branch in the loop: it becomes vector code.
+/// What the words that are looked for have in common.
+const WORDS: Alike = Alike::of(&[PE, RSDS, KDBG], u32::MAX);
+
+/// Whether a block may have one of the words. No branch in the loop, and numbers put together, not truths: only so it
+/// becomes vector code.
 fn any(block: &[u8; BLOCK]) -> bool {
-    let mut any = false;
-    for lane in block.as_chunks::<4>().0 {
-        let word = u32::from_le_bytes(*lane);
-        any |= word == PE;
-        any |= word == RSDS;
-        any |= word == KDBG;
-    }
-    any
+    let words = block.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+    words.fold(0, |any, word| any | u32::from(WORDS.passes(word))) != 0
 }
 
 impl Rows<'_> {

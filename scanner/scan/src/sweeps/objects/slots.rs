@@ -4,7 +4,7 @@
 //! one bit by comparisons of 32-bit numbers without a branch; only blocks in which something passed are looked at slot
 //! by slot.
 
-use super::Page;
+use super::{super::alike::Alike, Page};
 use nt::{
     System,
     shape::{Kind, Shapes},
@@ -17,10 +17,16 @@ const TAGS: usize = 11;
 /// `PROTECTED_POOL`.
 const PROTECTED: u32 = 1 << 31;
 
+/// What a block may have: an object's first members; a tag.
+const OBJECT: u32 = 1;
+const TAG: u32 = 2;
+
 /// Numbers to compare with.
 pub struct Slots {
     wide: bool,
     tags: [u32; TAGS],
+    /// What the tags have in common.
+    alike: Alike,
     /// `Type` and `Size` of driver and file objects as one number.
     driver: u32,
     file: u32,
@@ -61,6 +67,7 @@ impl Slots {
         let base = shapes.module_base().map(|field| field.offset as usize);
         Slots {
             wide,
+            alike: Alike::of(&tags, !PROTECTED),
             tags,
             driver: io_type(4, shapes.size(Kind::Driver)),
             file: io_type(5, shapes.size(Kind::File)),
@@ -79,7 +86,8 @@ impl Slots {
         let Some(bytes) = page.bytes.get(first..) else { return };
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         for (number, block) in blocks.iter().enumerate() {
-            let hit = if self.wide { self.any::<4>(block) } else { self.any::<2>(block) };
+            let passed = if self.wide { self.any::<4>(block) } else { self.any::<2>(block) };
+            let hit = passed & OBJECT != 0 || passed & TAG != 0 && self.any_tag(block);
             if hit {
                 self.look(page.bytes, first + number * BLOCK, BLOCK, unit, &mut visit);
             }
@@ -87,33 +95,36 @@ impl Slots {
         self.look(page.bytes, first + blocks.len() * BLOCK, rest.len(), unit, &mut visit);
     }
 
-    /// Whether any slot of a block may pass; `WORDS` are the 32-bit words of a slot.
+    /// Whether any slot of a block may pass; `WORDS` are the 32-bit words of a slot. More pass than [`Slots::look`] takes.
+    /// No branch in the loop, and numbers put together, not truths: only so it becomes vector code.
     #[inline]
-    fn any<const WORDS: usize>(&self, block: &[u8; BLOCK]) -> bool {
+    fn any<const WORDS: usize>(&self, block: &[u8; BLOCK]) -> u32 {
         let (words, _) = block.as_chunks::<4>();
-        let mut any = false;
+        let (mut object, mut tag) = (0, 0);
         for slot in words.as_chunks::<WORDS>().0 {
             let (first, second) = (u32::from_le_bytes(slot[0]), u32::from_le_bytes(slot[1]));
             let top = if WORDS == 4 { u32::from_le_bytes(slot[WORDS - 1]) } else { u32::MAX };
-            any |= self.is_dispatcher(first, second, top) | self.is_io(first) | self.is_base(first, second);
-            any |= self.is_tag(second);
+            // Types 3, 4 and 5, and a size.
+            let io = (first & 0xfff8 == 0) & (first > 0xffff);
+            let found = self.is_dispatcher(first, second, top) | io | self.is_base(first, second);
+            object |= u32::from(found);
+            tag |= u32::from(self.alike.passes(second));
         }
-        any
+        (object * OBJECT) | (tag * TAG)
     }
 
-    /// `Type` 2, 3 or 6, a small `SignalState`, and the upper half of `WaitListHead.Flink` of a 64-bit system.
+    /// Whether a slot of a block has one of the tags.
+    fn any_tag(&self, block: &[u8; BLOCK]) -> bool {
+        let unit = if self.wide { 16 } else { 8 };
+        let tag = |slot: &[u8]| Some(u32::from_le_bytes(*slot.get(4..)?.first_chunk()?));
+        block.chunks_exact(unit).filter_map(tag).any(|tag| self.alike.passes(tag) && self.is_tag(tag))
+    }
+
+    /// `Type` 2, 3 or 6 (or 7, which the second look takes out), a small `SignalState`, and the upper half of
+    /// `WaitListHead.Flink` of a 64-bit system.
     #[inline]
     fn is_dispatcher(&self, first: u32, second: u32, top: u32) -> bool {
-        let kind = first & 0x7f;
-        ((kind == 2) | (kind == 3) | (kind == 6))
-            & (second.wrapping_add(0x8000) <= 0x8001)
-            & (top >= 0xff00_0000)
-    }
-
-    #[inline]
-    fn is_io(&self, first: u32) -> bool {
-        let device = (first & 0xffff == 3) & (first >> 16 >= self.device);
-        (first == self.driver) | (first == self.file) | device
+        (first & 0x7a == 2) & (second.wrapping_add(0x8000) <= 0x8001) & (top >= 0xff00_0000)
     }
 
     #[inline]
@@ -122,10 +133,8 @@ impl Slots {
         page & if self.wide { second >= 0xff00_0000 } else { first >= 0x8000_0000 }
     }
 
-    #[inline]
     fn is_tag(&self, word: u32) -> bool {
-        let plain = word & !PROTECTED;
-        self.tags.iter().fold(false, |any, tag| any | (plain == *tag))
+        self.tags.contains(&(word & !PROTECTED))
     }
 
     /// Slot by slot.
@@ -171,7 +180,7 @@ impl Slots {
         match first {
             first if first == self.driver => Some(Kind::Driver),
             first if first == self.file => Some(Kind::File),
-            first if self.is_io(first) => Some(Kind::Device),
+            first if first & 0xffff == 3 && first >> 16 >= self.device => Some(Kind::Device),
             _ => None,
         }
     }

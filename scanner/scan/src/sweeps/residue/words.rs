@@ -1,9 +1,8 @@
 //! Which words of a page point into one of a few spans? The cheap test that decides for nearly every page.
 //!
 //! Code of a half of the address space lies in a few clusters, so the spans are made few: at most [`SPANS`]. A page is
-//! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: for words of 64
-//! bits only their upper halves can be in range, and that a lower half looks like one is rare and costs nothing but time.
-//! Blocks with a lane in range are then looked at word by word.
+//! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: of words of 64
+//! bits only the upper halves. Blocks with a lane in range are then looked at word by word.
 
 use memory::Architecture;
 
@@ -20,6 +19,8 @@ pub struct Spans {
     exact: [(u64, u64); SPANS],
     /// The same in lanes of 32 bits; the length is the last value in it, less the first.
     lanes: [(u32, u32); SPANS],
+    /// From the least of them to the largest: one comparison that nearly every page fails.
+    hull: (u32, u32),
     /// Bits of a lane that count.
     mask: u32,
 }
@@ -54,7 +55,9 @@ impl Spans {
             let low = lane(start) & mask;
             (low, (lane(start.saturating_add(len)) & mask).wrapping_sub(low))
         });
-        Some(Spans { architecture, exact, lanes, mask })
+        let low = lanes.iter().map(|lane| lane.0).min()?;
+        let high = lanes.iter().map(|lane| lane.0.saturating_add(lane.1)).max()?;
+        Some(Spans { architecture, exact, lanes, hull: (low, high - low), mask })
     }
 
     /// Bytes of a word.
@@ -71,31 +74,65 @@ impl Spans {
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         for (number, block) in blocks.iter().enumerate() {
             if self.any(block) {
-                self.each(block, skip + number * BLOCK, width, &mut found);
+                self.each(block, skip + number * BLOCK, &mut found);
             }
         }
-        self.each(rest, skip + blocks.len() * BLOCK, width, &mut found);
+        self.each(rest, skip + blocks.len() * BLOCK, &mut found);
     }
 
-    /// Whether a lane is in range. No branch in the loop: it becomes vector code.
+    /// Whether a lane is in range. For the first look every lane counts: to leave out lower halves costs more.
     fn any(&self, block: &[u8; BLOCK]) -> bool {
-        let (mut any, mask) = (false, self.mask);
-        let [a, b, c] = self.lanes;
-        for lane in block.as_chunks::<4>().0 {
-            let value = u32::from_le_bytes(*lane) & mask;
-            any |= value.wrapping_sub(a.0) <= a.1;
-            any |= value.wrapping_sub(b.0) <= b.1;
-            any |= value.wrapping_sub(c.0) <= c.1;
-        }
-        any
+        let lanes = || block.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+        let upper = || block.as_chunks::<8>().0.iter().map(|word| (u64::from_le_bytes(*word) >> 32) as u32);
+        self.has_lane(lanes(), &[self.hull])
+            && match self.width() {
+                8 => self.has_lane(upper(), &self.lanes),
+                _ => self.has_lane(lanes(), &self.lanes),
+            }
     }
 
-    fn each(&self, bytes: &[u8], at: usize, width: usize, found: &mut impl FnMut(usize, u64)) {
-        for (number, word) in bytes.chunks_exact(width).enumerate() {
-            let value = word.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
-            let value =
-                if self.architecture == Architecture::Arm64 { unwind::arm64::strip(value) } else { value };
-            if self.exact.iter().any(|&(start, len)| value.wrapping_sub(start) <= len) {
+    /// No branch in the loop, and numbers put together, not truths: only so it becomes vector code.
+    #[inline(always)]
+    fn has_lane<const N: usize>(&self, lanes: impl Iterator<Item = u32>, ranges: &[(u32, u32); N]) -> bool {
+        let mask = self.mask;
+        let mut any = 0;
+        for lane in lanes {
+            for &(start, len) in ranges {
+                any |= u32::from((lane & mask).wrapping_sub(start) <= len);
+            }
+        }
+        any != 0
+    }
+
+    fn each(&self, bytes: &[u8], at: usize, found: &mut impl FnMut(usize, u64)) {
+        match self.architecture {
+            Architecture::X86 => {
+                let words = bytes.as_chunks::<4>().0.iter();
+                self.exact(words.map(|word| u32::from_le_bytes(*word).into()), 4, at, found);
+            }
+            Architecture::X64 => {
+                let words = bytes.as_chunks::<8>().0.iter();
+                self.exact(words.map(|word| u64::from_le_bytes(*word)), 8, at, found);
+            }
+            Architecture::Arm64 => {
+                let words = bytes.as_chunks::<8>().0.iter();
+                self.exact(words.map(|word| unwind::arm64::strip(u64::from_le_bytes(*word))), 8, at, found);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn exact(
+        &self,
+        words: impl Iterator<Item = u64>,
+        width: usize,
+        at: usize,
+        found: &mut impl FnMut(usize, u64),
+    ) {
+        let [a, b, c] = self.exact;
+        let inside = |value: u64, (start, len): (u64, u64)| value.wrapping_sub(start) <= len;
+        for (number, value) in words.enumerate() {
+            if inside(value, a) | inside(value, b) | inside(value, c) {
                 found(at + number * width, value);
             }
         }
