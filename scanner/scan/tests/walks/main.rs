@@ -20,6 +20,7 @@ mod processes;
 mod processors;
 mod queues;
 mod stacks;
+mod stacks_x86;
 mod support;
 mod threads;
 mod timers;
