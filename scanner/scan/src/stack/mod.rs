@@ -9,6 +9,7 @@ mod claims;
 mod halves;
 mod parameters;
 mod places;
+mod processors;
 mod recursion;
 mod registers;
 mod start;
@@ -118,6 +119,10 @@ pub enum Kind {
     User,
     /// The 32-bit one of a thread of a 32-bit process on a 64-bit system.
     Wow64,
+    /// The one on which a processor runs deferred calls.
+    Dpc,
+    /// One on which a processor takes interrupts, or traps that may not trust the stack.
+    Interrupt,
 }
 
 impl Kind {
@@ -132,6 +137,8 @@ impl Kind {
             Kind::Kernel => "kernel",
             Kind::User => "user",
             Kind::Wow64 => "wow64",
+            Kind::Dpc => "dpc",
+            Kind::Interrupt => "interrupt",
         }
     }
 }
