@@ -14,6 +14,7 @@ mod oracles;
 mod patterns;
 mod published;
 mod readme;
+mod stacks;
 mod support;
 mod symbols;
 mod synthetic;

@@ -20,5 +20,5 @@ JOIN frames AS f ON f.dump_id = s.dump_id AND coalesce(f.ethread, f.thread_id) =
 LEFT JOIN processes AS p ON p.dump_id = s.dump_id AND p.process_id = s.process_id
 WHERE s.gave_way IS NOT NULL
   AND EXISTS (SELECT 1 FROM frames AS u WHERE u.dump_id = s.dump_id AND coalesce(u.ethread, u.thread_id) = coalesce(s.ethread, s.thread_id)
-              AND u.method IN ('unwind', 'frame pointer', 'leaf') AND u."index" > f."index")
+              AND u.method IN ('unwind', 'frame data', 'frame pointer', 'leaf') AND u."index" > f."index")
 GROUP BY s.dump_id, s.ethread, s.thread_id

@@ -47,6 +47,7 @@ mod system;
 pub mod thread;
 pub mod timer;
 pub mod token;
+pub mod trap;
 mod unloaded;
 pub mod vad;
 mod version;
@@ -105,6 +106,7 @@ pub fn wanted() -> symbols::Wanted {
         callback::Device::WANTED,
         callback::Driver::WANTED,
         timer::Ktimer::WANTED,
+        trap::KtrapFrame::WANTED,
         timer::KtimerTable::WANTED,
         timer::KtimerTableEntry::WANTED,
         account::Account::WANTED,

@@ -132,6 +132,8 @@ pub struct Subsegment {
     pub len: u64,
     /// Whose.
     pub kind: Kind,
+    /// Its heap is one of special pool.
+    pub special: bool,
     /// Its blocks.
     pub blocks: Blocks,
 }
@@ -152,6 +154,13 @@ impl PoolHeaps {
         let found = self.subsegments.get(after.checked_sub(1)?)?;
         (va - found.va.0 < found.len).then_some(found)
     }
+}
+
+/// A heap that `ExPoolState` names.
+struct Heap {
+    va: Va,
+    kind: Kind,
+    special: bool,
 }
 
 /// What is needed again and again on the way.
@@ -190,8 +199,10 @@ impl System<'_> {
             lfh: LfhSubsegment::of(self),
         };
         let mut subsegments = Vec::new();
-        for (kind, heap) in self.heaps(&state_layout, &state) {
-            way.heap(heap, kind, &mut subsegments);
+        for heap in self.heaps(&state_layout, &state) {
+            let first = subsegments.len();
+            way.heap(heap.va, heap.kind, &mut subsegments);
+            subsegments[first..].iter_mut().for_each(|found| found.special = heap.special);
         }
         subsegments.sort_by_key(|subsegment| subsegment.va);
         // Of ranges that overlap, which only damage makes, the first is kept.
@@ -205,7 +216,7 @@ impl System<'_> {
     }
 
     /// Heaps of every node, then those of special pool; each once.
-    fn heaps(&self, layout: &PoolState, state: &View<'_>) -> Vec<(Kind, Va)> {
+    fn heaps(&self, layout: &PoolState, state: &View<'_>) -> Vec<Heap> {
         let node = PoolNode::of(self);
         let count = state.u32(layout.count).unwrap_or(0);
         if count > MOST_NODES {
@@ -223,18 +234,22 @@ impl System<'_> {
         let nodes = (0..u64::from(count.min(MOST_NODES)))
             .filter_map(|number| offset(number * u64::from(node.size), layout.nodes))
             .filter_map(|at| offset(at, node.heaps));
-        let places: Vec<u64> = nodes.chain(offset(0, layout.special)).collect();
-        let kinds = [Kind::NonPaged, Kind::NonPagedNx, Kind::Paged, Kind::Paged];
         let width = u64::from(self.pointer_size());
-        let mut heaps: Vec<(Kind, Va)> = Vec::new();
-        for place in places {
-            for (number, kind) in (0..).zip(kinds) {
+        // Windows 10 1809 and 1903 have three of special pool, all others four.
+        let three = layout.special.is_some_and(|field| u64::from(field.size) == 3 * width);
+        let places = nodes.map(|at| (at, 4, false));
+        let special = offset(0, layout.special).map(|at| (at, if three { 3 } else { 4 }, true));
+        let places: Vec<(u64, usize, bool)> = places.chain(special).collect();
+        let kinds = [Kind::NonPaged, Kind::NonPagedNx, Kind::Paged, Kind::Paged];
+        let mut heaps: Vec<Heap> = Vec::new();
+        for (place, count, special) in places {
+            for (number, kind) in (0..).zip(kinds).take(count) {
                 let heap = state.va().checked_add(place + number * width).map(|at| self.space.pointer(at));
                 if let Some(Ok(heap)) = heap
                     && self.is_kernel(heap)
-                    && !heaps.iter().any(|known| known.1 == heap)
+                    && !heaps.iter().any(|known| known.va == heap)
                 {
-                    heaps.push((kind, heap));
+                    heaps.push(Heap { va: heap, kind, special });
                 }
             }
         }
@@ -320,7 +335,7 @@ impl Way<'_, '_> {
             }
             self.system.spend("pool subsegments", len / PAGE_SIZE);
             let blocks = if flags == VS { Some(self.vs(va, len)) } else { self.lfh(va, len) };
-            found.extend(blocks.map(|blocks| Subsegment { va, len, kind, blocks }));
+            found.extend(blocks.map(|blocks| Subsegment { va, len, kind, special: false, blocks }));
         }
     }
 

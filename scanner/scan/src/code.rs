@@ -3,19 +3,21 @@
 //! Made once for the kernel and once for the space of a process. Images are read from the dump itself, and what it
 //! lacks from image files where the user names some; each page once.
 
+mod frames;
 mod layers;
 
 use crate::walks::base_name;
+use frames::Traps;
 use layers::{Layers, Origin};
 use memory::{Architecture, Dump, Space, Va};
 use nt::{
     ImageFacts, System,
     exports::Exports,
     image_facts,
-    symbols::{Names, PdbId, Provider},
+    symbols::{Frames, Names, PdbId, Provider},
 };
 use std::sync::{Arc, OnceLock};
-use unwind::{Cached, Image, Memory, call};
+use unwind::{Cached, Image, Memory, arm64::Function, call};
 
 /// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`.
 const EXCEPTION: usize = 3;
@@ -33,6 +35,7 @@ pub struct Module<'a> {
     exports: OnceLock<Exports>,
     names: Option<Arc<Names>>,
     stated: Option<(String, PdbId)>,
+    frames: OnceLock<Option<Arc<Frames>>>,
 }
 
 /// What an address of code is called.
@@ -72,6 +75,8 @@ pub struct Listed {
 pub struct Code<'a> {
     architecture: Architecture,
     modules: Vec<Module<'a>>,
+    /// Where members of trap frames are: in the kernel only.
+    pub traps: Traps,
 }
 
 impl<'a> Code<'a> {
@@ -89,6 +94,7 @@ impl<'a> Code<'a> {
         if let Some(kernel) = code.modules.iter_mut().find(|module| Some(module.base) == base) {
             kernel.names = system.choice.names.clone();
         }
+        code.traps = Traps::of(system);
         code
     }
 
@@ -118,7 +124,7 @@ impl<'a> Code<'a> {
         let mut modules: Vec<Module<'a>> = images.map(|image| Module::new(space, provider, image)).collect();
         modules.sort_by_key(|module| module.base);
         modules.dedup_by_key(|module| module.base);
-        Code { architecture, modules }
+        Code { architecture, modules, traps: Traps::default() }
     }
 
     /// All images by first address.
@@ -196,8 +202,8 @@ impl<'a> Module<'a> {
         let origin = provider.map(|provider| Origin { provider, timestamp });
         let layers = Layers { space, image: (name.clone(), base, size), origin, file: OnceLock::new() };
         let memory = Cached::new(layers, base, size);
-        let (facts, exports) = (OnceLock::new(), OnceLock::new());
-        Module { name, base, size, memory, facts, exports, names: None, stated: pdb }
+        let (facts, exports, frames) = Default::default();
+        Module { name, base, size, memory, facts, exports, names: None, stated: pdb, frames }
     }
 
     /// What its headers say; `None` if neither the dump nor a file has them.
@@ -217,9 +223,11 @@ impl<'a> Module<'a> {
 
     /// Its PDB, unless its names are known already.
     pub fn pdb(&self) -> Option<(&str, PdbId)> {
-        if self.names.is_some() {
-            return None;
-        }
+        if self.names.is_some() { None } else { self.stated_pdb() }
+    }
+
+    /// Its PDB, as its headers or the list of images state it.
+    fn stated_pdb(&self) -> Option<(&str, PdbId)> {
         let stated = || self.stated.as_ref().map(|(name, id)| (name.as_str(), *id));
         self.facts().and_then(|facts| facts.pdb_name.as_deref().zip(facts.pdb)).or_else(stated)
     }
@@ -257,27 +265,47 @@ impl<'a> Module<'a> {
         same.then(|| (name.to_string(), offset.into()))
     }
 
-    /// First address of the function that holds a relative address, where unwind data tells.
+    /// First address of the function that holds a relative address, where unwind data tells, or on x86 the PDB.
     pub fn function_start(&self, rva: u32) -> Option<u64> {
-        function_start(&self.image()?, rva)
+        let image = self.image()?;
+        match image.machine {
+            unwind::MACHINE_I386 => Some(self.base + u64::from(self.framed_start(rva)?)),
+            _ => function_start(&image, rva),
+        }
     }
 }
 
 /// First address of the function that holds a relative address, where unwind data tells.
 pub fn function_start(image: &Image<'_>, rva: u32) -> Option<u64> {
-    let known = image.machine == unwind::MACHINE_AMD64;
-    known.then(|| unwind::x64::function_start(image, image.base.checked_add(rva.into())?).ok()?).flatten()
+    match image.machine {
+        unwind::MACHINE_AMD64 => {
+            unwind::x64::function_start(image, image.base.checked_add(rva.into())?).ok()?
+        }
+        unwind::MACHINE_ARM64 => {
+            let function = Function::find(image, rva).ok()??;
+            // Where the host of a part begins, its data does not say.
+            let whole = !function.is_fragment(image).ok()?;
+            whole.then(|| image.base.checked_add(function.begin.into())).flatten()
+        }
+        _ => None,
+    }
 }
 
-/// Whether a function that begins at one relative address may hold another above it: unwind data of x64 tells where
-/// the next one begins.
-pub fn is_one_function(image: &Image<'_>, start: u32, rva: u32) -> bool {
-    if image.machine != unwind::MACHINE_AMD64 {
-        return true;
+/// Relative address behind the function that holds a relative address, where unwind data tells.
+fn function_end(image: &Image<'_>, rva: u32) -> Option<u32> {
+    match image.machine {
+        unwind::MACHINE_AMD64 => unwind::x64::find(image, rva).ok()?.map(|function| function.end),
+        unwind::MACHINE_ARM64 => Function::find(image, rva).ok()?.map(|function| function.end),
+        _ => None,
     }
+}
+
+/// Whether a function that begins at one relative address may hold another above it: unwind data tells where the next
+/// one begins; of x86 images nothing does.
+pub fn is_one_function(image: &Image<'_>, start: u32, rva: u32) -> bool {
     match function_start(image, rva) {
         Some(first) => u64::from(start) >= first.wrapping_sub(image.base),
-        None => unwind::x64::find(image, start).ok().flatten().is_none_or(|function| rva < function.end),
+        None => function_end(image, start).is_none_or(|end| rva < end),
     }
 }
 

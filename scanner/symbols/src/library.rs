@@ -3,6 +3,7 @@
 use crate::{
     Choice, Error, Layouts, Names, PdbId, Place, Provider, Result, Wanted, Wish,
     pack::{ImageVersion, Known, Pack, disagreements, reach},
+    pdb::frames::{self, Frames},
     pdb::source,
     store::{self, FileKind, Found, Options, SymbolPath},
 };
@@ -10,7 +11,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -27,6 +28,8 @@ pub struct Library<'a> {
     found: Mutex<HashMap<(String, PdbId), Choice>>,
     /// Files of other images that there are none of: many dumps have the same modules.
     missing: Mutex<HashSet<(String, PdbId)>>,
+    /// Frame data that somebody holds: many processes have the same modules.
+    frames: Mutex<HashMap<(String, PdbId), Weak<Frames>>>,
     /// Whether any kernel's layouts were wanted.
     asked: AtomicBool,
     /// Files and URLs that layouts were taken from.
@@ -79,29 +82,27 @@ impl Provider for Library<'_> {
     }
 
     fn places(&self, name: &str, id: PdbId, rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {
-        if self.path.is_empty() {
-            return Ok(None);
-        }
-        // Images of third parties often name the whole path of the machine that they were built on.
-        let name = name.rsplit(['\\', '/']).next().unwrap_or_default().to_string();
-        let key = (name, id);
-        if self.missing.lock().is_ok_and(|missing| missing.contains(&key)) {
-            return Ok(None);
-        }
-        let found = self.path.pdb(&key.0, id, &self.options);
-        if !matches!(found, Ok(Some(_)))
-            && let Ok(mut missing) = self.missing.lock()
-        {
-            missing.insert(key);
-        }
-        let Some(file) = found? else { return Ok(None) };
-        let (_, places) =
-            source::places(&file.bytes, rvas).map_err(|e| Error::new(format!("{}: {e}", file.origin)))?;
-        if let Ok(mut used) = self.used.lock() {
-            used.insert(file.origin);
-        }
-        Ok(Some(places))
+        let read = |bytes: &[u8]| Ok(source::places(bytes, rvas)?.1);
+        self.of_pdb(&(file_name(name), id), read)
     }
+
+    fn frames(&self, name: &str, id: PdbId) -> Result<Option<Arc<Frames>>> {
+        let key = (file_name(name), id);
+        // Who asks while it is read waits, so that no file is read twice.
+        let Ok(mut known) = self.frames.lock() else { return Ok(None) };
+        if let Some(frames) = known.get(&key).and_then(Weak::upgrade) {
+            return Ok(Some(frames));
+        }
+        let found = self.of_pdb(&key, frames::frames)?.map(Arc::new);
+        known.retain(|_, frames| frames.strong_count() > 0);
+        known.extend(found.as_ref().map(|frames| (key, Arc::downgrade(frames))));
+        Ok(found)
+    }
+}
+
+/// The file name of a PDB. Images of third parties often name the whole path of the machine that they were built on.
+fn file_name(name: &str) -> String {
+    name.rsplit(['\\', '/']).next().unwrap_or_default().to_string()
 }
 
 /// What kernels' PDBs are called when nothing in the dump says so.
@@ -160,6 +161,25 @@ impl Library<'_> {
             }
             Err(error) => refused(error.to_string()),
         }
+    }
+
+    /// What the PDB of an image says, if there is one.
+    fn of_pdb<T>(&self, key: &(String, PdbId), read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<T>> {
+        if self.path.is_empty() || self.missing.lock().is_ok_and(|missing| missing.contains(key)) {
+            return Ok(None);
+        }
+        let found = self.path.pdb(&key.0, key.1, &self.options);
+        if !matches!(found, Ok(Some(_)))
+            && let Ok(mut missing) = self.missing.lock()
+        {
+            missing.insert(key.clone());
+        }
+        let Some(file) = found? else { return Ok(None) };
+        let read = read(&file.bytes).map_err(|e| Error::new(format!("{}: {e}", file.origin)))?;
+        if let Ok(mut used) = self.used.lock() {
+            used.insert(file.origin);
+        }
+        Ok(Some(read))
     }
 
     fn note_use(&self, found: &Found) {

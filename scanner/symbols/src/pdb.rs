@@ -8,6 +8,7 @@
 //! members together never take more than a small multiple of the bytes that describe them.
 
 mod cursor;
+pub mod frames;
 mod msf;
 mod places;
 pub mod source;

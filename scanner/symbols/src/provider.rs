@@ -1,6 +1,6 @@
 //! Who finds layouts for a kernel: asked once for each dump.
 
-use crate::{Layouts, Names, PdbId, Result, Wanted, pack::Known, pdb::source::Place};
+use crate::{Layouts, Names, PdbId, Result, Wanted, pack::Known, pdb::frames::Frames, pdb::source::Place};
 use std::sync::Arc;
 
 /// What is known of the image whose layouts are wanted. Everything may be unknown.
@@ -49,6 +49,11 @@ pub trait Provider: Sync {
     /// Functions and lines of addresses relative to any image, by the PDB that its `RSDS` record names: its file name,
     /// which is text out of a dump, and its identity. `None`: there is no such file.
     fn places(&self, _name: &str, _id: PdbId, _rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {
+        Ok(None)
+    }
+
+    /// Frame data of a 32-bit image, by its PDB. `None`: there is no such file.
+    fn frames(&self, _name: &str, _id: PdbId) -> Result<Option<Arc<Frames>>> {
         Ok(None)
     }
 

@@ -16,12 +16,14 @@ mod frame;
 mod hybrid;
 mod packed;
 mod pdata;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod xdata;
 
 pub use hybrid::{Code, Hybrid};
 pub use pdata::Function;
+pub use switch::{Switch, switched_out};
 
 use crate::{Image, MACHINE_ARM64, MACHINE_ARM64EC, Memory, Step, Why};
 use frame::Frame;

@@ -37,6 +37,8 @@ pub enum Step {
     /// As `Unwound`, but the return address was not where it should be, and was found above by a search: what lies
     /// between may be parameters of the next call, or frames that were missed.
     Searched,
+    /// What the compiler left of the function's frame in its PDB was applied (x86).
+    FrameData,
     /// Nothing describes the function; its frame pointer was believed, and a return address is where it should be.
     FramePointer,
     /// As `Unwound`, but the instruction pointer now is exact, so the next step is a `first` one: a part of an epilogue
@@ -49,7 +51,7 @@ pub enum Step {
         /// Virtual address of the instruction pointer in the machine frame, which comes after the error code if it has
         /// one.
         at: u64,
-        /// An error code lies below it (x64; ARM64 has it in a register).
+        /// An error code lies below it (x64, and every x86 kernel trap; ARM64 has it in a register).
         error_code: bool,
     },
 }

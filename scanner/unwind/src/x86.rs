@@ -140,6 +140,8 @@ pub struct Place<'a> {
     pub image: Option<&'a Image<'a>>,
     /// The innermost record of its PDB.
     pub frame: Option<&'a FrameData<'a>>,
+    /// Where members of trap frames are, if this can be the stack of a kernel.
+    pub trap: Option<&'a TrapFrame>,
     /// Whether an address can be a return address: it is code, and a call ends there (see [`crate::call::x86`]).
     pub returns: &'a dyn Fn(u32) -> bool,
 }
@@ -147,6 +149,8 @@ pub struct Place<'a> {
 /// Offsets in `_KTRAP_FRAME` of x86, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrapFrame {
+    /// `DbgArgMark`: 0xbadb0d00, for debuggers.
+    pub mark: u32,
     /// `Ebp`
     pub ebp: u32,
     /// `Ebx`
@@ -180,7 +184,12 @@ pub fn trap_frame(memory: &dyn Memory, at: u32, layout: &TrapFrame) -> Result<Re
     for (register, offset) in rest.into_iter().chain([(EDI, layout.edi)]) {
         registers.set(register, member(offset).ok());
     }
-    let outer = member(layout.cs)? & 3 != 0 || member(layout.eflags)? & VIRTUAL_8086 != 0;
+    let (cs, eflags) = (member(layout.cs)? & 0xffff, member(layout.eflags)?);
+    let sound = eflags & 2 != 0 && (matches!(cs, 0x8 | 0x1b) || eflags & VIRTUAL_8086 != 0);
+    if !sound {
+        return Err(Why::BadUnwindData("cs or eflags of a trap frame"));
+    }
+    let outer = cs & 3 != 0 || eflags & VIRTUAL_8086 != 0;
     let inside = at.checked_add(layout.esp).ok_or(Why::NoMemory(at.into()));
     registers.set(ESP, Some(if outer { member(layout.esp)? } else { inside? }));
     Ok(registers)
@@ -189,9 +198,18 @@ pub fn trap_frame(memory: &dyn Memory, at: u32, layout: &TrapFrame) -> Result<Re
 /// One step: turns `registers` into those of the caller; they stay as they were if it fails. `first` says that the
 /// instruction pointer is exact, not a return address.
 pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first: bool) -> Result<Step, Why> {
+    if let Some(at) = trap_at(place, memory, registers, first) {
+        let layout = place.trap.ok_or(Why::NotSupported("a trap frame whose layout is not known"))?;
+        *registers = trap_frame(memory, at, layout)?;
+        let at = at.saturating_add(layout.eip).into();
+        return Ok(Step::MachineFrame { at, error_code: true });
+    }
     let (mut caller, step) = caller(place, memory, registers, first)?;
     if caller.esp() <= registers.esp() {
         return Err(Why::SpNotRising);
+    }
+    if !caller.esp().is_multiple_of(4) {
+        return Err(Why::SpNotAligned);
     }
     caller.known &= PRESERVED;
     if place.frame.is_some_and(FrameData::is_handler) {
@@ -200,6 +218,21 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
     }
     *registers = caller;
     Ok(step)
+}
+
+/// Where the trap frame of a handler is: the frame pointer is at it, as its record says, or as the mark in it does where
+/// there is no record.
+fn trap_at(place: &Place, memory: &dyn Memory, now: &Registers, first: bool) -> Option<u32> {
+    const MARK: u32 = 0xbadb_0d00;
+    let ebp = now.get(EBP).filter(|ebp| *ebp >= now.esp() && ebp.is_multiple_of(4))?;
+    match (place.frame.map(|frame| frame.kind), place.trap) {
+        (Some(Kind::Trap), _) => Some(ebp),
+        (None, Some(layout)) if !first => {
+            let mark = word(memory, ebp.checked_add(layout.mark)?).ok()?;
+            (mark == MARK && trap_frame(memory, ebp, layout).is_ok()).then_some(ebp)
+        }
+        _ => None,
+    }
 }
 
 fn caller(
@@ -224,13 +257,14 @@ fn caller(
                 Ok((caller, step))
             }
             Kind::FramePointer => chain(place, memory, now, frame.params),
-            Kind::Trap => Err(Why::NotSupported("a trap frame: see trap_frame")),
+            Kind::Trap => Err(Why::UnknownRegister), // the frame pointer, else it was found before
             Kind::Task => Err(Why::NotSupported("a task switch")),
         },
         None => chain(place, memory, now, 0).or_else(|why| {
             // No frame pointer: if nothing has been pushed, the return address is on top.
             let leaf = first.then(|| leaf(place, memory, now)).flatten();
-            leaf.map(|caller| (caller, Step::Leaf)).ok_or(why)
+            let straight = || Some((code::epilogue(place, memory, now)?, Step::Unwound));
+            leaf.map(|caller| (caller, Step::Leaf)).or_else(straight).ok_or(why)
         }),
     }
 }
@@ -248,7 +282,7 @@ fn searched(
     let done = plain.as_ref().is_ok_and(|found| !found.searches || (place.returns)(found.caller.eip));
     let broken = plain.as_ref().is_err_and(|why| !matches!(why, Why::NoMemory(_)));
     if done || broken {
-        return plain.map(|found| (found.caller(frame), Step::Unwound));
+        return plain.map(|found| (found.caller(frame), Step::FrameData));
     }
     if let Some(caller) = code::epilogue(place, memory, now) {
         return Ok((Registers { pushed: frame.params, ..caller }, Step::Unwound));
@@ -261,7 +295,7 @@ fn searched(
             _ => {}
         }
     }
-    plain.map(|found| (found.caller(frame), Step::Unwound))
+    plain.map(|found| (found.caller(frame), Step::FrameData))
 }
 
 /// The frame that ebp points at: the caller's ebp, and its return address above.

@@ -21,7 +21,7 @@ table! {
         state: &'static str,
         /// `nonpaged`, `nonpaged_nx`, `paged` or `session`. A free block of a classic pool does not say; it has the kind of the other blocks of its page. `nonpaged_nx` is told from `nonpaged` only where the heap is known.
         kind: Option<&'static str>,
-        /// What manages the page: `classic` (before Windows 10 1809), `vs` or `lfh` (the two allocators of the segment heap), `segment` (one of these, and nothing tells which), `big` (pages of its own, in any kernel).
+        /// What manages the page: `classic` (before Windows 10 1809), `vs` or `lfh` (the two allocators of the segment heap), `segment` (one of these, and nothing tells which), `special` (a block of a segment heap of special pool, which `ExPoolState.SpecialHeaps` names), `big` (pages of its own, in any kernel). Special pool before Windows 10 1809 is not told: no public source states how its pages look.
         allocator: &'static str,
         /// The number in `_POOL_HEADER.PoolType`; of a big allocation `POOL_TYPE`, NULL where the kernel or its layout source does not state it.
         pool_type: Option<u32>,

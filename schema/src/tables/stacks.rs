@@ -77,7 +77,7 @@ table! {
         source_line: Option<u32>,
         /// Functions inlined at `ip`, the innermost first, each `function (file:line)`, with ` < ` between callee and caller; NULL: none, or no PDB that would tell.
         inlined: Option<String>,
-        /// How the frame was found: `context` (registers in the dump), `unwind` (unwind data of the function called), `frame pointer` (nothing describes the function called, and its frame pointer leads to a return address), `leaf` (the function called has none, and needs none), `trap` (registers that a trap, an interrupt or a system call saved), `scan` (the next word of the stack that is an address behind a call).
+        /// How the frame was found: `context` (registers in the dump), `unwind` (unwind data of the function called), `frame data` (x86: what the PDB of the module, which `--symbols` has, says of the frame of the function called), `frame pointer` (nothing describes the function called, and its frame pointer leads to a return address), `leaf` (the function called has none, and needs none), `trap` (registers that a trap, an interrupt or a system call saved), `scan` (the next word of the stack that is an address behind a call).
         method: String,
         /// `high`: registers, or unwinding from them, or unwinding that ended at the thread's start; `medium`: there is a guess below it; `low`: a word that points to code, where the dump does not hold the code that would tell more.
         confidence: String,

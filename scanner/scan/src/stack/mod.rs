@@ -7,6 +7,7 @@
 mod all;
 mod claims;
 mod halves;
+mod link;
 mod parameters;
 mod places;
 mod processors;
@@ -38,6 +39,8 @@ pub enum Method {
     Context,
     /// Unwind data of the function called.
     Unwind,
+    /// What the compiler left of the frame of the function called in its PDB (x86).
+    FrameData,
     /// A chain of frame pointers, where nothing better describes the function.
     FramePointer,
     /// The function called had no unwind data: a leaf.
@@ -54,6 +57,7 @@ impl Method {
         match self {
             Method::Context => "context",
             Method::Unwind => "unwind",
+            Method::FrameData => "frame data",
             Method::FramePointer => "frame pointer",
             Method::Leaf => "leaf",
             Method::Trap => "trap",

@@ -63,6 +63,25 @@ impl Registers {
         }
     }
 
+    /// Sets the frame pointer, where it is one by rule: not on x64.
+    pub fn set_frame_pointer(&mut self, value: u64) {
+        match self {
+            Registers::X64(_) => {}
+            Registers::Arm64(registers) => registers.set(29, Some(value)),
+            Registers::X86(registers) => registers.set(5, u32::try_from(value).ok()),
+        }
+    }
+
+    /// The frame pointer is 0: where a thread of x86 begins.
+    pub fn begins(&self) -> bool {
+        matches!(self, Registers::X86(registers) if registers.get(5) == Some(0))
+    }
+
+    /// A word of the stack as a code address: on ARM64 return addresses are signed.
+    pub fn address(&self, word: u64) -> u64 {
+        if matches!(self, Registers::Arm64(_)) { arm64::strip(word) } else { word }
+    }
+
     /// Which instructions they belong to.
     pub fn set(&self) -> memory::Architecture {
         match self {
@@ -97,12 +116,26 @@ impl Registers {
         let image = code.module(lookup).and_then(Module::image);
         if let Registers::X86(registers) = self {
             let returns = |va: u32| code.may_return_to(va.into());
-            let place = x86::Place { image: image.as_ref(), frame: None, returns: &returns };
-            // Where the dump does not hold the code, a chain of frame pointers that leads into modules is all there is.
-            let perhaps = |va: u32| code.could_return_to(va.into());
-            let guess = x86::Place { image: None, frame: None, returns: &perhaps };
-            return x86::step(&place, stack, registers, first)
-                .or_else(|why| x86::step(&guess, stack, registers, first).map_err(|_| why));
+            let data = code.module(lookup).and_then(|module| module.frame_data(lookup));
+            let frame = data.as_ref().and_then(|data| data.find());
+            let (image, frame, trap) = (image.as_ref(), frame.as_ref(), code.traps.x86.as_ref());
+            let step = |returns: &dyn Fn(u32) -> bool, registers: &mut x86::Registers| {
+                x86::step(&x86::Place { image, frame, trap, returns }, stack, registers, first)
+            };
+            let mut caller = *registers;
+            let result = step(&returns, &mut caller);
+            let sure = match result {
+                Ok(step) => {
+                    matches!(step, Step::MachineFrame { .. }) || caller.eip == 0 || returns(caller.eip)
+                }
+                Err(_) => false,
+            };
+            // Where the dump does not hold the code, an address in it may do.
+            let perhaps = |va: u32| returns(va) || code.could_return_to(va.into());
+            if !sure && let Ok(step) = step(&perhaps, registers) {
+                return Ok(step);
+            }
+            return result.inspect(|_| *registers = caller);
         }
         match (self, image) {
             (Registers::X64(registers), Some(image)) if image.machine == unwind::MACHINE_AMD64 => {
@@ -110,7 +143,7 @@ impl Registers {
             }
             (Registers::Arm64(registers), Some(image)) => {
                 registers.pc = arm64::strip(registers.pc);
-                arm64::step(&image, stack, registers, first)
+                arm64::step_over(&image, stack, registers, first, code.traps.arm64)
             }
             (Registers::X64(_) | Registers::Arm64(_), None) if code.module(lookup).is_some() => {
                 Err(Why::NotAnImage("its headers are not in the dump"))

@@ -7,18 +7,18 @@
 //! anywhere: none is public, and it differs between builds.
 
 use super::{
-    Kind, Method, Registers,
+    Kind, Method, Registers, link,
     processors::{self, OnProcessor},
 };
 use crate::code::Code;
-use memory::{Context, Va};
+use memory::{Architecture, Context, Va};
 use nt::{
     System,
     processor::Kprcb,
     thread::{Thread, ThreadState},
 };
 use std::ops::Range;
-use unwind::x64;
+use unwind::{arm64, x64};
 
 /// `_KTHREAD.State`: running.
 const RUNNING: u8 = 2;
@@ -123,15 +123,29 @@ impl<'a> Starts<'a> {
     }
 
     /// By the unwind data of `SwapContext`, where the kernel's symbols name it and its code is in the dump.
-    fn switched_out(&self, sp: u64) -> Option<x64::Registers> {
+    fn switched_out(&self, sp: u64) -> Option<Registers> {
         let kernel = self.code.module(self.system.kernel.as_ref()?.base.0)?.image()?;
         let global = |name| self.system.global(name).map(|va| va.0);
-        let switch = x64::trap::Switch {
-            swap_context: global("SwapContext"),
-            ki_swap_context: global("KiSwapContext"),
-        };
-        let found = x64::trap::switched_out(&kernel, &self.system.space, sp, switch);
-        found.ok().map(|(registers, _)| registers)
+        let (swap_context, ki_swap_context) = (global("SwapContext"), global("KiSwapContext"));
+        let memory = &self.system.space;
+        match self.system.architecture {
+            Architecture::X64 => {
+                let switch = x64::trap::Switch { swap_context, ki_swap_context };
+                let found = x64::trap::switched_out(&kernel, memory, sp, switch).ok()?;
+                Some(Registers::X64(found.0))
+            }
+            Architecture::Arm64 => {
+                let switch = arm64::Switch { swap_context: swap_context?, ki_swap_context };
+                arm64::switched_out(&kernel, memory, sp, switch).ok().map(Registers::Arm64)
+            }
+            // Nothing in the image tells; the return address is the third word of `_KSWITCH_FRAME`.
+            Architecture::X86 => None,
+        }
+    }
+
+    /// Whether an address is behind a call in `KiSwapContext`, by the kernel's symbols.
+    fn is_switch(&self, va: u64) -> bool {
+        self.code.symbol(va.wrapping_sub(1)).name.is_some_and(|name| name.contains("KiSwapContext"))
     }
 
     /// The return address of `SwapContext`.
@@ -140,22 +154,22 @@ impl<'a> Starts<'a> {
             return Err("_KTHREAD.KernelStack is outside of the stack");
         }
         if let Some(registers) = self.switched_out(sp.0) {
-            return Ok((Registers::X64(registers), Method::Context));
+            return Ok((registers, Method::Context));
         }
+        let blank = Registers::at(self.system.architecture, 0, 0);
         let width = u64::from(self.system.pointer_size());
         for slot in (0..SWAP_FRAME).filter_map(|word| sp.checked_add(word * width)) {
             let Ok(value) = self.system.space.pointer(slot) else {
                 return Err("its stack is not in the dump");
             };
-            let is_code = self.code.is_executable(value.0) != Some(false);
-            if is_code && matches!(self.code.call_before(value.0), Ok(Some(_))) {
-                let mut registers = Registers::at(self.system.architecture, value.0, slot.0 + width);
-                // ARM64 code saves frame pointer and return address as a pair.
-                let below = slot.0.checked_sub(width).and_then(|at| self.system.space.pointer(Va(at)).ok());
-                if let (Registers::Arm64(registers), Some(frame)) = (&mut registers, below) {
-                    registers.set(29, Some(frame.0));
-                }
-                return Ok((registers, Method::Scan));
+            let va = blank.address(value.0);
+            if self.code.may_return_to(va) {
+                let mut registers = Registers::at(self.system.architecture, va, slot.0 + width);
+                let returns = |word: u64| self.code.may_return_to(blank.address(word));
+                let fp = link::below(&self.system.space, range, slot.0, width, &returns);
+                fp.into_iter().for_each(|fp| registers.set_frame_pointer(fp));
+                let method = if self.is_switch(va) { Method::Context } else { Method::Scan };
+                return Ok((registers, method));
             }
         }
         Err("no return address at the saved stack pointer")

@@ -1,6 +1,6 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack};
+use super::{Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack, link};
 use crate::code::Code;
 use memory::Architecture;
 use std::ops::Range;
@@ -8,8 +8,12 @@ use unwind::{Memory, Step, Why};
 
 /// Why unwinding gives way although the step worked: an overwritten return address, or code that no list has.
 const NO_MODULE: &str = "the return address is in no module";
+/// Why it gave way although a return address was found: it may be one of another frame.
+const NOT_THERE: &str = "the return address is not where the frame data has it";
 /// More frames than this no stack holds: a megabyte of words.
 const MOST_FRAMES: usize = 0x2_0000;
+/// Frames that a walk may find on another stack than the one that it is of.
+const OTHER_STACK: usize = 0x1000;
 /// Register sets that are kept of a stack: interrupts do not nest deeper than there are levels.
 const MOST_EXACT: usize = 32;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
@@ -65,8 +69,9 @@ impl Walk<'_> {
             self.push(&registers, method, confidence, exact);
             return (End::NoStack, None);
         }
+        let most = self.most_frames();
         loop {
-            if self.frames.len() >= MOST_FRAMES {
+            if self.frames.len() >= most {
                 return (End::TooMany, None);
             }
             self.push(&registers, method, confidence, exact);
@@ -89,6 +94,9 @@ impl Walk<'_> {
                     if method == Method::Scan || !by_code && self.code.could_return_to(registers.ip()) {
                         confidence = confidence.min(Confidence::Medium);
                     }
+                    if method == Method::Scan {
+                        self.gave_way.get_or_insert(Why::BadUnwindData(NOT_THERE));
+                    }
                 }
                 Ok(_) => match self.resume(&registers, Why::BadUnwindData(NO_MODULE)) {
                     Ok(found) => (registers, method, confidence, exact) = found,
@@ -100,6 +108,14 @@ impl Walk<'_> {
                 },
             }
         }
+    }
+
+    /// Every frame takes a word at least; a walk may lead over another stack before it comes to its own.
+    fn most_frames(&self) -> usize {
+        let words =
+            self.bounds.range.as_ref().map(|range| range.end.saturating_sub(range.start) / self.bounds.width);
+        let most = words.and_then(|words| usize::try_from(words.saturating_mul(2)).ok());
+        most.map_or(MOST_FRAMES, |most| (most + OTHER_STACK).min(MOST_FRAMES))
     }
 
     fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
@@ -122,7 +138,6 @@ impl Walk<'_> {
         registers: &Registers,
         why: Why,
     ) -> Result<(Registers, Method, Confidence, bool), End> {
-        self.gave_way.get_or_insert(why);
         let width = self.bounds.width;
         let mut at =
             self.frames.last().map_or(registers.sp(), |frame| frame.sp.max(registers.sp())) / width * width;
@@ -131,18 +146,37 @@ impl Walk<'_> {
         while at < end {
             let mut word = [0; 8];
             if !self.bounds.memory.read(at, &mut word[..width as usize]) {
+                self.gave_way.get_or_insert(why);
                 return Err(End::Lost(why));
             }
-            let value = u64::from_le_bytes(word);
+            let value = registers.address(u64::from_le_bytes(word));
             at += width;
             if let Some(confidence) = self.judge(value).filter(|sure| may_be_at(registers.set(), at, *sure)) {
-                return Ok((registers.bare(value, at), Method::Scan, confidence, false));
+                self.gave_way.get_or_insert(why);
+                return Ok((self.found(registers, value, at), Method::Scan, confidence, false));
             }
         }
-        match range.as_ref().is_some_and(|range| end >= range.end) {
+        let whole = range.as_ref().is_some_and(|range| end >= range.end);
+        if registers.begins() && whole {
+            return Err(End::ThreadStart);
+        }
+        self.gave_way.get_or_insert(why);
+        match whole {
             true => Err(End::StackBase),
             false => Err(End::Lost(why)),
         }
+    }
+
+    /// Registers behind a return address that was found below `at`.
+    fn found(&self, registers: &Registers, value: u64, at: u64) -> Registers {
+        let returns = |word: u64| matches!(self.judge(registers.address(word)), Some(Confidence::Medium));
+        let Bounds { memory, range, width, .. } = self.bounds;
+        let fp = link::below(*memory, range, at - width, *width, &returns);
+        // Frames of ARM64 have whole pairs of words.
+        let at = if matches!(registers, Registers::Arm64(_)) { at.next_multiple_of(16) } else { at };
+        let mut found = registers.bare(value, at);
+        fp.into_iter().for_each(|fp| found.set_frame_pointer(fp));
+        found
     }
 
     /// Whether a word can be a return address, and how sure that is.
@@ -168,6 +202,7 @@ fn how(step: Step) -> (Method, bool) {
         Step::Unwound => (Method::Unwind, false),
         Step::Exact => (Method::Unwind, true),
         Step::Leaf => (Method::Leaf, false),
+        Step::FrameData => (Method::FrameData, false),
         Step::Searched => (Method::Scan, false),
         Step::FramePointer => (Method::FramePointer, false),
         Step::MachineFrame { .. } => (Method::Trap, true),

@@ -126,13 +126,8 @@ struct Of {
     kind: Option<Kind>,
     /// True if the heap is known.
     exact: bool,
-}
-
-impl Of {
     /// Whether a block's header, or that of its chunk, holds the size of the one before.
-    fn has_chain(&self) -> bool {
-        matches!(self.allocator, "classic" | "vs")
-    }
+    chain: bool,
 }
 
 impl Rows<'_> {
@@ -154,7 +149,8 @@ impl Rows<'_> {
             self.reader.keep(known);
         }
         let allocator = if segment { "segment" } else { "classic" };
-        (!self.reader.blocks().is_empty()).then_some(Of { allocator, kind: None, exact: false })
+        let of = Of { allocator, kind: None, exact: false, chain: !segment };
+        (!self.reader.blocks().is_empty()).then_some(of)
     }
 
     /// A page of a heap that is known.
@@ -164,17 +160,20 @@ impl Rows<'_> {
         let of = heaps.at(va)?;
         let bytes = <&[u8; 0x1000]>::try_from(page.bytes).ok()?;
         let offset = va - of.va.0;
-        let kind = Some(of.kind);
+        let found = |allocator, chain| {
+            let allocator = if of.special { "special" } else { allocator };
+            Of { allocator, kind: Some(of.kind), exact: true, chain }
+        };
         match &of.blocks {
             Blocks::Vs(starts) => {
                 let start = starts.get((offset / 0x1000) as usize)?;
                 let end = of.va.0.wrapping_add(of.len);
-                let found = self.reader.read_vs(&VsPage { bytes, va, end, key: heaps.key }, *start);
-                found.then_some(Of { allocator: "vs", kind, exact: true })
+                let any = self.reader.read_vs(&VsPage { bytes, va, end, key: heaps.key }, *start);
+                any.then(|| found("vs", true))
             }
             Blocks::Lfh(lfh) => {
-                let found = self.reader.read_lfh(bytes, offset, lfh);
-                found.then_some(Of { allocator: "lfh", kind, exact: true })
+                let any = self.reader.read_lfh(bytes, offset, lfh);
+                any.then(|| found("lfh", false))
             }
         }
     }
@@ -202,7 +201,7 @@ impl Pool<'_> {
             process_id: billed.and_then(|process| self.process_id(process)),
             confidence,
             reason,
-            chain_ok: of.has_chain().then_some(block.before && block.behind),
+            chain_ok: of.chain.then_some(block.before && block.behind),
             preview: preview(bytes.get(self.era.unit..).unwrap_or_default()),
         }
     }
@@ -252,7 +251,7 @@ impl Pool<'_> {
             blocks: blocks.len() as u32,
             bytes_used,
             bytes_free,
-            chain_ok: of.has_chain().then_some(hard.is_none()),
+            chain_ok: of.chain.then_some(hard.is_none()),
             breaks: breaks.len() as u32,
             broken_at: first.map(|found| found.at.into()),
             wrong: first.map(|found| found.wrong.name()),

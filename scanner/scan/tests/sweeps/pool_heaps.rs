@@ -148,3 +148,42 @@ fn an_unknown_heap() {
         }
     }
 }
+
+/// A heap of special pool: its blocks say so, and those of all others do not. Where there are three such heaps, what
+/// stands behind them is none.
+#[test]
+fn special_pool() {
+    for (arch, build) in kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let mut machine = scenario::pools(arch, build.clone());
+        let usual = tables(&machine);
+        let special = &mut machine.facts.pools.heaps[1];
+        special.special = true;
+        let last = special.ranges.last().unwrap();
+        let places = special.segment..last.va + last.pages as u64 * 0x1000;
+        if [17_763, 18_362].contains(&build.number) {
+            let state = machine.facts.symbol("ExPoolState");
+            let heaps = machine.layout().offset("_EX_POOL_HEAP_MANAGER_STATE", "SpecialHeaps") as u64;
+            let behind = state + heaps + 3 * arch.pointer() as u64;
+            let kernel = machine.facts.kernel_base.to_le_bytes();
+            machine.patch(fixtures::Space::Kernel, behind, &kernel);
+        }
+        let tables = tables(&machine);
+        let (rows, before) =
+            (by_address(&tables["pool_allocations"]), by_address(&usual["pool_allocations"]));
+        let (mut inside, mut outside) = (0, 0);
+        for (va, row) in &rows {
+            let (is_special, mut same) = (places.contains(va), Row::clone(row));
+            *(if is_special { &mut inside } else { &mut outside }) += 1;
+            assert_eq!(row["allocator"] == "special", is_special, "{name}: {row:?}");
+            for column in ["allocator", "pa"] {
+                same.insert(column.into(), before[va][column].clone());
+            }
+            assert_eq!(&same, before[va], "{name}: all else is the same");
+        }
+        assert_eq!(rows.len(), before.len(), "{name}");
+        assert!(inside > 100 && outside > 100, "{name}: {inside} {outside}");
+        let about = |row: &&Row| row.get("structure").is_some_and(|of| of.contains("HEAP"));
+        assert_eq!(tables["faults"].iter().find(about), None, "{name}");
+    }
+}

@@ -67,6 +67,18 @@ pub fn some_tables(machine: &Machine, format: Format, names: &[&str]) -> Tables 
     these_tables(machine, format, &symbols_of(&machine.facts), &tables)
 }
 
+/// The named tables of a machine's dump, with other symbols.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn named_tables(
+    machine: &Machine,
+    format: Format,
+    provider: &dyn nt::symbols::Provider,
+    names: &[&str],
+) -> Tables {
+    let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
+    these_tables(machine, format, provider, &tables)
+}
+
 /// The named tables of a machine's dump, with something to look for.
 #[allow(dead_code, reason = "only some of the test programs that share this file")]
 pub fn tables_for(machine: &Machine, format: Format, names: &[&str], needles: &[scan::Needle]) -> Tables {
@@ -96,7 +108,7 @@ fn tables_looking(
     tables: &[&'static TableSpec],
     needles: &[scan::Needle],
 ) -> Tables {
-    opened(machine, format, provider, |dump, system| scanned(dump, system, tables, needles))
+    opened(machine, format, provider, |dump, system| scanned((dump, system), provider, tables, needles))
 }
 
 /// The named tables of a file.
@@ -104,12 +116,13 @@ fn tables_looking(
 pub fn file_tables(path: &std::path::Path, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {
     let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
     let dump = memory::open(path, None).unwrap();
-    scanned(&dump, nt::System::open(&dump, provider).as_ref(), &tables, &[])
+    let system = nt::System::open(&dump, provider).map(|system| system.with_names(provider));
+    scanned((&dump, system.as_ref()), provider, &tables, &[])
 }
 
 fn scanned(
-    dump: &memory::Dump,
-    system: Option<&nt::System>,
+    (dump, system): (&memory::Dump, Option<&nt::System>),
+    provider: &dyn nt::symbols::Provider,
     tables: &[&'static TableSpec],
     needles: &[scan::Needle],
 ) -> Tables {
@@ -118,7 +131,7 @@ fn scanned(
         dump,
         system,
         content_hash,
-        names: None,
+        names: Some(provider),
         tool_version,
         options,
         tables,
@@ -152,7 +165,8 @@ fn opened<T>(
     let folder = scratch();
     let path = machine.dump(format).write_to(&folder).unwrap();
     let dump = memory::open(&path, None).unwrap();
-    let found = look(&dump, nt::System::open(&dump, provider).as_ref());
+    let found =
+        look(&dump, nt::System::open(&dump, provider).map(|system| system.with_names(provider)).as_ref());
     std::fs::remove_dir_all(&folder).unwrap();
     found
 }

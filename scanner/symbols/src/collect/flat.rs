@@ -45,6 +45,9 @@ const DOCUMENTED: &[&str] = &[
     "_VPB",
 ];
 
+/// Members of `_KTRAP_FRAME` that no other architecture has: registers. Of `X`, which is x0 to x18, the first one.
+const REGISTERS: [&str; 5] = ["Sp", "Lr", "Fp", "Pc", "X"];
+
 /// Structures that begin with another one.
 const INSIDE: [(&str, &str, &str); 2] = [("_EPROCESS", "Pcb", "_KPROCESS"), ("_ETHREAD", "Tcb", "_KTHREAD")];
 
@@ -81,8 +84,10 @@ pub fn parse(text: &str, like: &Profile) -> Profile {
 
 /// A member whose type another kernel shows; one that nobody shows has no size and is left out.
 fn typed(name: &str, member: &str, offset: u32, like: &Profile) -> Option<Member> {
-    let known = like.types.get(name)?.members.iter().find(|known| known.name == member)?;
-    Some(Member { name: member.into(), offset, kind: known.kind.clone() })
+    let known = || like.types.get(name)?.members.iter().find(|known| known.name == member);
+    let register = name == "_KTRAP_FRAME" && REGISTERS.contains(&member);
+    let kind = if register { Kind::Scalar(8) } else { known()?.kind.clone() };
+    Some(Member { name: member.into(), offset, kind })
 }
 
 #[cfg(test)]
@@ -97,12 +102,16 @@ mod tests {
         like.add("_EPROCESS".into(), Type { size: 16, members: vec![pid] });
         let dtb = member("Dtb", Kind::Scalar(8));
         like.add("_KPROCESS".into(), Type { size: 8, members: vec![dtb] });
-        let text = "# words\n[_KPROCESS]\nsize=0x30\nDtb=0x28 # words\n[_EPROCESS]\nPid=0x3f8  # (derived)\nNew=0x8\n";
+        let text = "# words\n[_KPROCESS]\nsize=0x30\nDtb=0x28 # words\n[_EPROCESS]\nPid=0x3f8  # (derived)\nNew=0x8\n[_KTRAP_FRAME]\nPc=0x148\n";
         let profile = parse(text, &like);
         let at = |path: &str| profile.field("_EPROCESS", path).map(|field| (field.offset, field.size));
         assert_eq!(at("Pid"), Some((0x3f8, 8)));
         assert_eq!(at("Pcb.Dtb"), Some((0x28, 8)));
         assert_eq!(at("New"), None, "nobody knows its size");
+        assert_eq!(
+            profile.field("_KTRAP_FRAME", "Pc").map(|field| (field.offset, field.size)),
+            Some((0x148, 8))
+        );
         assert_eq!(profile.types["_KPROCESS"].size, 0x30);
     }
 }

@@ -1,6 +1,7 @@
 //! What a PDB states, in files made for the purpose, in those of public programs, and in damaged ones.
 
 mod damage;
+mod frames;
 mod oracle;
 mod source;
 

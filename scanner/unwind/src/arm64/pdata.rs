@@ -3,7 +3,7 @@
 //! Source: Microsoft's "ARM64 exception handling", ".pdata records".
 
 use super::{
-    code::{Codes, hosted},
+    code::{Codes, hosted, instructions},
     frame::Frame,
     packed,
     xdata::{Room, Xdata},
@@ -67,6 +67,15 @@ impl Function {
         }
         let mut room = Room::new();
         Ok(hosted(Xdata::open(image, self.data)?.codes(image, &mut room)?))
+    }
+
+    /// Instructions of its prologue.
+    pub(super) fn prologue(&self, image: &Image) -> Result<u32, Why> {
+        if self.data & 3 != FULL {
+            return Ok(packed::unfold(self.data)?.prologue().len() as u32);
+        }
+        let mut room = Room::new();
+        Ok(instructions(Xdata::open(image, self.data)?.codes(image, &mut room)?))
     }
 
     /// Undoes in `frame` what the function did before the instruction at `rva`.

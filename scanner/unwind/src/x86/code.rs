@@ -25,6 +25,10 @@ enum Does {
     Unframe(u32),
     /// `add esp, n`
     Move(u32),
+    /// `mov [esp + n], register`
+    Store(u8, u32),
+    /// `mov register, [esp + n]`
+    Load(u8, u32),
     Leave,
     /// Writes a register.
     Write(u8),
@@ -51,6 +55,29 @@ pub(super) fn caller(place: &Place, memory: &dyn Memory, now: &Registers) -> Opt
         }
     }
     straight(place, image, rva, memory, now)
+        .or_else(|| unframed(image, rva, memory, now).filter(|caller| (place.returns)(caller.eip)))
+}
+
+/// The caller's registers before a function has made its frame pointer: the usual first instructions say how far it is.
+fn unframed(image: &Image, rva: u32, memory: &dyn Memory, now: &Registers) -> Option<Registers> {
+    const PUSH: u8 = 0x55;
+    const MOVE: [[u8; 2]; 2] = [[0x8b, 0xec], [0x89, 0xe5]];
+    const PATCHABLE: [u8; 2] = [0x8b, 0xff];
+    let pair = |rva: u32| image.u16(rva).map(u16::to_le_bytes).unwrap_or_default();
+    let moves = |rva: u32| MOVE.contains(&pair(rva));
+    let start = if pair(rva) == PATCHABLE { rva.checked_add(2)? } else { rva };
+    let pushes = |rva: u32| image.u8(rva) == Ok(PUSH) && rva.checked_add(1).is_some_and(moves);
+    let pushed = moves(rva) && rva.checked_sub(1).is_some_and(pushes);
+    if !pushed && !pushes(start) {
+        return None;
+    }
+    let depth = if pushed { 4 } else { 0 };
+    let mut caller = Registers { eip: word(memory, now.esp().checked_add(depth)?).ok()?, pushed: 0, ..*now };
+    if pushed {
+        caller.set(EBP, word(memory, now.esp()).ok());
+    }
+    caller.set(ESP, Some(now.esp().checked_add(depth + 4)?));
+    Some(caller)
 }
 
 /// The caller's registers after a call in an epilogue (the check of the cookie comes after some registers were popped).
@@ -110,6 +137,16 @@ impl Pushes {
                 let depth = i64::from(self.depth) - i64::from(bytes.cast_signed());
                 self.depth = u32::try_from(depth).ok()?;
             }
+            Does::Store(register, offset) => {
+                // Where the stack pointer was rounded down nobody knows how far the return address is.
+                let inside = self.aligned.is_none().then(|| self.depth.checked_sub(offset)).flatten();
+                let depth = inside.filter(|depth| *depth >= 4);
+                if let Some(depth) = depth {
+                    self.saved[usize::from(register)].get_or_insert(depth);
+                }
+            }
+            Does::Load(0..=2, _) => {}
+            Does::Load(register, _) if self.saved[usize::from(register)].is_some() => {}
             Does::Frame if self.saved[usize::from(EBP)].is_some() => self.frame = Some(self.depth),
             Does::Align if self.frame.is_some() && self.aligned.is_none() => self.aligned = Some(self.depth),
             Does::Write(0..=2) | Does::Nothing => {}
@@ -158,13 +195,17 @@ fn straight(
             }
             Does::Move(bytes) if bytes.cast_signed() >= 0 => r.set(ESP, Some(r.esp().checked_add(bytes)?)),
             Does::Unframe(offset) => r.set(ESP, Some(r.get(EBP)?.wrapping_add(offset))),
+            Does::Load(register, offset) => {
+                let value = word(memory, r.esp().checked_add(offset)?).ok();
+                r.set(register, value);
+            }
             Does::Leave => {
                 let ebp = r.get(EBP)?;
                 r.set(EBP, word(memory, ebp).ok());
                 r.set(ESP, Some(ebp.checked_add(4)?));
             }
             Does::Write(register) => r.set(register, None),
-            Does::Nothing => {}
+            Does::Nothing | Does::Store(..) => {}
             Does::Call(offset) if checks_cookie(image, at.wrapping_add(offset)) => {}
             Does::Jump(offset) if !leaves(place, at.wrapping_add(offset)) => at = at.wrapping_add(offset),
             Does::Ret | Does::Import | Does::Jump(_) => {
@@ -222,6 +263,18 @@ fn decode(code: &[u8; 12]) -> Option<(u32, Does)> {
         (0x8b, 0xe5) | (0x89, 0xec) => (2, Does::Unframe(0)),
         (0x8d, 0x65) => (3, Does::Unframe(signed(code[2]))),
         (0x8d, 0xa5) => (6, Does::Unframe(le(&code[2..]))),
+        (0x89, 0x04..=0x3c) if second & 7 == 4 && code[2] == 0x24 => {
+            (3, Does::Store(register(second >> 3)?, 0))
+        }
+        (0x89, 0x44..=0x7c) if second & 7 == 4 && code[2] == 0x24 => {
+            (4, Does::Store(register(second >> 3 & 7)?, signed(code[3])))
+        }
+        (0x8b, 0x04..=0x3c) if second & 7 == 4 && code[2] == 0x24 => {
+            (3, Does::Load(register(second >> 3)?, 0))
+        }
+        (0x8b, 0x44..=0x7c) if second & 7 == 4 && code[2] == 0x24 => {
+            (4, Does::Load(register(second >> 3 & 7)?, signed(code[3])))
+        }
         (0x83, 0xc4) => (3, Does::Move(signed(code[2]))),
         (0x83, 0xec) => (3, Does::Move(signed(code[2]).wrapping_neg())),
         (0x83, 0xe4) => (3, Does::Align),

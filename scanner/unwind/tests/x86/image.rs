@@ -41,6 +41,8 @@ pub struct Binary {
     pub base: u32,
     laid: Laid,
     records: Vec<Record>,
+    /// The same as the program reads it.
+    pub ours: symbols::Frames,
     /// Parameters of functions that are imported, by the address of the pointer to them.
     imports: BTreeMap<u32, u32>,
     /// Pointers to imports that do not return.
@@ -76,14 +78,42 @@ impl Binary {
         for page in (0..size).step_by(0x200) {
             file.read(u64::from(base) + page as u64, &mut laid[page..][..0x200.min(size - page)]);
         }
+        let ours = symbols::pdb::frames::frames(&fs::read(&pdb).unwrap()).unwrap();
         let mut pdb = pdb2::PDB::open(File::open(pdb).unwrap()).unwrap();
         let records = records(&mut pdb);
         let Names { imports, helpers, endless } = names(&mut pdb, base);
-        Some(Binary { base, laid: Laid(base.into(), laid), records, imports, helpers, endless })
+        Some(Binary { base, laid: Laid(base.into(), laid), records, ours, imports, helpers, endless })
     }
 
     pub fn image(&self) -> Image<'_> {
         Image::open(self.base.into(), &self.laid).unwrap()
+    }
+
+    /// Addresses at which another reader's record is not what the program reads there.
+    pub fn differences(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for record in self.outer() {
+            for rva in record.rva..record.rva + record.size {
+                let theirs = self.frame(rva).unwrap();
+                let theirs = theirs.data();
+                let program = match theirs.kind {
+                    Kind::Program(program) => Some(program),
+                    _ => None,
+                };
+                let ours = self.ours.find(rva).map(|o| {
+                    let sizes = [o.locals, o.params, o.prologue, o.saved];
+                    (o.rva, o.size, sizes, o.start, o.function, o.split, o.program)
+                });
+                let sizes = [theirs.locals, theirs.params, theirs.prologue, theirs.saved];
+                let function = theirs.function..theirs.function_end;
+                let (start, split) = (theirs.start, theirs.split);
+                let expected = (theirs.rva, theirs.size, sizes, start, function, split, program);
+                if ours.as_ref() != Some(&expected) {
+                    found.push(format!("{rva:#x}: {ours:x?}, not {expected:x?}"));
+                }
+            }
+        }
+        found
     }
 
     /// Records that lie in no other.

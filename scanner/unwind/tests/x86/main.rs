@@ -149,7 +149,7 @@ impl Explorer<'_> {
         let image = self.binary.image();
         let record = self.binary.frame(place_of);
         let frame = record.as_ref().map(Record::data);
-        let place = Place { image: Some(&image), frame: frame.as_ref(), returns: &returns };
+        let place = Place { image: Some(&image), frame: frame.as_ref(), trap: None, returns: &returns };
         let result = step(&place, &Stack(&cpu.stack), &mut registers, first);
         if !cpu.sure {
             self.outcome.unsure += 1;
@@ -180,7 +180,7 @@ fn entered_funclet(from: Option<Record>, to: Option<Record>) -> bool {
     to.is_some_and(|to| to.funclet && from.is_none_or(|from| from.rva != to.rva))
 }
 
-fn run(path: &Path) -> Option<(usize, Outcome)> {
+fn run(path: &Path) -> Option<(usize, Outcome, Vec<String>)> {
     let binary = Binary::open(path)?;
     let mut explorer = Explorer { binary: &binary, seen: BTreeSet::new(), outcome: Outcome::default() };
     let outer: Vec<Record> = binary.outer().cloned().collect();
@@ -190,7 +190,7 @@ fn run(path: &Path) -> Option<(usize, Outcome)> {
     for record in binary.funclets() {
         explorer.explore(Cpu::entered(binary.base + record.rva), record);
     }
-    Some((outer.len(), explorer.outcome))
+    Some((outer.len(), explorer.outcome, binary.differences()))
 }
 
 /// Name, functions, least number of places that are checked.
@@ -214,7 +214,7 @@ fn every_function_with_frame_data() {
     let paths: Vec<PathBuf> = folders.iter().flat_map(|folder| image::files(folder)).collect();
     let mut found = 0;
     for path in &paths {
-        let Some((functions, outcome)) = run(path) else { continue };
+        let Some((functions, outcome, differences)) = run(path) else { continue };
         found += 1;
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let (checked, wrong) = (outcome.checked, outcome.wrong.len());
@@ -222,6 +222,7 @@ fn every_function_with_frame_data() {
         println!(
             "{name}: {functions} functions, {checked} checked, {wrong} wrong, {searched} searched, {unsure} not"
         );
+        assert_eq!(differences, [""; 0], "{name}: our reader of frame data");
         outcome.wrong.values().for_each(|line| println!("   {line}"));
         match FIXTURES.iter().find(|(fixture, ..)| *fixture == name) {
             Some((_, expected, least)) => {

@@ -132,7 +132,7 @@ fn fpo_records() {
     let (caller, step) = go(&m, Some(&data), registers(0x40, 99), true).unwrap();
     assert_eq!(
         (step, caller.eip, caller.esp(), caller.get(EBP)),
-        (Step::Unwound, RETURN, SP + 16, Some(0x1234))
+        (Step::FrameData, RETURN, SP + 16, Some(0x1234))
     );
     let (caller, _) =
         go(&m, Some(&FrameData { kind: Kind::Fpo(false), ..data }), registers(0x40, 99), true).unwrap();
@@ -146,30 +146,109 @@ fn fpo_records() {
     }
 }
 
+/// Offsets of every kernel from Windows XP to 10.
+const TRAP: TrapFrame = TrapFrame {
+    mark: 8,
+    edx: 0x3c,
+    ecx: 0x40,
+    eax: 0x44,
+    edi: 0x54,
+    esi: 0x58,
+    ebx: 0x5c,
+    ebp: 0x60,
+    eip: 0x68,
+    cs: 0x6c,
+    eflags: 0x70,
+    esp: 0x74,
+};
+
 #[test]
 fn trap_frames() {
-    let layout = TrapFrame {
-        edx: 0x3c,
-        ecx: 0x40,
-        eax: 0x44,
-        edi: 0x54,
-        esi: 0x58,
-        ebx: 0x5c,
-        ebp: 0x60,
-        eip: 0x68,
-        cs: 0x6c,
-        eflags: 0x70,
-        esp: 0x74,
-    };
     let mut stack: Vec<u32> = (0..0x23).map(|index| 4 * index).collect();
-    let from = |stack: &[u32]| super::trap_frame(&machine(&[], stack), SP, &layout);
-    stack[0x6c / 4] = 0x1b;
+    let from = |stack: &[u32]| super::trap_frame(&machine(&[], stack), SP, &TRAP);
+    assert!(from(&stack).is_err(), "cs 0x6c");
+    (stack[0x6c / 4], stack[0x70 / 4]) = (0x1b, 0x246);
     let user = from(&stack).unwrap();
     assert_eq!((user.eip, user.esp(), user.get(EBP), user.get(EDI)), (0x68, 0x74, Some(0x60), Some(0x54)));
-    (stack[0x6c / 4], stack[0x70 / 4]) = (8, 0);
+    stack[0x6c / 4] = 8;
     assert_eq!(from(&stack).unwrap().esp(), SP + 0x74, "the processor pushed no stack pointer");
-    stack[0x70 / 4] = 1 << 17;
+    (stack[0x6c / 4], stack[0x70 / 4]) = (0x1234, 1 << 17 | 2);
     assert_eq!(from(&stack).unwrap().esp(), 0x74, "virtual 8086 mode is always another ring");
     assert!(from(&stack[..8]).is_err());
-    assert!(super::trap_frame(&machine(&[], &stack), u32::MAX, &layout).is_err());
+    assert!(super::trap_frame(&machine(&[], &stack), u32::MAX, &TRAP).is_err());
+}
+
+/// A handler that has called something: a record says that its frame pointer is at a trap frame, or a mark in that does.
+#[test]
+fn steps_over_trap_frames() {
+    let mut stack = vec![0; 4];
+    stack.extend((0..0x23).map(|index| 4 * index));
+    (stack[4 + 0x6c / 4], stack[4 + 0x70 / 4]) = (8, 0x246);
+    let record = FrameData { kind: Kind::Trap, ..frame("") };
+    let go = |stack: &[u32], record: Option<&FrameData>, trap| {
+        let m = machine(&[], stack);
+        let image = Image::from_facts(BASE.into(), 0x4000, MACHINE_I386, 0, 0, &m);
+        let place = Place { image: Some(&image), frame: record, trap, returns: &returns };
+        let mut now = registers(0x40, SP + 16);
+        super::step(&place, &m, &mut now, false).map(|step| (now, step))
+    };
+    let (caller, step) = go(&stack, Some(&record), Some(&TRAP)).unwrap();
+    assert_eq!(step, Step::MachineFrame { at: u64::from(SP) + 16 + 0x68, error_code: true });
+    assert_eq!((caller.eip, caller.esp(), caller.get(0)), (0x68, SP + 16 + 0x74, Some(0x44)));
+    assert!(go(&stack, Some(&record), None).is_err());
+    assert!(go(&stack, None, Some(&TRAP)).is_err(), "no mark");
+    stack[4 + 2] = 0xbadb_0d00;
+    assert_eq!(go(&stack, None, Some(&TRAP)).unwrap().0.eip, 0x68);
+    stack[4 + 0x70 / 4] = 0;
+    assert!(go(&stack, None, Some(&TRAP)).is_err(), "flags that do not exist");
+}
+
+/// `KiSwapContext` stores registers where others push them: nobody must know of it who reads the code.
+#[test]
+fn registers_that_were_stored_relative_to_esp() {
+    let prologue = [
+        &[0x83, 0xec, 0x10][..], // sub esp, 10h
+        &[0x89, 0x5c, 0x24, 0x0c, 0x89, 0x74, 0x24, 0x08, 0x89, 0x7c, 0x24, 0x04, 0x89, 0x2c, 0x24],
+    ]
+    .concat();
+    let call = [&prologue[..], &[0xe8, 0, 0, 0, 0]].concat();
+    let back = [
+        0x8b, 0x2c, 0x24, 0x8b, 0x7c, 0x24, 4, 0x8b, 0x74, 0x24, 8, 0x8b, 0x5c, 0x24, 12, 0x83, 0xc4, 16,
+        0xc3,
+    ];
+    let m = machine(&[&call[..], &back].concat(), &[5, 7, 6, 3, RETURN]);
+    let now = registers(call.len() as u32, 0);
+    let data = FrameData { saved: 16, prologue: prologue.len() as u32, kind: Kind::Fpo(true), ..frame("") };
+    let (caller, step) = go(&m, Some(&data), now, false).unwrap();
+    assert_eq!((step, caller.eip, caller.get(EBP)), (Step::FrameData, RETURN, Some(5)));
+    // Without a record: what follows the call leads straight to a return.
+    let mut unknown = now;
+    unknown.set(EBP, None);
+    let (caller, step) = go(&m, None, unknown, false).unwrap();
+    let saved = [EBX, EBP, ESI, EDI].map(|register| caller.get(register));
+    assert_eq!((step, saved), (Step::Unwound, [Some(3), Some(5), Some(6), Some(7)]));
+    let mut lost = FrameData { kind: Kind::Fpo(true), ..data };
+    lost.prologue = 5;
+    assert_eq!(go(&m, Some(&lost), now, false).unwrap().0.get(EBP), None, "not at the end of an instruction");
+}
+
+/// No record, and the frame pointer is still the caller's: it would lead past the caller.
+#[test]
+fn before_the_frame_pointer_is_made() {
+    let code = [0x8b, 0xff, 0x55, 0x8b, 0xec, 0xff, 0xd0];
+    let ebp = SP + 12;
+    let stack = [RETURN, 1, 2, SP + 0x40, RETURN];
+    for offset in [0, 2] {
+        let (caller, step) = go(&machine(&code, &stack), None, registers(offset, ebp), true).unwrap();
+        assert_eq!((step, caller.esp(), caller.get(EBP)), (Step::Unwound, SP + 4, Some(ebp)), "{offset}");
+    }
+    let stack = [ebp, RETURN, 1, SP + 0x40, RETURN];
+    let (caller, step) = go(&machine(&code, &stack), None, registers(3, 99), true).unwrap();
+    assert_eq!((step, caller.esp(), caller.get(EBP)), (Step::Unwound, SP + 8, Some(ebp)));
+    // Behind it the chain counts, and so it does where the word is no return address.
+    let (_, step) = go(&machine(&code, &stack), None, registers(5, ebp), true).unwrap();
+    assert_eq!(step, Step::FramePointer);
+    let (_, step) =
+        go(&machine(&code, &[7, 8, 9, SP + 0x40, RETURN]), None, registers(0, ebp), true).unwrap();
+    assert_eq!(step, Step::FramePointer);
 }

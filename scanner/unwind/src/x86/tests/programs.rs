@@ -8,7 +8,7 @@ fn the_usual_programs() {
     let data = FrameData { locals: 8, saved: 8, params: 4, ..frame(&program) };
     let m = machine(&[], &[1, 2, 0x77, 0x66, RETURN, 9]);
     let (caller, step) = go(&m, Some(&data), registers(0x40, 5), true).unwrap();
-    assert_eq!((step, caller.eip, caller.esp(), caller.pushed), (Step::Unwound, RETURN, SP + 20, 4));
+    assert_eq!((step, caller.eip, caller.esp(), caller.pushed), (Step::FrameData, RETURN, SP + 20, 4));
     assert_eq!((caller.get(ESI), caller.get(EDI)), (Some(0x66), Some(0x77)));
     assert_eq!(
         (caller.get(EBX), caller.get(EBP)),
@@ -21,7 +21,7 @@ fn the_usual_programs() {
     let (caller, step) = go(&m, Some(&frame(CHAIN)), registers(0x40, SP + 4), false).unwrap();
     assert_eq!(
         (step, caller.eip, caller.esp(), caller.get(EBP)),
-        (Step::Unwound, RETURN, SP + 12, Some(SP + 0x40))
+        (Step::FrameData, RETURN, SP + 12, Some(SP + 0x40))
     );
 }
 
@@ -49,7 +49,7 @@ fn parameters_of_the_callee_lie_below() {
     let m = machine(&[], &[1, 2, RETURN]);
     let now = Registers { pushed: 8, ..registers(0x40, 0) };
     let (caller, step) = go(&m, Some(&frame(PLAIN)), now, false).unwrap();
-    assert_eq!((step, caller.esp()), (Step::Unwound, SP + 12));
+    assert_eq!((step, caller.esp()), (Step::FrameData, SP + 12));
     // What is known of the callee can be wrong: functions of the same code are folded into one.
     let m = machine(&[], &[1, RETURN, 2, 3]);
     let (caller, step) = go(&m, Some(&frame(PLAIN)), now, false).unwrap();
@@ -65,7 +65,7 @@ fn what_was_pushed_since_is_searched_over() {
     let (caller, step) = go(&m, Some(&frame(PLAIN)), registers(0x40, 0), true).unwrap();
     assert_eq!(
         (step, caller.eip),
-        (Step::Unwound, 0x4141_4141),
+        (Step::FrameData, 0x4141_4141),
         "a smashed return address is shown as it is"
     );
 }
