@@ -33,7 +33,7 @@ const SWEPT: &[&str] = &[
 /// Stands for a plain read of the map, where tables stand else.
 const READ: &str = "read";
 /// Runs of each sweep; the middle one counts.
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 
 fn main() {
     if let Some(path) = std::env::var_os("DUMPLAKE_BENCH_SWEEP") {

@@ -4,6 +4,7 @@ mod hostile;
 mod hybrid;
 mod packed;
 mod records;
+mod switch;
 
 use super::*;
 

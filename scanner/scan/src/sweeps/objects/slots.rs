@@ -104,9 +104,8 @@ impl Slots {
         for slot in words.as_chunks::<WORDS>().0 {
             let (first, second) = (u32::from_le_bytes(slot[0]), u32::from_le_bytes(slot[1]));
             let top = if WORDS == 4 { u32::from_le_bytes(slot[WORDS - 1]) } else { u32::MAX };
-            // Types 3, 4 and 5, and a size.
-            let io = (first & 0xfff8 == 0) & (first > 0xffff);
-            let found = self.is_dispatcher(first, second, top) | io | self.is_base(first, second);
+            let found =
+                self.is_dispatcher(first, second, top) | self.is_io(first) | self.is_base(first, second);
             object |= u32::from(found);
             tag |= u32::from(self.alike.passes(second));
         }
@@ -125,6 +124,12 @@ impl Slots {
     #[inline]
     fn is_dispatcher(&self, first: u32, second: u32, top: u32) -> bool {
         (first & 0x7a == 2) & (second.wrapping_add(0x8000) <= 0x8001) & (top >= 0xff00_0000)
+    }
+
+    #[inline]
+    fn is_io(&self, first: u32) -> bool {
+        let device = (first & 0xffff == 3) & (first >> 16 >= self.device);
+        (first == self.driver) | (first == self.file) | device
     }
 
     #[inline]
@@ -180,7 +185,7 @@ impl Slots {
         match first {
             first if first == self.driver => Some(Kind::Driver),
             first if first == self.file => Some(Kind::File),
-            first if first & 0xffff == 3 && first >> 16 >= self.device => Some(Kind::Device),
+            first if self.is_io(first) => Some(Kind::Device),
             _ => None,
         }
     }
