@@ -125,17 +125,20 @@ impl Walker<'_, '_> {
             Ok(start) => start,
             Err(why) => return ThreadStack::without_start(index, ids, ends, why),
         };
-        let own = start.range.clone().filter(|range| range.contains(&registers.sp()));
+        let is_own = |range: &Range<u64>| range.contains(&registers.sp()) || !start.others.is_empty();
+        let own = start.range.clone().filter(is_own);
         let range = own.unwrap_or(registers.sp()..registers.sp().saturating_add(UNKNOWN));
         let is_user = |va| !system.is_kernel(memory::Va(va));
         let width = u64::from(system.pointer_size());
         let (memory, kind) = (&system.space, Kind::Kernel);
-        let bounds = Bounds { memory, range: Some(range), width, is_user: &is_user, kind };
+        let bounds =
+            Bounds { memory, range: Some(range), width, is_user: &is_user, kind, others: &start.others };
         let (mut stack, reached) = walk(self.code, &bounds, registers, method);
         trust(&mut stack);
         let symbols = stack.frames.iter().map(|frame| named(self.code, frame)).collect();
         let parameters = parameters(self.code, memory, &stack);
-        let ((base, limit), start, traps) = (ends, Some(method.name()), Vec::new());
+        let ((base, limit), traps) = (ends, Vec::new());
+        let start = Some(method.name());
         let mut walked =
             ThreadStack { thread: index, ids, start, base, limit, stack, symbols, parameters, traps };
         if let Some(registers) = reached {
@@ -181,7 +184,7 @@ impl ThreadStack {
 /// The part of a stack in 64-bit user code.
 fn in_user_mode(space: &Space<'_>, code: &Code<'_>, width: u64, registers: Registers) -> Stack {
     let range = Some(registers.sp()..registers.sp().saturating_add(UNKNOWN));
-    let bounds = Bounds { memory: space, range, width, is_user: &|_| true, kind: Kind::User };
+    let bounds = Bounds { memory: space, range, width, is_user: &|_| true, kind: Kind::User, others: &[] };
     let (mut stack, _) = walk(code, &bounds, registers, Method::Trap);
     trust(&mut stack);
     stack

@@ -10,6 +10,7 @@ mod halves;
 mod link;
 mod parameters;
 mod places;
+mod processors;
 mod recursion;
 mod registers;
 mod start;
@@ -122,6 +123,10 @@ pub enum Kind {
     User,
     /// The 32-bit one of a thread of a 32-bit process on a 64-bit system.
     Wow64,
+    /// The one on which a processor runs deferred calls.
+    Dpc,
+    /// One on which a processor takes interrupts, or traps that may not trust the stack.
+    Interrupt,
 }
 
 impl Kind {
@@ -136,6 +141,8 @@ impl Kind {
             Kind::Kernel => "kernel",
             Kind::User => "user",
             Kind::Wow64 => "wow64",
+            Kind::Dpc => "dpc",
+            Kind::Interrupt => "interrupt",
         }
     }
 }

@@ -6,7 +6,10 @@
 //! word in it that is an address behind a call leads back to `KiSwapContext`. No offset of that frame is taken from
 //! anywhere: none is public, and it differs between builds.
 
-use super::{Method, Registers, link};
+use super::{
+    Kind, Method, Registers, link,
+    processors::{self, OnProcessor},
+};
 use crate::code::Code;
 use memory::{Architecture, Context, Va};
 use nt::{
@@ -33,6 +36,8 @@ pub struct Start {
     pub registers: Result<(Registers, Method), &'static str>,
     /// Addresses of the kernel stack.
     pub range: Option<Range<u64>>,
+    /// Stacks of the processor that runs it, if the registers are on one of them.
+    pub others: Vec<(Range<u64>, Kind)>,
 }
 
 /// Finds starts.
@@ -42,6 +47,7 @@ pub struct Starts<'a> {
     layout: ThreadState,
     size: u32,
     contexts: Vec<Context>,
+    processors: Vec<OnProcessor>,
 }
 
 impl<'a> Starts<'a> {
@@ -51,7 +57,8 @@ impl<'a> Starts<'a> {
         let mut contexts: Vec<Context> = records.iter().filter(|c| c.has_control()).cloned().collect();
         contexts.extend(of_processors(system));
         let size = system.size_of("_ETHREAD");
-        Starts { system, code, layout: ThreadState::of(system), size, contexts }
+        let processors = processors::of_system(system);
+        Starts { system, code, layout: ThreadState::of(system), size, contexts, processors }
     }
 
     /// The stack pointers of all register sets.
@@ -67,10 +74,13 @@ impl<'a> Starts<'a> {
         let limit = view.pointer(layout.stack_limit).map(|va| va.0);
         let range = limit.zip(base).filter(|(limit, base)| limit < base).map(|(limit, base)| limit..base);
         let state = view.u8(layout.state);
+        let running = OnProcessor::running(&self.processors, thread.va, &self.contexts);
+        let others = running.map_or_else(Vec::new, |(stacks, _)| stacks.to_vec());
         let registers = match (self.context(&range), state) {
             (Some(registers), Some(RUNNING) | None) => Ok((registers, Method::Context)),
-            (None, Some(RUNNING)) => self
-                .crashed(thread)
+            (None, Some(RUNNING)) => running
+                .map(|(_, context)| Registers::of(context))
+                .or_else(|| self.crashed(thread))
                 .map(|registers| (registers, Method::Context))
                 .ok_or("it runs, and no register set in the dump has its stack"),
             (_, Some(TRANSITION)) => Err(SWAPPED_OUT),
@@ -82,7 +92,7 @@ impl<'a> Starts<'a> {
                 context.map_or(waiting, |registers| Ok((registers, Method::Context)))
             }
         };
-        Start { registers, range }
+        Start { registers, range, others }
     }
 
     /// The register set whose stack pointer lies in a stack.

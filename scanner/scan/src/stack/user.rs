@@ -161,6 +161,7 @@ impl Start {
             width: self.width,
             is_user: &|_| true,
             kind: Kind::User,
+            others: &[],
         };
         let (mut stack, _) = walk(code, &bounds, registers, Method::Context);
         trust(&mut stack);

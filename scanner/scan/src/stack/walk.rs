@@ -29,8 +29,10 @@ pub struct Bounds<'a> {
     pub width: u64,
     /// Whether an address is one of user mode, where the walk of a kernel stack ends.
     pub is_user: &'a dyn Fn(u64) -> bool,
-    /// Which stack it is.
+    /// Which stack it is, where no other is named.
     pub kind: Kind,
+    /// Other stacks that the walk can be on.
+    pub others: &'a [(Range<u64>, Kind)],
 }
 
 /// Walks a stack from these registers on. The value beside the stack: the registers in user mode, if it got there.
@@ -117,11 +119,17 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, registers: &Registers, method: Method, confidence: Confidence, exact: bool) {
-        let (ip, sp, kind, set) = (registers.ip(), registers.sp(), self.bounds.kind, registers.set());
+        let (ip, sp, set) = (registers.ip(), registers.sp(), registers.set());
+        let kind = self.other(sp).map_or(self.bounds.kind, |(_, kind)| *kind);
         if exact && self.exact.len() < MOST_EXACT {
             self.exact.push(Exact { frame: self.frames.len(), registers: *registers });
         }
         self.frames.push(Frame { ip, sp, method, confidence, kind, set, exact });
+    }
+
+    /// The other stack that an address is on.
+    fn other(&self, va: u64) -> Option<&(Range<u64>, Kind)> {
+        self.bounds.others.iter().find(|(range, _)| range.contains(&va))
     }
 
     /// Goes on at the next word of the stack that can be a return address.
@@ -133,8 +141,8 @@ impl Walk<'_> {
         let width = self.bounds.width;
         let mut at =
             self.frames.last().map_or(registers.sp(), |frame| frame.sp.max(registers.sp())) / width * width;
-        let end =
-            self.bounds.range.as_ref().map_or(u64::MAX, |range| range.end).min(at.saturating_add(SEARCH));
+        let range = self.other(at).map(|(range, _)| range.clone()).or_else(|| self.bounds.range.clone());
+        let end = range.as_ref().map_or(u64::MAX, |range| range.end).min(at.saturating_add(SEARCH));
         while at < end {
             let mut word = [0; 8];
             if !self.bounds.memory.read(at, &mut word[..width as usize]) {
@@ -148,7 +156,7 @@ impl Walk<'_> {
                 return Ok((self.found(registers, value, at), Method::Scan, confidence, false));
             }
         }
-        let whole = self.bounds.range.as_ref().is_some_and(|range| end >= range.end);
+        let whole = range.as_ref().is_some_and(|range| end >= range.end);
         if registers.begins() && whole {
             return Err(End::ThreadStart);
         }

@@ -57,8 +57,14 @@ impl Start {
         let sp = registers.sp();
         let range = sp..self.stack.end.min(sp.saturating_add(MOST));
         let memory = Within { space, range: range.clone() };
-        let bounds =
-            Bounds { memory: &memory, range: Some(range), width: 4, is_user: &|_| true, kind: Kind::Wow64 };
+        let bounds = Bounds {
+            memory: &memory,
+            range: Some(range),
+            width: 4,
+            is_user: &|_| true,
+            kind: Kind::Wow64,
+            others: &[],
+        };
         let (mut stack, _) = self.stack.contains(&sp).then(|| walk(code, &bounds, registers, method))?;
         trust(&mut stack);
         Some(stack)

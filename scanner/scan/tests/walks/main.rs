@@ -17,6 +17,7 @@ mod offline;
 mod owners;
 mod pool;
 mod processes;
+mod processor_stacks;
 mod processors;
 mod queues;
 mod stacks;

@@ -1,0 +1,86 @@
+//! Stacks of processors: on them run deferred calls, interrupts, and the traps for which the processor changes stacks
+//! whatever ran before (double fault, NMI, machine check: the interrupt stack table of its task state).
+
+use super::Kind;
+use memory::{Architecture, Context, PAGE_SIZE, Va};
+use nt::{
+    System,
+    processor::{Kpcr, Kprcb, Processor},
+};
+use std::ops::Range;
+
+/// Offset of the first of seven `IST` pointers in a 64-bit task state (Intel SDM volume 3, figure "64-Bit TSS Format").
+const IST: u64 = 0x24;
+/// How many there are.
+const ISTS: u64 = 7;
+
+/// What runs on a processor, and where.
+pub struct OnProcessor {
+    /// Its number.
+    number: u32,
+    /// The thread that it runs.
+    thread: Option<u64>,
+    /// Its stacks.
+    stacks: Vec<(Range<u64>, Kind)>,
+}
+
+/// All processors.
+pub fn of_system(system: &System<'_>) -> Vec<OnProcessor> {
+    let (layout, kpcr) = (Kprcb::of(system), Kpcr::of(system));
+    let one = |processor: &Processor| {
+        let view = system.kprcb(&layout, processor);
+        let top = |va: Va| va.0.checked_next_multiple_of(PAGE_SIZE);
+        // `DpcStack` leads to the frame at the top, `IsrStack` to the top itself.
+        let dpc = view.pointer(layout.dpc_stack).and_then(top).map(|top| (top, Kind::Dpc));
+        let isr = view.pointer(layout.isr_stack).and_then(top).map(|top| (top, Kind::Interrupt));
+        let tss = processor.kpcr.and_then(|va| system.view(va, 0).pointer(kpcr.tss_base));
+        let ists = tss.into_iter().flat_map(|tss| ists(system, tss)).map(|top| (top, Kind::Interrupt));
+        let tops = dpc.into_iter().chain(isr).chain(ists);
+        OnProcessor {
+            number: processor.number,
+            thread: view.pointer(layout.current_thread).map(|va| va.0),
+            stacks: ranges(system, tops.collect()),
+        }
+    };
+    system.processors().iter().map(one).collect()
+}
+
+impl OnProcessor {
+    /// The stacks of the processor that runs a thread, and the register set that is on one of them.
+    pub fn running<'p, 'c>(
+        all: &'p [OnProcessor],
+        thread: Va,
+        contexts: &'c [Context],
+    ) -> Option<(&'p [(Range<u64>, Kind)], &'c Context)> {
+        let processor = all.iter().find(|processor| processor.thread == Some(thread.0))?;
+        let inside = |context: &&Context| {
+            let own = context.processor.is_none_or(|number| number == processor.number);
+            own && processor.stacks.iter().any(|(range, _)| range.contains(&context.sp()))
+        };
+        Some((&processor.stacks, contexts.iter().find(inside)?))
+    }
+}
+
+/// The tops of the stacks that the task state of a processor names.
+fn ists(system: &System<'_>, tss: Va) -> Vec<u64> {
+    let is_64 = system.architecture == Architecture::X64;
+    let read = |index: u64| system.space.u64(Va(tss.0.checked_add(IST + 8 * index)?)).ok();
+    (0..ISTS).filter(|_| is_64).filter_map(read).filter(|&top| system.is_kernel(Va(top))).collect()
+}
+
+/// The stacks below their tops. None reaches down to the top of another.
+fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<(Range<u64>, Kind)> {
+    // `KERNEL_STACK_SIZE` of wdm.h; of ARM64 nothing tells it.
+    let size = match system.architecture {
+        Architecture::X64 => 0x6000,
+        Architecture::X86 => 0x3000,
+        Architecture::Arm64 => return Vec::new(),
+    };
+    tops.sort_by_key(|(top, _)| *top);
+    tops.dedup_by_key(|(top, _)| *top);
+    let below = |index: usize| index.checked_sub(1).map_or(0, |index| tops[index].0);
+    let range = |(index, &(top, kind)): (usize, &(u64, Kind))| {
+        (top.saturating_sub(size).max(below(index))..top, kind)
+    };
+    tops.iter().enumerate().map(range).collect()
+}
