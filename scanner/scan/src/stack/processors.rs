@@ -14,6 +14,9 @@ const IST: u64 = 0x24;
 /// How many there are.
 const ISTS: u64 = 7;
 
+/// A stack and what it is for.
+pub type Place = (Range<u64>, Kind);
+
 /// What runs on a processor, and where.
 pub struct OnProcessor {
     /// Its number.
@@ -21,11 +24,8 @@ pub struct OnProcessor {
     /// The thread that it runs.
     thread: Option<u64>,
     /// Its stacks.
-    stacks: Vec<Bounded>,
+    stacks: Vec<Place>,
 }
-
-/// Addresses of a stack, and what it is for.
-pub type Bounded = (Range<u64>, Kind);
 
 /// All processors.
 pub fn of_system(system: &System<'_>) -> Vec<OnProcessor> {
@@ -54,7 +54,7 @@ impl OnProcessor {
         all: &'p [OnProcessor],
         thread: Va,
         contexts: &'c [Context],
-    ) -> Option<(&'p [Bounded], &'c Context)> {
+    ) -> Option<(&'p [Place], &'c Context)> {
         let processor = all.iter().find(|processor| processor.thread == Some(thread.0))?;
         let inside = |context: &&Context| {
             let own = context.processor.is_none_or(|number| number == processor.number);
@@ -72,7 +72,7 @@ fn ists(system: &System<'_>, tss: Va) -> Vec<u64> {
 }
 
 /// The stacks below their tops. None reaches down to the top of another.
-fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<Bounded> {
+fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<Place> {
     // `KERNEL_STACK_SIZE` of wdm.h; of ARM64 nothing tells it.
     let size = match system.architecture {
         Architecture::X64 => 0x6000,

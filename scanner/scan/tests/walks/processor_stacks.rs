@@ -15,7 +15,7 @@ fn machine(name: &str) -> (Machine, Thread, Stack, [u64; 3]) {
     let thread = machine.facts.threads[thread].clone();
     // Before the dump places what is behind it.
     let room = machine.kernel_alloc_in_page(0x68);
-    let processor = machine.dump(Format::Full).plan.processors[stack.processor.unwrap()].clone();
+    let processor = machine.dump(Format::Full).plan.processors[stack.processor.unwrap()];
     let at = [processor.kprcb, processor.kpcr, room];
     (machine, thread, stack, at)
 }
