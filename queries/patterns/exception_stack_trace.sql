@@ -33,7 +33,8 @@ found AS (
     SELECT dump_id, ethread, thread_id, trapped, depth, ip, 'code was interrupted at ' || trapped || ' and the system stopped for it',
            CASE confidence WHEN 'high' THEN 'strong' ELSE 'weak' END
     FROM stopped
-    ANTI JOIN handled USING (dump_id, thread_id)),
+    ANTI JOIN handled AS h ON h.dump_id = stopped.dump_id
+        AND coalesce(h.ethread, h.thread_id) = coalesce(stopped.ethread, stopped.thread_id)),
 thread AS (SELECT DISTINCT dump_id, ethread, process_id, thread_id FROM frames WHERE "index" = 0)
 SELECT f.dump_id, 'thread' AS subject_kind, who(p.name, t.process_id, t.thread_id) AS subject, f.ethread AS address,
        json_object('place', f.place, 'frame', f.depth, 'ip', hex_address(f.ip)) AS evidence,

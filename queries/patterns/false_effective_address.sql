@@ -5,14 +5,16 @@
 -- Needs: none
 -- Reading: one row a crash whose instruction, decoded, names another address by the registers at the fault than the one
 --   that is reported. Certain where its address is not canonical and no address is reported (all bits one): operand is
---   then the pointer to look at. Strong elsewhere: registers, code or report are not those of that moment, as with
+--   then the pointer to look at. Weak where none is reported and its address is canonical: an operand that is not aligned
+--   as it has to be gives the same. Strong elsewhere: registers, code or report are not those of that moment, as with
 --   failing hardware, code changed after the fault, or a record that belongs to another fault.
 -- Limits: needs the code and every register of the operand; x86 and x64. push, pop, call, ret and enter use the stack
 --   besides their operand and are left out.
 WITH crash AS (
     SELECT c.*, CASE WHEN d.architecture = 'x86' THEN c.fault_address & 4294967295 ELSE c.fault_address END AS reported,
            d.architecture = 'x64' AND c.operand_address > 140737488355327
-               AND c.operand_address < 18446603336221196288 AS uncanonical
+               AND c.operand_address < 18446603336221196288 AS uncanonical,
+           c.fault_address = 18446744073709551615 AS general
     FROM crashes AS c
     JOIN dumps AS d USING (dump_id)
     WHERE c.operand_address IS NOT NULL AND c.fault_address IS NOT NULL AND c.fault_address IS DISTINCT FROM c.fault_ip
@@ -23,8 +25,9 @@ SELECT dump_id, 'address' AS subject_kind, hex_address(reported) AS subject, rep
                    operand_base, 'base_value', hex_address(operand_base_value), 'reported', hex_address(reported),
                    'at', fault_text) AS evidence,
        coalesce(fault_text, 'It') || ' used ' || hex_address(operand_address) || ' by its registers, and Windows reports '
-           || hex_address(reported) || CASE WHEN uncanonical THEN ', as it does for what is no canonical address' ELSE '' END
+           || hex_address(reported) || CASE WHEN NOT general THEN '' WHEN uncanonical
+                  THEN ', as it does for what is no canonical address' ELSE ', as it does for other general protection faults' END
            || '.' AS reading,
-       CASE WHEN uncanonical AND reported = 18446744073709551615 THEN 'certain' ELSE 'strong' END AS strength
+       CASE WHEN NOT general THEN 'strong' WHEN uncanonical THEN 'certain' ELSE 'weak' END AS strength
 FROM crash
 WHERE NOT (reported >= operand_address AND reported::HUGEINT - operand_address < greatest(operand_size, 1))

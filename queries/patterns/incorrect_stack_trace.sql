@@ -9,12 +9,14 @@
 --   at least half of five or more frames of a kernel dump are low.
 -- Limits: a small dump holds no code, so every frame but the first is a guess there: its stacks are doubtful, not wrong.
 WITH step AS (
-    SELECT *, lead(sp) OVER w AS outer_sp, lead(mode) OVER w AS outer_mode, lead(method) OVER w AS outer_method
+    SELECT *, lead(sp) OVER w AS outer_sp, lead(mode) OVER w AS outer_mode, lead(method) OVER w AS outer_method,
+           lead(stack) OVER w AS outer_stack
     FROM frames WINDOW w AS (PARTITION BY dump_id, ethread, thread_id ORDER BY "index")),
 judged AS (
     SELECT dump_id, ethread, any_value(process_id) AS process_id, thread_id, count(*) AS frames,
            count(*) FILTER (confidence = 'low') AS low,
-           count(*) FILTER (mode = outer_mode AND outer_sp < sp AND outer_method <> 'trap') AS falls
+           count(*) FILTER (mode = outer_mode AND stack IS NOT DISTINCT FROM outer_stack AND outer_sp < sp
+                            AND outer_method <> 'trap') AS falls
     FROM step GROUP BY ALL)
 SELECT j.dump_id, 'thread' AS subject_kind, who(p.name, j.process_id, j.thread_id) AS subject, j.ethread AS address,
        json_object('frames', j.frames, 'low', j.low, 'falling', j.falls) AS evidence,

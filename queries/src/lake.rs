@@ -58,6 +58,7 @@ fn replace(lake: &Path, alone: bool) -> Result<Option<Vec<PathBuf>>> {
     old_views::keep(&plan.root);
     let old = plan.root.join(FILE_NAME);
     fs::rename(&new, &old).map_err(Error::io(old))?;
+    old_views::forget(&plan.root);
     Ok(Some(left_out))
 }
 

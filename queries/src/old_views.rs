@@ -22,7 +22,6 @@ pub fn keep(root: &Path) {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         let name = staging.join(format!("{}-{nanos}.{ENDING}", std::process::id()));
         let _ = fs::hard_link(root.join(FILE_NAME), name);
-        forget(root);
     }
 }
 
@@ -32,8 +31,9 @@ pub fn in_use(root: &Path) -> bool {
     !kept(root).is_empty()
 }
 
-/// Removes the second names of files that nobody reads.
-fn forget(root: &Path) {
+/// Removes the second names of files that nobody reads. Not before the new file is in its place: until then somebody
+/// may still open the old one.
+pub fn forget(root: &Path) {
     for file in kept(root) {
         let config = Config::default().access_mode(AccessMode::ReadWrite);
         let opened = config.and_then(|config| Connection::open_with_flags(&file, config));

@@ -127,7 +127,7 @@ fn write_note(ready: &Ready) -> Result<Vec<PathBuf>> {
 
 /// Publishes what is committed and not yet published, of the dumps that are wanted; one after the other, since two
 /// may be the same dump.
-fn publish_pending(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
+pub fn publish_pending(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
     for folder in entries(&staging(root))? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let dump_id = name.split('.').next().unwrap_or_default();

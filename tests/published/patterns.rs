@@ -20,7 +20,7 @@ const FINDINGS: &[(&str, &str, &str, &str)] = &[
     // no canonical address, so none is reported.
     ("102622-30093-01.dmp", "false_effective_address", "0xffffffffffffffff", "certain"),
     // `mov [r9+r8], edx` writes to an address of the kernel by r9 and r8, and none is reported.
-    ("triage_x64.dmp", "false_effective_address", "0xffffffffffffffff", "strong"),
+    ("triage_x64.dmp", "false_effective_address", "0xffffffffffffffff", "weak"),
     // 0x50: parameter 1 is an address of kernel memory that nothing maps, read by the kernel.
     ("50_0.dmp", "invalid_pointer", "0xfffffa5bd73d3148", "strong"),
     // 0xBE: parameter 1 is the read-only address that was written to, so something maps it: see the near misses.

@@ -92,7 +92,7 @@ impl Names {
     }
 
     fn of_command(&self, before: &str) -> (usize, Vec<String>) {
-        let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let start = before.trim_end_matches(|c: char| !c.is_whitespace()).len();
         let word = &before[start..];
         let known: Vec<String> = match before[..start].trim() {
             "" => COMMANDS.map(str::to_owned).into(),

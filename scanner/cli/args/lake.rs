@@ -29,7 +29,8 @@ pub enum LakeCommand {
         /// The lake.
         lake: PathBuf,
         /// Leave the small files to the next compaction. Without this they are removed unless somebody reads the lake
-        /// through the views of before, which is not seen on every network file system.
+        /// through the views of before. Readers are not seen on some network file systems, on file systems without hard
+        /// links, and where they cannot write the lake.
         #[arg(long)]
         keep: bool,
     },

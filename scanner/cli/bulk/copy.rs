@@ -12,14 +12,16 @@ use std::{
 /// by its name. The value is the copy.
 pub fn dump(path: &Path, folder: &Path, most: u64) -> Result<PathBuf, String> {
     let before = Stamp::of(path).map_err(|error| error.to_string())?;
-    if before.bytes > most {
+    let state = memory::state_file_of(path);
+    let beside = state.as_ref().and_then(|state| state.metadata().ok()).map_or(0, |data| data.len());
+    let bytes = before.bytes.saturating_add(beside);
+    if bytes > most {
         return Err(format!(
-            "its {} bytes are more than may lie in the scratch folder (--scratch-limit)",
-            before.bytes
+            "its {bytes} bytes are more than may lie in the scratch folder (--scratch-limit)"
         ));
     }
     let copy = file(path, folder)?;
-    if let Some(state) = memory::state_file_of(path) {
+    if let Some(state) = state {
         file(&state, folder)?;
     }
     match Stamp::of(path) {

@@ -68,10 +68,22 @@ fn operand(decoded: &iced_x86::Instruction, registers: Option<&Registers>) -> Op
         return None;
     }
     let base = base(decoded, kind);
+    let address = address(decoded, kind, registers).filter(|_| is_whole(decoded));
     let value = base.and_then(|base| general(base, registers?));
     let (size, base) =
         (decoded.memory_size().size() as u32, base.map(|base| format!("{base:?}").to_lowercase()));
-    Some(Operand { address: address(decoded, kind, registers), size, base, base_value: value })
+    Some(Operand { address, size, base, base_value: value })
+}
+
+/// Whether the operand as written is what the processor uses: `bt` adds the number of the bit, and `pop` computes an
+/// address on the stack after it has taken the value.
+fn is_whole(decoded: &iced_x86::Instruction) -> bool {
+    use iced_x86::Mnemonic::{Bt, Btc, Btr, Bts, Pop};
+    match decoded.mnemonic() {
+        Bt | Btc | Btr | Bts => decoded.op1_kind() != OpKind::Register,
+        Pop => !matches!(decoded.memory_base(), Register::RSP | Register::ESP),
+        _ => true,
+    }
 }
 
 fn is_memory(kind: OpKind) -> bool {
@@ -136,7 +148,12 @@ fn general(register: Register, registers: &Registers) -> Option<u64> {
         Registers::X86(known) => known.get(number as u8)?.into(),
         Registers::Arm64(_) => return None,
     };
-    Some(if register.size() == 4 { value & 0xffff_ffff } else { value })
+    match register.size() {
+        8 => Some(value),
+        4 => Some(value & 0xffff_ffff),
+        1 => Some(value & 0xff), // the index of `xlatb`
+        _ => None,               // 16-bit addresses: nobody uses them
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +195,9 @@ mod tests {
         ] {
             assert_eq!(of(bytes), (text.into(), None));
         }
+        // The processor adds the number of the bit; `xlatb` adds al, and rax is known.
+        assert_eq!(of(&[0x48, 0x0f, 0xa3, 0x0b]), ("bt [rbx], rcx".into(), Some(None)));
+        assert_eq!(of(&[0xd7]).1, Some(Some(0x1000)));
         // Two operands: nobody says which.
         assert_eq!(of(&[0xf3, 0x48, 0xa5]).1, None);
     }

@@ -47,10 +47,9 @@ pub fn write(job: &mut Job, root: &Path, folder: &Path) -> Result<Vec<PathBuf>> 
             let Some(file) = candidate.files.get(&table).filter(|_| !job.failed.contains_key(dump_id)) else {
                 continue;
             };
-            match read(file) {
-                Ok(batches) => {
-                    batches.into_iter().try_for_each(|batch| merged.rows(&merged.named(dump_id, &batch)?))?
-                }
+            let named = |batch: &RecordBatch| merged.named(dump_id, batch).map_err(|error| error.to_string());
+            match read(file).and_then(|batches| batches.iter().map(named).collect::<Result<Vec<_>, _>>()) {
+                Ok(batches) => batches.iter().try_for_each(|batch| merged.rows(batch))?,
                 Err(why) => drop(job.failed.insert(dump_id.clone(), why)),
             }
         }

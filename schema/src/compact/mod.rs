@@ -26,7 +26,7 @@ mod tests;
 use crate::{
     disk,
     error::{Error, Result},
-    lake::{Lake, check_id},
+    lake::{Lake, check_id, rows_in},
     publish,
 };
 use arrow::datatypes::{Schema, SchemaRef};
@@ -166,7 +166,10 @@ impl Lake {
             match small(&files, shapes) {
                 Ok(bytes) => {
                     let pairs = self.described(&id, bytes);
-                    found.insert(id, Candidate { files, pairs, stamp });
+                    match missing(&pairs, &files) {
+                        None => drop(found.insert(id, Candidate { files, pairs, stamp })),
+                        Some(table) => drop(left.insert(id, format!("its table {table} is not there"))),
+                    }
                 }
                 Err(why) => drop(left.insert(id, why)),
             }
@@ -206,6 +209,8 @@ impl Lake {
         let root = self.root();
         let failed = |error: std::io::Error| Error::new("commit", folder, error);
         let _publication = publish::lock_publication(root)?;
+        // A publication that was killed would bury the merged rows when it is made up for.
+        publish::publish_pending(root, |_| true)?;
         let now = Compacted::read(root)?;
         let name = publish::number();
         let stamps = stamps(root);
@@ -264,6 +269,12 @@ fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>
     Ok(bytes)
 }
 
+/// A table that has rows by the count of the conversion, and no file: a folder that could not be read, or damage.
+fn missing(pairs: &Pairs, files: &BTreeMap<String, PathBuf>) -> Option<String> {
+    let counted = rows_in(pairs).unwrap_or_default().into_iter();
+    counted.filter(|(_, rows)| *rows > 0).map(|(table, _)| table).find(|table| !files.contains_key(table))
+}
+
 /// The same columns, whatever is said of them.
 fn is_alike(one: &Schema, other: &Schema) -> bool {
     let columns = |of: &Schema| -> Vec<_> {
@@ -286,8 +297,9 @@ fn absorbed(
     let (mut found, mut total) = (Vec::new(), new);
     for (number, generation) in state.generations.iter().enumerate().rev() {
         let grown = sizes[number] <= total && new > 0;
-        let is_known = known.contains(&generation.name);
-        if is_known
+        // One without a dump that counts is dropped unread.
+        let is_wanted = known.contains(&generation.name) && sizes[number] > 0;
+        if is_wanted
             && (grown || generation.gone.len() * 4 > sizes[number])
             && is_readable(generation, root, shapes)
         {

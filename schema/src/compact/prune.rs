@@ -41,6 +41,8 @@ impl Lake {
         let leftovers = leftovers(root);
         for some in leftovers.chunks(AT_ONCE) {
             let _publication = publish::lock_publication(root)?;
+            // What a killed conversion left half done is told first: its partitions are no leftovers.
+            publish::publish_pending(root, |_| true)?;
             let state = Compacted::read(root)?;
             // One that was converted again meanwhile is no leftover.
             for id in some.iter().filter(|id| state.has(id)) {

@@ -148,11 +148,13 @@ impl Generation {
 /// Says that the merged rows of these dumps count no more, where they did. The publication lock is held.
 pub fn bury(root: &Path, dumps: &[&str]) -> Result<()> {
     let mut state = Compacted::read(root)?;
+    // A generation whose members cannot be read now may have the dump, and be readable again later.
+    let known: BTreeSet<String> = state.known().map(|one| one.name.clone()).collect();
     let mut changed = false;
-    for id in dumps {
-        if let Some((number, _)) = state.dumps.get(*id) {
-            state.generations[*number].gone.insert(id.to_string());
-            changed = true;
+    for (number, generation) in state.generations.iter_mut().enumerate() {
+        let has = |id: &str| state.dumps.get(id).is_some_and(|(of, _)| *of == number);
+        for id in dumps.iter().filter(|id| !known.contains(&generation.name) || has(id)) {
+            changed |= generation.gone.insert(id.to_string());
         }
     }
     if changed { Compacted::write(root, &state.generations) } else { Ok(()) }

@@ -107,7 +107,7 @@ table! {
         thread_id: Option<u32>,
         /// Process id.
         process_id: Option<u32>,
-        /// Address of the `_KTRAP_FRAME`, as `.trap` takes it; NULL where it is not the kernel's handler that was entered.
+        /// Address of the `_KTRAP_FRAME`, as `.trap` takes it; NULL where it is not the kernel's handler that was entered. Of `scan` it is where it would be: nothing tells who was entered.
         trap_frame: Option<u64>,
         /// Address of what the processor pushed: ip, code segment, flags, stack pointer, stack segment.
         machine_frame: u64,
@@ -139,7 +139,7 @@ table! {
         text: String,
         /// How it was found: `walk` (the stack was unwound over it), `thread` (`_KTHREAD.TrapFrame` leads to it, and it has the shape), `scan` (words with the shape of one).
         source: String,
-        /// `high`: a walk without guesses, or the thread's own statement; `medium`: the shape, and `ip` points to code; `low`: the same, and the dump does not hold what would show that it is code.
+        /// `high`: a walk without guesses, or the thread's own statement; `medium`: the shape, and `ip` points to code of the kernel or into user mode; `low`: the same, and the dump does not hold what would show that it is code.
         confidence: String,
         /// It lies above the innermost frame's stack pointer; false: it is left from something that has returned; NULL: the thread's stack pointer is elsewhere or not known.
         live: Option<bool>,

@@ -272,6 +272,9 @@ fn the_instruction_names_another_address_than_windows() {
     let lake = pair("crashes", &of("18446744073709551615", &uncanonical), &of("65536", "65536"));
     only(&lake, "false_effective_address", &[("0xffffffffffffffff", "certain")]);
     only(&lake, "wild_pointer", &[("0x0fc9ff49b0412910", "certain")]);
+    // The same where the operand is not aligned as it has to be.
+    let lake = pair("crashes", &of("18446744073709551615", "65544"), &of("65536", "65536"));
+    only(&lake, "false_effective_address", &[("0xffffffffffffffff", "weak")]);
 }
 
 #[test]

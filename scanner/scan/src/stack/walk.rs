@@ -150,7 +150,7 @@ impl Walk<'_> {
                 return Err(End::Lost(why));
             }
             let value = registers.address(u64::from_le_bytes(word));
-            at += width;
+            at = at.saturating_add(width);
             if let Some(confidence) = self.judge(value).filter(|sure| may_be_at(registers.set(), at, *sure)) {
                 self.gave_way.get_or_insert(why);
                 return Ok((self.found(registers, value, at), Method::Scan, confidence, false));
@@ -173,7 +173,7 @@ impl Walk<'_> {
         let Bounds { memory, range, width, .. } = self.bounds;
         let fp = link::below(*memory, range, at - width, *width, &returns);
         // Frames of ARM64 have whole pairs of words.
-        let at = if matches!(registers, Registers::Arm64(_)) { at.next_multiple_of(16) } else { at };
+        let at = if matches!(registers, Registers::Arm64(_)) { at.saturating_add(15) & !15 } else { at };
         let mut found = registers.bare(value, at);
         fp.into_iter().for_each(|fp| found.set_frame_pointer(fp));
         found
