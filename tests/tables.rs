@@ -35,8 +35,9 @@ const ONE_THREAD: &str = "X64";
 /// All dumps, the lake that four threads made of them, and another one.
 pub struct World {
     pub made: Vec<Made>,
-    /// Ids of the busy system, which has something for every table of kernel structures, and of one with pools.
-    systems: [String; 2],
+    /// Ids of the busy system, which has something for most tables of kernel structures, of one with pools and of one
+    /// with executed stacks.
+    systems: [String; 3],
     /// The rows of the first lake by table and dump.
     rows: BTreeMap<&'static str, BTreeMap<String, Vec<Row>>>,
     lakes: [PathBuf; 2],
@@ -149,29 +150,31 @@ impl World {
                 made.push(Made { name, planned, path, id: String::new() });
             }
         }
-        let place = folder.join("dumps").join(ONE_THREAD).join("busy");
-        std::fs::create_dir_all(&place).unwrap();
+        let only = folder.join("dumps").join(ONE_THREAD);
+        let write = |name: &str, machine: &Machine| {
+            std::fs::create_dir_all(only.join(name)).unwrap();
+            machine.dump(Format::Full).write_to(&only.join(name)).unwrap()
+        };
         let mut busy = scenario::busy(Arch::X64, Build::WIN10_19041);
         scenario::residue::add(&mut busy);
         scenario::strays::add(&mut busy);
         // mov r8d, 'Ntfx' in the code of ntfs.sys: a row of tag_constants.
         let ntfs = busy.facts.modules[1].base;
         busy.write_va(Space::Kernel, ntfs + 0x5_0000, &[&[0x41, 0xb8][..], b"Ntfx"].concat());
-        let busy = busy.dump(Format::Full).write_to(&place).unwrap();
-        let place = folder.join("dumps").join(ONE_THREAD).join("pools");
-        std::fs::create_dir_all(&place).unwrap();
-        let pools =
-            scenario::pools(Arch::X64, Build::WIN10_19041).dump(Format::Full).write_to(&place).unwrap();
+        let systems = [
+            write("busy", &busy),
+            write("pools", &scenario::pools(Arch::X64, Build::WIN10_19041)),
+            write("stacks", &scenario::stacks(Arch::X64, Build::WIN10_19041)),
+        ];
         let lakes = ["four", "one"].map(|jobs| folder.join(jobs));
         let needle = ["--needle", "crosses a page"];
         let mut ids = convert(&folder.join("dumps"), &lakes[0], &[&needle[..], &["--jobs", "4"]].concat());
         ids.extend(convert(&folder.join("raw"), &lakes[0], &["--jobs", "4", "--format", "raw"]));
-        let only = folder.join("dumps").join(ONE_THREAD);
         convert(&only, &lakes[1], &[&needle[..], &["--jobs", "1"]].concat());
         for made in &mut made {
             made.id = ids[&made.path].clone();
         }
-        let systems = [ids[&busy].clone(), ids[&pools].clone()];
+        let systems = systems.map(|path| ids[&path].clone());
         World { made, systems, rows: all_rows(&Ask::open(&lakes[0])), lakes }
     }
 }
