@@ -22,6 +22,11 @@ impl Architecture {
         }
     }
 
+    /// Bytes of a pointer.
+    pub fn pointer_size(self) -> u32 {
+        if self == Architecture::X86 { 4 } else { 8 }
+    }
+
     /// The name stored in tables.
     pub fn name(self) -> &'static str {
         match self {

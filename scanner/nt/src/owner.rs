@@ -34,6 +34,12 @@ impl Owner {
 }
 
 impl System<'_> {
+    /// The file name of the kernel itself, where the modules are known.
+    pub fn kernel_name(&self) -> Option<&str> {
+        let base = self.kernel.as_ref()?.base;
+        self.owners().iter().find(|owner| owner.base == base).map(|owner| owner.name.as_str())
+    }
+
     /// The loaded kernel modules by base address: of `PsLoadedModuleList`, else of a triage dump's driver list.
     pub fn owners(&self) -> &[Owner] {
         self.owners.get_or_init(|| {

@@ -142,7 +142,7 @@ impl<'a> System<'a> {
 
     /// Bytes of a pointer: 4 or 8.
     pub fn pointer_size(&self) -> u32 {
-        if self.architecture == Architecture::X86 { 4 } else { 8 }
+        self.architecture.pointer_size()
     }
 
     /// An address as this system writes it: 32-bit systems sign-extend theirs in 64-bit fields.

@@ -26,7 +26,7 @@ pub use identity::PdbId;
 pub use layouts::{Field, Layout, Layouts, Wanted, WantedType};
 pub use library::Library;
 pub use names::Names;
-pub use pdb::frames::{FrameData, Frames, Style};
+pub use pdb::frames::{FrameData, FrameKind, Frames};
 pub use pdb::source::{Inlined, Line, Place};
 pub use profile::{Kind, Member, Profile, Type};
 pub use provider::{Choice, NoSymbols, OneProfile, Provider, Wish};

@@ -18,6 +18,7 @@ mod tests;
 
 use crate::{Image, Memory, Step, Why};
 use program::Frame;
+pub use symbols::FrameData;
 
 /// Numbers of registers, as instructions encode them.
 const EBX: u8 = 3;
@@ -83,54 +84,12 @@ impl From<&memory::X86> for Registers {
     }
 }
 
-/// What a PDB says about the frame of a piece of code. Pieces lie in each other; the innermost counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrameData<'a> {
-    /// RVA of its first byte.
-    pub rva: u32,
-    /// Bytes of code.
-    pub size: u32,
-    /// Bytes of local variables.
-    pub locals: u32,
-    /// Bytes of parameters on the stack.
-    pub params: u32,
-    /// Bytes of code of the prologue.
-    pub prologue: u32,
-    /// Bytes of saved registers.
-    pub saved: u32,
-    /// The function starts here (a piece can also be what follows a push).
-    pub start: bool,
-    /// RVA after the outermost piece that this one lies in: the function, as far as known. It begins at `function`.
-    pub function_end: u32,
-    /// RVA of the outermost piece that this one lies in.
-    pub function: u32,
-    /// A piece inside it begins and ends before the instruction: registers that this one does not name may have been
-    /// saved since (compilers write no piece for what follows the first return of a function).
-    pub split: bool,
-    /// How to find the caller.
-    pub kind: Kind<'a>,
-}
+/// How to find the caller, as a PDB says.
+pub type Kind<'a> = symbols::FrameKind<&'a str>;
 
-impl FrameData<'_> {
-    /// A filter or a handler of an exception, which the system calls.
-    fn is_handler(&self) -> bool {
-        matches!(self.kind, Kind::Program(program) if program.contains(".raSearchStart"))
-    }
-}
-
-/// How to find the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind<'a> {
-    /// A program of a `FRAMEDATA` record.
-    Program(&'a str),
-    /// `FPO_DATA` with `cbFrame` 0: from the stack pointer. The flag is `fUseBP`: ebp is used for something else.
-    Fpo(bool),
-    /// `FPO_DATA` with `cbFrame` 3: from the frame pointer.
-    FramePointer,
-    /// `FPO_DATA` with `cbFrame` 1: ebp points at a trap frame.
-    Trap,
-    /// `FPO_DATA` with `cbFrame` 2: the processor switched tasks.
-    Task,
+/// Whether it is that of a filter or a handler of an exception, which the system calls.
+fn is_handler(frame: &FrameData<'_>) -> bool {
+    matches!(frame.kind, Kind::Program(program) if program.contains(".raSearchStart"))
 }
 
 /// Where the instruction pointer is, as far as known.
@@ -212,7 +171,7 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
         return Err(Why::SpNotAligned);
     }
     caller.known &= PRESERVED;
-    if place.frame.is_some_and(FrameData::is_handler) {
+    if place.frame.is_some_and(is_handler) {
         // Handlers preserve nothing: what calls them does not expect it.
         [EBX, ESI, EDI].into_iter().for_each(|register| caller.set(register, None));
     }

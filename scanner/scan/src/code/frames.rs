@@ -3,14 +3,11 @@
 use super::Module;
 use nt::{
     System,
-    symbols::{Frames, Style},
+    symbols::{FrameData, Frames},
     trap::KtrapFrame,
 };
 use std::sync::Arc;
-use unwind::{
-    MACHINE_I386, arm64,
-    x86::{self, FrameData, Kind},
-};
+use unwind::{MACHINE_I386, arm64, x86};
 
 /// Where the members of trap frames are; `None`: not that architecture, or the kernel's layouts do not say.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,44 +50,13 @@ impl Traps {
     }
 }
 
-/// The frame data of a module, and a place in it.
-pub struct Here<'a> {
-    frames: &'a Frames,
-    rva: u32,
-}
-
-impl<'a> Here<'a> {
-    /// As unwinding wants it.
-    pub fn find(&self) -> Option<FrameData<'a>> {
-        let found = self.frames.find(self.rva)?;
-        let kind = match (found.program, found.style) {
-            (Some(program), _) => Kind::Program(program),
-            (None, Some(Style::Fpo(own_use))) => Kind::Fpo(own_use),
-            (None, Some(Style::Trap)) => Kind::Trap,
-            (None, Some(Style::Task)) => Kind::Task,
-            (None, Some(Style::FramePointer)) => Kind::FramePointer,
-            (None, None) => return None,
-        };
-        Some(FrameData {
-            rva: found.rva,
-            size: found.size,
-            locals: found.locals,
-            params: found.params,
-            prologue: found.prologue,
-            saved: found.saved,
-            start: found.start,
-            function: found.function.start,
-            function_end: found.function.end,
-            split: found.split,
-            kind,
-        })
-    }
-}
-
 impl Module<'_> {
     /// What its PDB says of the frame at an address.
-    pub fn frame_data(&self, va: u64) -> Option<Here<'_>> {
-        let rva = u32::try_from(va.checked_sub(self.base)?).ok()?;
+    pub fn frame_data(&self, va: u64) -> Option<FrameData<'_>> {
+        self.frames()?.find(u32::try_from(va.checked_sub(self.base)?).ok()?)
+    }
+
+    fn frames(&self) -> Option<&Frames> {
         let look = || -> Option<Arc<Frames>> {
             let other = self.facts().is_some_and(|facts| facts.machine != MACHINE_I386);
             let (name, id) = self.stated_pdb().filter(|_| !other)?;
@@ -98,16 +64,15 @@ impl Module<'_> {
             // What is wrong with a PDB is told where its names are looked up.
             provider.frames(name, id).ok().flatten().filter(|frames| !frames.is_empty())
         };
-        let frames = self.frames.get_or_init(look).as_deref()?;
-        Some(Here { frames, rva })
+        self.frames.get_or_init(look).as_deref()
     }
 
     /// Relative address where the function begins that holds a relative address, by its PDB.
     pub fn framed_start(&self, rva: u32) -> Option<u32> {
-        let here = self.frame_data(self.base + u64::from(rva))?;
-        let found = here.frames.find(rva)?;
+        let frames = self.frames()?;
+        let function = frames.find(rva)?.function;
         // A record of hand-written code can begin behind the function.
-        let outermost = here.frames.find(found.function.start)?;
-        (outermost.start && outermost.rva == found.function.start).then_some(found.function.start)
+        let outermost = frames.find(function)?;
+        (outermost.start && outermost.rva == function).then_some(function)
     }
 }

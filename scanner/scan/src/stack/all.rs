@@ -9,6 +9,7 @@ use memory::Space;
 use nt::{System, thread::Thread};
 use rayon::prelude::*;
 use std::{collections::BTreeMap, ops::Range};
+use unwind::Memory;
 
 /// Bytes of stack above the stack pointer that are believed to be its own where its bounds are not known.
 const UNKNOWN: u64 = 0x1_0000;
@@ -155,8 +156,10 @@ impl Walker<'_, '_> {
         let trapped = at.and_then(|at| wow64::trapped(&self.system.space, at, &registers));
         if trapped.is_none() {
             let Some(code) = user.code(Kind::User) else { return };
-            let width = self.system.pointer_size().into();
-            walked.extend(code, space, in_user_mode(space, code, width, registers));
+            let sp = registers.sp();
+            let range = sp..sp.saturating_add(UNKNOWN);
+            let part = in_user_mode(code, space, range, Kind::User, (registers, Method::Trap));
+            walked.extend(code, space, part);
         }
         let part = self.narrow.zip(user.code(Kind::Wow64).filter(|_| self.narrow.is_some()));
         if let Some((part, code)) =
@@ -181,17 +184,23 @@ impl ThreadStack {
     }
 }
 
-/// The part of a stack in 64-bit user code.
-fn in_user_mode(space: &Space<'_>, code: &Code<'_>, width: u64, registers: Registers) -> Stack {
-    let range = Some(registers.sp()..registers.sp().saturating_add(UNKNOWN));
-    let bounds = Bounds { memory: space, range, width, is_user: &|_| true, kind: Kind::User, others: &[] };
-    let (mut stack, _) = walk(code, &bounds, registers, Method::Trap);
+/// The part of a stack in user mode: 64-bit code, 32-bit code, all of a user minidump's stack.
+pub fn in_user_mode(
+    code: &Code<'_>,
+    memory: &dyn Memory,
+    range: Range<u64>,
+    kind: Kind,
+    (registers, method): (Registers, Method),
+) -> Stack {
+    let (range, width) = (Some(range), registers.set().pointer_size().into());
+    let bounds = Bounds { memory, range, width, is_user: &|_| true, kind, others: &[] };
+    let (mut stack, _) = walk(code, &bounds, registers, method);
     trust(&mut stack);
     stack
 }
 
 /// A walk that began with a guess and went by unwind data to a natural end has shown that the guess was right.
-pub fn trust(stack: &mut Stack) {
+fn trust(stack: &mut Stack) {
     let natural = matches!(stack.end, End::ThreadStart | End::UserMode);
     if natural && stack.gave_way.is_none() {
         stack.frames.iter_mut().for_each(|frame| frame.confidence = Confidence::High);

@@ -22,7 +22,7 @@ pub fn below(
     (above && leads().is_some()).then_some(fp)
 }
 
-/// A word.
+/// A word of so many bytes, 8 at most.
 pub fn read(memory: &dyn Memory, at: u64, width: u64) -> Option<u64> {
     let mut word = [0; 8];
     memory.read(at, word.get_mut(..width as usize)?).then(|| u64::from_le_bytes(word))

@@ -6,7 +6,7 @@
 //! On x86 they lie above the return address; how many there are nobody says, so that only the words are given, and
 //! only where a frame pointer leads there.
 
-use super::{Frame, Method, Stack};
+use super::{Frame, Method, Stack, link};
 use crate::code::Code;
 use memory::Architecture;
 use unwind::Memory;
@@ -34,12 +34,7 @@ fn of_frame(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, outer: &Frame) 
     match (frame.set, outer.method) {
         (Architecture::X64, Method::Unwind | Method::Leaf) => home(code, memory, frame, outer.sp),
         (Architecture::X86, Method::FramePointer) => {
-            let word = |index: u64| {
-                let mut bytes = [0; 4];
-                let read = memory.read(outer.sp.checked_add(index * 4)?, &mut bytes);
-                read.then(|| u32::from_le_bytes(bytes).into())
-            };
-            std::array::from_fn(|index| word(index as u64))
+            std::array::from_fn(|index| link::read(memory, outer.sp.checked_add(index as u64 * 4)?, 4))
         }
         _ => Parameters::default(),
     }
@@ -58,9 +53,7 @@ fn home(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, home: u64) -> Param
             let Store { end, size } = stored[index]?;
             // The instruction has run: the frame is behind it, or in a part of the function that lies elsewhere.
             let ran = !(start..start.checked_add(end as u64)?).contains(&frame.ip);
-            let mut word = [0; 8];
-            let read = memory.read(home.checked_add(index as u64 * 8)?, &mut word[..size]);
-            (ran && read).then(|| u64::from_le_bytes(word))
+            link::read(memory, home.checked_add(index as u64 * 8)?, size as u64).filter(|_| ran)
         };
         Some(std::array::from_fn(value))
     };

@@ -116,8 +116,7 @@ impl Registers {
         let image = code.module(lookup).and_then(Module::image);
         if let Registers::X86(registers) = self {
             let returns = |va: u32| code.may_return_to(va.into());
-            let data = code.module(lookup).and_then(|module| module.frame_data(lookup));
-            let frame = data.as_ref().and_then(|data| data.find());
+            let frame = code.module(lookup).and_then(|module| module.frame_data(lookup));
             let (image, frame, trap) = (image.as_ref(), frame.as_ref(), code.traps.x86.as_ref());
             let step = |returns: &dyn Fn(u32) -> bool, registers: &mut x86::Registers| {
                 x86::step(&x86::Place { image, frame, trap, returns }, stack, registers, first)

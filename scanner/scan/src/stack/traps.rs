@@ -90,9 +90,7 @@ impl ThreadStack {
 
 /// Whether this is the name of the kernel's image.
 fn is_kernel(system: &System<'_>, module: Option<&str>) -> bool {
-    let base = system.kernel.as_ref().map(|kernel| kernel.base);
-    let kernel = system.owners().iter().find(|owner| Some(owner.base) == base);
-    kernel.is_some_and(|kernel| Some(kernel.name.as_str()) == module)
+    module.is_some() && system.kernel_name() == module
 }
 
 /// What finding needs of a system.

@@ -6,15 +6,16 @@
 //! calls.
 
 use super::{
-    Bounds, Claims, Ids, Kind, Method, Registers, ThreadStack,
-    all::{named, trust},
+    Claims, Ids, Kind, Method, Registers, ThreadStack,
+    all::{in_user_mode, named},
+    link,
     parameters::parameters,
-    places, walk,
+    places,
     within::Within,
 };
 use crate::code::Code;
 use memory::{
-    Architecture, Context, Dump, Space, Va,
+    Architecture, Context, Dump, Space,
     records::{Problem, Thread},
 };
 use nt::symbols::Provider;
@@ -56,7 +57,6 @@ pub fn of_minidump(dump: &Dump, names: Option<&dyn Provider>) -> (Vec<ThreadStac
 /// Where a walk starts.
 struct Start {
     id: u32,
-    width: u64,
     registers: Option<(Registers, &'static str)>,
     /// Top and lowest address of the stack.
     ends: (Option<u64>, Option<u64>),
@@ -77,7 +77,7 @@ fn threads(dump: &Dump, architecture: Architecture, space: &Space<'_>) -> Vec<St
             (Some(sp), Some(base)) if sp < base => claims.take(sp..base),
             (Some(sp), _) => claims.take(sp..sp.saturating_add(UNKNOWN)),
         };
-        Start { id: thread.thread_id, width: width(architecture), registers, ends, bounds }
+        Start { id: thread.thread_id, registers, ends, bounds }
     };
     dump.records.threads.iter().map(start).collect()
 }
@@ -118,13 +118,8 @@ fn ends(
     space: &Space<'_>,
     sp: Option<u64>,
 ) -> (Option<u64>, Option<u64>) {
-    let width = width(architecture);
-    let word = |teb: u64, index: u64| {
-        let mut bytes = [0; 8];
-        let at = Va(teb.checked_add(index * width)?);
-        space.read(at, bytes.get_mut(..width as usize)?).ok()?;
-        Some(u64::from_le_bytes(bytes))
-    };
+    let width = architecture.pointer_size().into();
+    let word = |teb: u64, index: u64| link::read(space, teb.checked_add(index * width)?, width);
     let tib = || {
         let teb = thread.teb?;
         let (base, limit, own) = (word(teb, 1)?, word(teb, 2)?, word(teb, 6)?);
@@ -142,11 +137,6 @@ fn ends(
     }
 }
 
-/// Bytes of a pointer.
-fn width(architecture: Architecture) -> u64 {
-    if architecture == Architecture::X86 { 4 } else { 8 }
-}
-
 impl Start {
     fn walked(self, code: &Code<'_>, space: &Space<'_>, index: usize, ids: Ids) -> ThreadStack {
         let (registers, start, range) = match (self.registers, self.bounds) {
@@ -155,16 +145,7 @@ impl Start {
             (None, Ok(_)) => return ThreadStack::without_start(index, ids, self.ends, "no register set"),
         };
         let memory = Within { space, range: range.clone() };
-        let bounds = Bounds {
-            memory: &memory,
-            range: Some(range),
-            width: self.width,
-            is_user: &|_| true,
-            kind: Kind::User,
-            others: &[],
-        };
-        let (mut stack, _) = walk(code, &bounds, registers, Method::Context);
-        trust(&mut stack);
+        let stack = in_user_mode(code, &memory, range, Kind::User, (registers, Method::Context));
         let parameters = parameters(code, space, &stack);
         let symbols = stack.frames.iter().map(|frame| named(code, frame)).collect();
         let (base, limit) = self.ends;

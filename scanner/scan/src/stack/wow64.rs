@@ -6,7 +6,7 @@
 //! two pages behind, and bounds the 32-bit stack (ntwow64.h of System Informer's headers). When the way from user mode
 //! into the kernel began in 32-bit code, the trap frame has the registers and those of the area are old.
 
-use super::{Bounds, Kind, Method, Registers, Stack, all::trust, walk, within::Within};
+use super::{Kind, Method, Registers, Stack, all::in_user_mode, within::Within};
 use crate::code::Code;
 use memory::{Architecture, Bytes, Context, Space, Va};
 use std::ops::Range;
@@ -57,17 +57,8 @@ impl Start {
         let sp = registers.sp();
         let range = sp..self.stack.end.min(sp.saturating_add(MOST));
         let memory = Within { space, range: range.clone() };
-        let bounds = Bounds {
-            memory: &memory,
-            range: Some(range),
-            width: 4,
-            is_user: &|_| true,
-            kind: Kind::Wow64,
-            others: &[],
-        };
-        let (mut stack, _) = self.stack.contains(&sp).then(|| walk(code, &bounds, registers, method))?;
-        trust(&mut stack);
-        Some(stack)
+        let walk = || in_user_mode(code, &memory, range, Kind::Wow64, (registers, method));
+        self.stack.contains(&sp).then(walk)
     }
 }
 

@@ -164,6 +164,13 @@ pub struct Found {
     pub sha256: Option<String>,
 }
 
+impl Found {
+    /// What could not be read of a user minidump after it was opened.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        self.problems.lock().map(|all| all.clone()).unwrap_or_default()
+    }
+}
+
 /// More objects than any system has; only memory that was made to look like them holds more.
 const MOST_OBJECTS: usize = 1 << 21;
 

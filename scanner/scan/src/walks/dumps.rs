@@ -49,14 +49,14 @@ fn row(job: &Job) -> DumpRow {
     }
 }
 
-/// The columns that say which kernel it is and how its structures were read.
 /// Rows that `faults` has.
 fn faults(job: &Job) -> u64 {
     let of_system = job.system.map_or(0, |system| system.problems().len());
-    let of_process = job.found.and_then(|found| found.problems.lock().ok().map(|all| all.len())).unwrap_or(0);
+    let of_process = job.found.map_or(0, |found| found.problems().len());
     (job.dump.records.faults.len() + of_system + of_process) as u64
 }
 
+/// The columns that say which kernel it is and how its structures were read.
 fn kernel(system: Option<&nt::System>, row: DumpRow) -> DumpRow {
     let Some(system) = system else { return DumpRow { symbol_source: "none".into(), ..row } };
     let image = system.kernel.as_ref().map(|kernel| &kernel.image);

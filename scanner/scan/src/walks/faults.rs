@@ -1,6 +1,6 @@
 //! `faults`: what could not be read, and why.
 
-use crate::{Job, out::Out};
+use crate::{Found, Job, out::Out};
 use memory::records::Problem;
 use schema::{
     Sink,
@@ -15,7 +15,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     for problem in &job.system.map(nt::System::problems).unwrap_or_default() {
         out.push(row(problem, "system"))?;
     }
-    for problem in job.found.and_then(|found| found.problems.lock().ok()).iter().flat_map(|all| all.iter()) {
+    for problem in &job.found.map(Found::problems).unwrap_or_default() {
         out.push(row(problem, "system"))?;
     }
     out.finish()

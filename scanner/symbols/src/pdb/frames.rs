@@ -8,7 +8,7 @@
 
 use super::{Debug, Msf, cursor::Cursor, damaged};
 use crate::Result;
-use std::{borrow::Cow, cmp::Reverse, ops::Range};
+use std::{borrow::Cow, cmp::Reverse};
 
 /// Places in the list of further streams (`DBGTYPE`).
 const FPO: usize = 0;
@@ -38,36 +38,32 @@ struct Piece {
     prologue: u16,
     saved: u16,
     start: bool,
-    kind: Kind,
+    /// The program is its offset in the table of strings.
+    kind: FrameKind<u32>,
     /// Indices of the piece that it lies in, and of the outermost one.
     outer: Option<u32>,
     outermost: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Offset of the program in the table of strings.
-    Program(u32),
-    Other(Style),
-}
-
-/// What an older record says about how to find the caller.
+/// How to find the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// `cbFrame` 0: from the stack pointer. The flag is `fUseBP`: ebp is used for something else.
+pub enum FrameKind<Program> {
+    /// A program of a `FRAMEDATA` record.
+    Program(Program),
+    /// `FPO_DATA` with `cbFrame` 0: from the stack pointer. The flag is `fUseBP`: ebp is used for something else.
     Fpo(bool),
-    /// `cbFrame` 1: a trap frame.
+    /// `FPO_DATA` with `cbFrame` 1: ebp points at a trap frame.
     Trap,
-    /// `cbFrame` 2: a task switch.
+    /// `FPO_DATA` with `cbFrame` 2: the processor switched tasks.
     Task,
-    /// `cbFrame` 3: from the frame pointer.
+    /// `FPO_DATA` with `cbFrame` 3: from the frame pointer.
     FramePointer,
 }
 
-/// What is known of the frame at an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known of the frame of a piece of code. Pieces lie in each other; the innermost counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameData<'a> {
-    /// RVA of the first byte of the piece.
+    /// RVA of its first byte.
     pub rva: u32,
     /// Bytes of code.
     pub size: u32,
@@ -79,16 +75,17 @@ pub struct FrameData<'a> {
     pub prologue: u32,
     /// Bytes of saved registers.
     pub saved: u32,
-    /// The function starts with this piece.
+    /// The function starts here (a piece can also be what follows a push).
     pub start: bool,
-    /// RVAs of the outermost piece that this one lies in.
-    pub function: Range<u32>,
-    /// A piece inside this one begins and ends before the address.
+    /// RVA of the outermost piece that this one lies in: the function, as far as known.
+    pub function: u32,
+    /// RVA after it.
+    pub function_end: u32,
+    /// A piece inside it begins and ends before the address: registers that this one does not name may have been saved
+    /// since (compilers write no piece for what follows the first return of a function).
     pub split: bool,
-    /// The program, if it is a newer record.
-    pub program: Option<&'a str>,
-    /// If it is an older one.
-    pub style: Option<Style>,
+    /// How to find the caller.
+    pub kind: FrameKind<&'a str>,
 }
 
 /// Reads the frame data of a file; none is not an error.
@@ -164,9 +161,12 @@ impl Frames {
         let whole = source - piece.rva <= block;
         let outermost = &self.pieces[piece.outermost as usize];
         let at = |address: u32| rva.wrapping_sub(source).wrapping_add(address);
-        let (program, style) = match piece.kind {
-            Kind::Program(offset) => (Some(self.program(offset)), None),
-            Kind::Other(style) => (None, Some(style)),
+        let kind = match piece.kind {
+            FrameKind::Program(offset) => FrameKind::Program(self.program(offset)),
+            FrameKind::Fpo(own_use) => FrameKind::Fpo(own_use),
+            FrameKind::Trap => FrameKind::Trap,
+            FrameKind::Task => FrameKind::Task,
+            FrameKind::FramePointer => FrameKind::FramePointer,
         };
         FrameData {
             rva: at(piece.rva),
@@ -176,10 +176,10 @@ impl Frames {
             prologue: if whole { piece.prologue.into() } else { 0 },
             saved: piece.saved.into(),
             start: piece.start && whole,
-            function: at(outermost.rva)..at(outermost.rva.saturating_add(outermost.size)),
+            function: at(outermost.rva),
+            function_end: at(outermost.rva.saturating_add(outermost.size)),
             split,
-            program,
-            style,
+            kind,
         }
     }
 
@@ -211,7 +211,7 @@ fn newer(mut record: Cursor) -> Option<Piece> {
     const START: u32 = 4;
     let [rva, size, locals, params, _most, program] = std::array::from_fn(|_| record.u32().unwrap_or(0));
     let (prologue, saved, flags) = (record.u16()?, record.u16()?, record.u32()?);
-    let (start, kind) = (flags & START != 0, Kind::Program(program));
+    let (start, kind) = (flags & START != 0, FrameKind::Program(program));
     Some(Piece { rva, size, locals, params, prologue, saved, start, kind, outer: None, outermost: 0 })
 }
 
@@ -220,13 +220,13 @@ fn newer(mut record: Cursor) -> Option<Piece> {
 fn older(mut record: Cursor) -> Option<Piece> {
     let (rva, size, locals) = (record.u32()?, record.u32()?, record.u32()?.saturating_mul(4));
     let (params, bits) = (u32::from(record.u16()?) * 4, record.u16()?);
-    let style = match bits >> 14 {
-        0 => Style::Fpo(bits >> 12 & 1 == 1),
-        1 => Style::Trap,
-        2 => Style::Task,
-        _ => Style::FramePointer,
+    let kind = match bits >> 14 {
+        0 => FrameKind::Fpo(bits >> 12 & 1 == 1),
+        1 => FrameKind::Trap,
+        2 => FrameKind::Task,
+        _ => FrameKind::FramePointer,
     };
-    let (prologue, saved, kind) = (bits & 0xff, (bits >> 8 & 7) * 4, Kind::Other(style));
+    let (prologue, saved) = (bits & 0xff, (bits >> 8 & 7) * 4);
     Some(Piece { rva, size, locals, params, prologue, saved, start: true, kind, outer: None, outermost: 0 })
 }
 

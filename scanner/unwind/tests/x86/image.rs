@@ -91,23 +91,22 @@ impl Binary {
 
     /// Addresses at which another reader's record is not what the program reads there.
     pub fn differences(&self) -> Vec<String> {
+        fn program<'a>(data: &FrameData<'a>) -> Option<&'a str> {
+            if let Kind::Program(program) = data.kind { Some(program) } else { None }
+        }
         let mut found = Vec::new();
         for record in self.outer() {
             for rva in record.rva..record.rva + record.size {
                 let theirs = self.frame(rva).unwrap();
                 let theirs = theirs.data();
-                let program = match theirs.kind {
-                    Kind::Program(program) => Some(program),
-                    _ => None,
-                };
                 let ours = self.ours.find(rva).map(|o| {
                     let sizes = [o.locals, o.params, o.prologue, o.saved];
-                    (o.rva, o.size, sizes, o.start, o.function, o.split, o.program)
+                    (o.rva, o.size, sizes, o.start, o.function..o.function_end, o.split, program(&o))
                 });
                 let sizes = [theirs.locals, theirs.params, theirs.prologue, theirs.saved];
                 let function = theirs.function..theirs.function_end;
                 let (start, split) = (theirs.start, theirs.split);
-                let expected = (theirs.rva, theirs.size, sizes, start, function, split, program);
+                let expected = (theirs.rva, theirs.size, sizes, start, function, split, program(&theirs));
                 if ours.as_ref() != Some(&expected) {
                     found.push(format!("{rva:#x}: {ours:x?}, not {expected:x?}"));
                 }

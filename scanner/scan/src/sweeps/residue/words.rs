@@ -62,7 +62,7 @@ impl Spans {
 
     /// Bytes of a word.
     pub fn width(&self) -> usize {
-        if self.architecture == Architecture::X86 { 4 } else { 8 }
+        self.architecture.pointer_size() as usize
     }
 
     /// Calls `found` with place and value of each word that points into a span. `offset` is that of the bytes in

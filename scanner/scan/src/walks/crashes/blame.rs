@@ -55,10 +55,8 @@ pub fn of_system(system: &System<'_>, fault: Option<(Symbol, u64)>, stack: Optio
     if let Some(named) = triage.and_then(|triage| triage.broken_driver.clone()) {
         return Blame { module: Some(named), rule: "named by the system", place };
     }
-    let kernel =
-        system.owners().iter().find(|owner| Some(owner.base) == system.kernel.as_ref().map(|k| k.base));
-    let kernel = kernel.map(|owner| owner.name.clone());
-    let involved = |name: &String| Some(name) != kernel.as_ref() && !is_framework(name);
+    let kernel = system.kernel_name();
+    let involved = |name: &String| Some(name.as_str()) != kernel && !is_framework(name);
     if let Some(module) = module.clone().filter(involved) {
         return Blame { module: Some(module), rule: "fault", place };
     }
@@ -67,7 +65,7 @@ pub fn of_system(system: &System<'_>, fault: Option<(Symbol, u64)>, stack: Optio
     }
     match module {
         Some(module) => Blame { module: Some(module), rule: "kernel", place },
-        None => Blame { module: kernel, rule: "kernel", place: None },
+        None => Blame { module: kernel.map(Into::into), rule: "kernel", place: None },
     }
 }
 

@@ -5,11 +5,8 @@ use crate::{
     instruction::{self, LONGEST},
     stack::Registers,
 };
-use memory::{Architecture, Space, Va};
+use memory::{Architecture, PAGE_SIZE, Space, Va};
 use schema::tables::CrashRow;
-
-/// Bytes of a page: the part of an instruction on the next one may be missing.
-const PAGE: u64 = 0x1000;
 
 /// The columns of the instruction at `ip`; none where its bytes are not there.
 pub fn columns(
@@ -38,7 +35,7 @@ pub fn columns(
 /// As many bytes as the longest instruction has, or as the page has left: from the module, which may be an image file,
 /// else from memory.
 fn bytes(code: &Code<'_>, space: &Space<'_>, ip: u64) -> Option<Vec<u8>> {
-    let left = (PAGE - ip % PAGE).min(LONGEST as u64) as usize;
+    let left = (PAGE_SIZE - ip % PAGE_SIZE).min(LONGEST as u64) as usize;
     [LONGEST, left].into_iter().find_map(|size| {
         let mut bytes = vec![0; size];
         let of_module = code.module(ip).is_some_and(|module| module.read(ip, &mut bytes));

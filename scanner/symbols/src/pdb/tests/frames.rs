@@ -1,9 +1,14 @@
 //! Frame data: records made by hand, real ones as `pdb2` reads them, damaged ones.
 
-use super::super::frames::{FrameData, Frames, Style, frames};
+use super::super::frames::{FrameData, FrameKind, Frames, frames};
 use super::*;
 use pdb2::FallibleIterator;
 use std::{fs, io::Cursor as File, path::PathBuf};
+
+/// The program of a newer record.
+fn program<'a>(data: &FrameData<'a>) -> Option<&'a str> {
+    if let FrameKind::Program(program) = data.kind { Some(program) } else { None }
+}
 
 /// A record of the newer table.
 fn newer(rva: u32, size: u32, program: u32, sizes: [u16; 4], flags: u32) -> Vec<u8> {
@@ -31,15 +36,18 @@ fn the_innermost_piece_counts() {
     let all = Frames::of(&new, &old, b"\0outside\0inside\0".to_vec(), None);
     assert_eq!(all.len(), 5, "the older record of 0x1040 says nothing new");
     let at = |rva| all.find(rva);
-    let program = |rva| at(rva).and_then(|data| data.program);
-    assert_eq!(program(0x1040), Some("outside"));
-    assert_eq!(program(0x1041), Some("inside"));
-    assert_eq!(program(0x1100), Some(""), "a program that is not there");
+    let program_at = |rva| at(rva).and_then(|data| program(&data));
+    assert_eq!(program_at(0x1040), Some("outside"));
+    assert_eq!(program_at(0x1041), Some("inside"));
+    assert_eq!(program_at(0x1100), Some(""), "a program that is not there");
     assert_eq!([0x103f, 0x1070, 0x1110, 0x1210].map(at), [None, None, None, None]);
     let after = at(0x1061).unwrap();
-    assert_eq!((after.rva, after.split, after.program, after.start), (0x1040, true, Some("outside"), true));
+    assert_eq!((after.rva, after.split, program(&after), after.start), (0x1040, true, Some("outside"), true));
     let inside = at(0x1050).unwrap();
-    assert_eq!((inside.function.clone(), inside.split, inside.start), (0x1040..0x1070, false, false));
+    assert_eq!(
+        (inside.function..inside.function_end, inside.split, inside.start),
+        (0x1040..0x1070, false, false)
+    );
     assert_eq!((inside.params, inside.prologue, inside.saved), (4, 2, 4));
     let fpo = at(0x1204).unwrap();
     let expected = FrameData {
@@ -50,13 +58,13 @@ fn the_innermost_piece_counts() {
         prologue: 4,
         saved: 12,
         start: true,
-        function: 0x1200..0x1208,
+        function: 0x1200,
+        function_end: 0x1208,
         split: false,
-        program: None,
-        style: Some(Style::Fpo(true)),
+        kind: FrameKind::Fpo(true),
     };
     assert_eq!(fpo, expected);
-    assert_eq!(at(0x1208).unwrap().style, Some(Style::FramePointer));
+    assert_eq!(at(0x1208).unwrap().kind, FrameKind::FramePointer);
 }
 
 #[test]
@@ -92,11 +100,11 @@ fn pdb2_agrees() {
         let (mut records, mut count, mut programs) = (table.iter(), 0, 0);
         while let Some(record) = records.next().unwrap() {
             count += 1;
-            let Some(program) = record.program else { continue };
+            let Some(their_program) = record.program else { continue };
             programs += 1;
             let found = all.find(record.code_start.0).unwrap();
-            let theirs = (record.code_start.0, strings.get(program).unwrap().to_string().into_owned());
-            assert_eq!((found.rva, found.program.unwrap_or_default().to_string()), theirs);
+            let theirs = (record.code_start.0, strings.get(their_program).unwrap().to_string().into_owned());
+            assert_eq!((found.rva, program(&found).unwrap_or_default().to_string()), theirs);
             let sizes = (found.locals, found.prologue, found.saved, found.start);
             let (prologue, saved) = (record.prolog_size.into(), record.saved_regs_size.into());
             assert_eq!(sizes, (record.locals_size, prologue, saved, record.is_function_start));
