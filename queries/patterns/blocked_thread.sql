@@ -19,7 +19,7 @@ SELECT t.dump_id, 'thread' AS subject_kind, who(p.name, t.process_id, t.thread_i
        CASE WHEN t.suspend_count > 0 THEN 'certain' ELSE 'strong' END AS strength
 FROM threads AS t
 LEFT JOIN processes AS p ON p.dump_id = t.dump_id AND p.process_id = t.process_id
-LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(t.ethread, t.thread_id)
+LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(t.ethread, t.thread_id)
 LEFT JOIN usual AS u ON u.dump_id = t.dump_id
 WHERE NOT coalesce(t.terminated, false)
   AND (t.suspend_count > coalesce(u.times, 0) OR (t.state = 5 AND t.wait_seconds > 3600 AND t.wait_mode = 0

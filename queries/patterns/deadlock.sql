@@ -17,5 +17,5 @@ SELECT g.dump_id, 'thread' AS subject_kind, who(g.process, g.process_id, g.threa
             THEN 'strong' ELSE 'certain' END AS strength
 FROM wait_graph AS g
 LEFT JOIN threads AS t ON t.dump_id = g.dump_id AND t.process_id = g.process_id AND t.thread_id = g.thread_id
-LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(t.ethread, t.thread_id)
+LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(t.ethread, t.thread_id)
 WHERE g.deadlock

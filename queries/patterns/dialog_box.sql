@@ -14,7 +14,7 @@ SELECT f.dump_id, 'thread' AS subject_kind, who(any_value(p.name), any_value(f.p
        CASE WHEN bool_or(f.confidence = 'high') THEN 'certain' WHEN bool_or(f.confidence = 'medium') THEN 'strong' ELSE 'weak' END AS strength
 FROM frames AS f
 LEFT JOIN processes AS p ON p.dump_id = f.dump_id AND p.process_id = f.process_id
-LEFT JOIN threads AS t ON t.dump_id = f.dump_id AND coalesce(t.ethread, t.thread_id) = coalesce(f.ethread, f.thread_id)
+LEFT JOIN threads AS t ON t.dump_id = f.dump_id AND thread_key(t.ethread, t.thread_id) = thread_key(f.ethread, f.thread_id)
 WHERE f.symbol LIKE 'MessageBox%' OR f.symbol LIKE 'SoftModalMessageBox%' OR f.symbol LIKE 'DialogBox%Param%'
    OR f.symbol IN ('InternalDialogBox', 'NtRaiseHardError', 'ZwRaiseHardError', 'ExpRaiseHardError', 'TaskDialogIndirect', 'TaskDialog')
 GROUP BY f.dump_id, f.ethread, f.thread_id

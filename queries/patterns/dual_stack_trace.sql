@@ -14,6 +14,6 @@ SELECT s.dump_id, 'thread' AS subject_kind, who(p.name, s.process_id, s.thread_i
        CASE WHEN s.end_reason = 'thread start' THEN 'certain' ELSE 'strong' END AS strength
 FROM stacks AS s
 JOIN (SELECT dump_id, ethread, thread_id, arg_min(text, "index") AS caller, arg_max(text, "index") AS outermost
-      FROM frames WHERE mode = 'user' GROUP BY ALL) AS u ON u.dump_id = s.dump_id AND coalesce(u.ethread, u.thread_id) = coalesce(s.ethread, s.thread_id)
+      FROM frames WHERE mode = 'user' GROUP BY ALL) AS u ON u.dump_id = s.dump_id AND thread_key(u.ethread, u.thread_id) = thread_key(s.ethread, s.thread_id)
 LEFT JOIN processes AS p ON p.dump_id = s.dump_id AND p.process_id = s.process_id
 WHERE s.user_frames > 0 AND s.frames > s.user_frames

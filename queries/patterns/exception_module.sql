@@ -12,7 +12,7 @@ WITH below AS (
     SELECT c.dump_id, arg_min(f.module, f."index") AS module, arg_min(f.text, f."index") AS text,
            arg_min(f.confidence, f."index") AS confidence, arg_min(f.ip, f."index") AS ip
     FROM crashes AS c
-    JOIN frames AS f ON f.dump_id = c.dump_id AND coalesce(f.ethread, f.thread_id) = coalesce(c.ethread, c.thread_id)
+    JOIN frames AS f ON f.dump_id = c.dump_id AND thread_key(f.ethread, f.thread_id) = thread_key(c.ethread, c.thread_id)
     WHERE lower(f.module) NOT IN ('ntoskrnl.exe', 'hal.dll', 'nt') AND f.mode = 'kernel'
     GROUP BY ALL)
 SELECT c.dump_id, 'module' AS subject_kind, c.fault_module AS subject, c.fault_ip AS address,

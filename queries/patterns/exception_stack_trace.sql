@@ -22,7 +22,7 @@ stopped AS (
     SELECT t.dump_id, t.ethread, t.thread_id, min(t.text) AS trapped, max(t.confidence) AS confidence, min(t.ip) AS ip,
            min(t."index") AS depth
     FROM frames AS t
-    JOIN frames AS b ON b.dump_id = t.dump_id AND coalesce(b.ethread, b.thread_id) = coalesce(t.ethread, t.thread_id) AND b."index" < t."index"
+    JOIN frames AS b ON b.dump_id = t.dump_id AND thread_key(b.ethread, b.thread_id) = thread_key(t.ethread, t.thread_id) AND b."index" < t."index"
     WHERE t.method = 'trap' AND t.mode = 'kernel' AND b.symbol IN ('KeBugCheckEx', 'KeBugCheck', 'KeBugCheck2')
     GROUP BY ALL),
 found AS (
@@ -34,11 +34,11 @@ found AS (
            CASE confidence WHEN 'high' THEN 'strong' ELSE 'weak' END
     FROM stopped
     ANTI JOIN handled AS h ON h.dump_id = stopped.dump_id
-        AND coalesce(h.ethread, h.thread_id) = coalesce(stopped.ethread, stopped.thread_id)),
+        AND thread_key(h.ethread, h.thread_id) = thread_key(stopped.ethread, stopped.thread_id)),
 thread AS (SELECT DISTINCT dump_id, ethread, process_id, thread_id FROM frames WHERE "index" = 0)
 SELECT f.dump_id, 'thread' AS subject_kind, who(p.name, t.process_id, t.thread_id) AS subject, f.ethread AS address,
        json_object('place', f.place, 'frame', f.depth, 'ip', hex_address(f.ip)) AS evidence,
        'On its stack ' || f.what || ' (frame ' || f.depth || ').' AS reading, f.strength
 FROM found AS f
-JOIN thread AS t ON t.dump_id = f.dump_id AND coalesce(t.ethread, t.thread_id) = coalesce(f.ethread, f.thread_id)
+JOIN thread AS t ON t.dump_id = f.dump_id AND thread_key(t.ethread, t.thread_id) = thread_key(f.ethread, f.thread_id)
 LEFT JOIN processes AS p ON p.dump_id = t.dump_id AND p.process_id = t.process_id

@@ -16,9 +16,9 @@ SELECT s.dump_id, 'thread' AS subject_kind, who(any_value(p.name), any_value(s.p
            || any_value(s.end_reason) || '.' AS reading,
        CASE any_value(s.end_reason) WHEN 'thread start' THEN 'strong' ELSE 'weak' END AS strength
 FROM stacks AS s
-JOIN frames AS f ON f.dump_id = s.dump_id AND coalesce(f.ethread, f.thread_id) = coalesce(s.ethread, s.thread_id) AND f.method = 'scan' AND f."index" > 0
+JOIN frames AS f ON f.dump_id = s.dump_id AND thread_key(f.ethread, f.thread_id) = thread_key(s.ethread, s.thread_id) AND f.method = 'scan' AND f."index" > 0
 LEFT JOIN processes AS p ON p.dump_id = s.dump_id AND p.process_id = s.process_id
 WHERE s.gave_way IS NOT NULL
-  AND EXISTS (SELECT 1 FROM frames AS u WHERE u.dump_id = s.dump_id AND coalesce(u.ethread, u.thread_id) = coalesce(s.ethread, s.thread_id)
+  AND EXISTS (SELECT 1 FROM frames AS u WHERE u.dump_id = s.dump_id AND thread_key(u.ethread, u.thread_id) = thread_key(s.ethread, s.thread_id)
               AND u.method IN ('unwind', 'frame data', 'frame pointer', 'leaf') AND u."index" > f."index")
 GROUP BY s.dump_id, s.ethread, s.thread_id

@@ -29,6 +29,6 @@ SELECT f.dump_id, 'thread' AS subject_kind, who(any_value(p.name), any_value(t.p
        'It ' || string_agg(DISTINCT f.role, ' and ' ORDER BY f.role) || '.' AS reading,
        CASE WHEN bool_or(f.confidence = 'high') THEN 'certain' WHEN bool_or(f.confidence = 'medium') THEN 'strong' ELSE 'weak' END AS strength
 FROM found AS f
-JOIN threads AS t ON t.dump_id = f.dump_id AND coalesce(t.ethread, t.thread_id) = coalesce(f.ethread, f.thread_id)
+JOIN threads AS t ON t.dump_id = f.dump_id AND thread_key(t.ethread, t.thread_id) = thread_key(f.ethread, f.thread_id)
 LEFT JOIN processes AS p ON p.dump_id = t.dump_id AND p.process_id = t.process_id
 GROUP BY f.dump_id, f.ethread, f.thread_id

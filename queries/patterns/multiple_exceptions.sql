@@ -9,13 +9,13 @@
 -- Limits: nested exceptions are told apart by the frames that dispatch them, so names of functions are needed
 --   (`--symbols`). Exceptions that were handled have left nothing on a stack.
 WITH place AS (
-    SELECT dump_id, thread_id, coalesce(ethread, thread_id) AS of, "index" AS depth, text
+    SELECT dump_id, thread_id, thread_key(ethread, thread_id) AS of, "index" AS depth, text
     FROM frames
     WHERE symbol IN ('KiDispatchException', 'RtlDispatchException', 'KiBugCheckDispatch', 'UnhandledExceptionFilter')
     UNION ALL
-    SELECT t.dump_id, t.thread_id, coalesce(t.ethread, t.thread_id), t."index", t.text
+    SELECT t.dump_id, t.thread_id, thread_key(t.ethread, t.thread_id), t."index", t.text
     FROM frames AS t
-    JOIN frames AS b ON b.dump_id = t.dump_id AND coalesce(b.ethread, b.thread_id) = coalesce(t.ethread, t.thread_id) AND b."index" < t."index"
+    JOIN frames AS b ON b.dump_id = t.dump_id AND thread_key(b.ethread, b.thread_id) = thread_key(t.ethread, t.thread_id) AND b."index" < t."index"
     WHERE t.method = 'trap' AND t.mode = 'kernel' AND b.symbol = 'KeBugCheckEx'
     UNION ALL
     SELECT dump_id, thread_id, NULL, row_number() OVER (PARTITION BY dump_id ORDER BY source, address),

@@ -25,6 +25,6 @@ SELECT p.dump_id, 'process' AS subject_kind, who(p.name, p.process_id, NULL) AS 
        CASE WHEN e.place IS NOT NULL OR p.exiting THEN 'strong' ELSE 'weak' END AS strength
 FROM processes AS p
 JOIN alive AS a ON a.dump_id = p.dump_id AND a.eprocess = p.eprocess
-LEFT JOIN ending AS e ON e.dump_id = a.dump_id AND coalesce(e.ethread, e.thread_id) = coalesce(a.ethread, a.thread_id)
-LEFT JOIN stacks AS s ON s.dump_id = a.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(a.ethread, a.thread_id)
+LEFT JOIN ending AS e ON e.dump_id = a.dump_id AND thread_key(e.ethread, e.thread_id) = thread_key(a.ethread, a.thread_id)
+LEFT JOIN stacks AS s ON s.dump_id = a.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(a.ethread, a.thread_id)
 WHERE a.n = 1 AND p.thread_count = 1 AND p.peak_thread_count >= 3 AND NOT coalesce(p.exited, false) AND p.process_id <> 4

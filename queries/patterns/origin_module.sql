@@ -13,7 +13,7 @@ WITH own AS (
            lag(f.text) OVER (PARTITION BY c.dump_id ORDER BY f."index") AS calls,
            lower(f.module) NOT IN (SELECT name FROM microsoft_drivers) AS third_party, c.culprit
     FROM crashes AS c
-    JOIN frames AS f ON f.dump_id = c.dump_id AND coalesce(f.ethread, f.thread_id) = coalesce(c.ethread, c.thread_id)
+    JOIN frames AS f ON f.dump_id = c.dump_id AND thread_key(f.ethread, f.thread_id) = thread_key(c.ethread, c.thread_id)
     WHERE f.mode = 'kernel')
 SELECT dump_id, 'module' AS subject_kind, module AS subject, ip AS address,
        json_object('frame', depth, 'at', text, 'caller_of', calls, 'sure', confidence, 'culprit', culprit) AS evidence,

@@ -18,5 +18,5 @@ SELECT t.dump_id, 'thread' AS subject_kind, who(p.name, t.process_id, t.thread_i
        CASE WHEN t.used >= 0.5 * t.age OR t.state = 2 THEN 'strong' ELSE 'weak' END AS strength
 FROM timed AS t
 LEFT JOIN processes AS p ON p.dump_id = t.dump_id AND p.process_id = t.process_id
-LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(t.ethread, t.thread_id)
+LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(t.ethread, t.thread_id)
 WHERE t.used >= 10 AND t.used >= 0.1 * t.age

@@ -29,6 +29,6 @@ SELECT c.dump_id, 'thread', who(c.process_name, c.process_id, c.thread_id), coal
            || coalesce('; frames repeat ' || s.recursion_count || ' times', '') || '.',
        CASE WHEN c.bugcheck_code IN (127, 268435583) AND s.recursion_count IS NULL THEN 'strong' ELSE 'certain' END
 FROM crashes AS c
-LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(c.ethread, c.thread_id)
+LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)
 WHERE (c.bugcheck_code IN (127, 268435583) AND c.parameter1 = 8) OR c.bugcheck_code = 43
    OR c.exception_code = 3221225725

@@ -19,6 +19,6 @@ SELECT c.dump_id, 'thread' AS subject_kind, who(c.process_name, c.process_id, c.
        CASE WHEN bool_and(f.confidence = 'high' AND s.end_reason IN ('thread start', 'user mode')) THEN 'certain' WHEN bool_or(f.confidence = 'low') THEN 'weak'
             ELSE 'strong' END AS strength
 FROM crashes AS c
-JOIN stacks AS s ON s.dump_id = c.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(c.ethread, c.thread_id)
-JOIN frames AS f ON f.dump_id = s.dump_id AND coalesce(f.ethread, f.thread_id) = coalesce(s.ethread, s.thread_id)
+JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)
+JOIN frames AS f ON f.dump_id = s.dump_id AND thread_key(f.ethread, f.thread_id) = thread_key(s.ethread, s.thread_id)
 GROUP BY c.dump_id, c.ethread, c.process_name, c.process_id, c.thread_id

@@ -20,5 +20,5 @@ SELECT c.dump_id, 'critical section' AS subject_kind, who(p.name, c.process_id, 
 FROM critical_sections AS c
 LEFT JOIN processes AS p ON p.dump_id = c.dump_id AND p.eprocess = c.eprocess
 LEFT JOIN threads AS t ON t.dump_id = c.dump_id AND t.process_id = c.process_id AND t.thread_id = c.owning_thread_id
-LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(t.ethread, t.thread_id)
+LEFT JOIN stacks AS s ON s.dump_id = t.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(t.ethread, t.thread_id)
 WHERE c.locked AND c.waiters > 0

@@ -121,7 +121,7 @@ const DUMPS: &str = "
            c.culprit, c.culprit_rule
     FROM dumps AS d
     LEFT JOIN crashes AS c USING (dump_id)
-    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(c.ethread, c.thread_id)";
+    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)";
 
 fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
     let [dump_id, path, what, bucket, code, parameters, who, place, instruction, culprit, rule] =
@@ -166,7 +166,7 @@ fn stacks(session: &Session, of: &str) -> Result<BTreeMap<String, Vec<String>>> 
     let sql = format!(
         "SELECT d.dump_id, CASE WHEN f.confidence = 'high' THEN '' ELSE '?' END || f.text
          FROM crashes AS d
-         JOIN frames AS f ON f.dump_id = d.dump_id AND coalesce(f.ethread, f.thread_id) = coalesce(d.ethread, d.thread_id) AND f.\"index\" < {FRAMES}{of}
+         JOIN frames AS f ON f.dump_id = d.dump_id AND thread_key(f.ethread, f.thread_id) = thread_key(d.ethread, d.thread_id) AND f.\"index\" < {FRAMES}{of}
          ORDER BY d.dump_id, f.\"index\""
     );
     let mut stacks: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -11,6 +11,7 @@ use crate::path::quote;
 ///
 /// `hex_address(18446735277616529408)` is `0xfffff80000000000`, `hex_code(268435582)` is `0x1000007E`,
 /// `file_name('C:\\Windows\\System32\\Ntfs.sys')` is `ntfs.sys`, `filetime(133604228960000000)` is 2024-05-17 12:34:56.
+/// `thread_key(ethread, thread_id)` tells a thread of a dump: the address of its ETHREAD, else (user minidumps) its id.
 ///
 /// Signed numbers are what their bits say: `hex_code(-1073741819)` is `0xC0000005`.
 ///
@@ -25,6 +26,7 @@ CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
 CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
 CREATE MACRO who(process, process_id, thread_id) AS concat_ws(' ', coalesce(process, 'a process'),
     nullif(concat_ws('.', process_id, thread_id), ''));
+CREATE MACRO thread_key(ethread, thread_id) AS coalesce(ethread, thread_id);
 CREATE MACRO filetime(x) AS CASE WHEN TRY_CAST(x AS HUGEINT) BETWEEN 1 AND 2650467743999999999
     THEN make_timestamp((TRY_CAST(x AS HUGEINT) // 10 - 11644473600000000)::BIGINT) END;
 ";

@@ -22,7 +22,7 @@ met AS (
     UNION ALL SELECT dump_id, 'stacks' FROM stacks GROUP BY dump_id HAVING count(*) FILTER (frames > 0) > 1
     UNION ALL SELECT d.dump_id, 'crash_stack' FROM dumps AS d
               LEFT JOIN crashes AS c ON c.dump_id = d.dump_id
-              LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND coalesce(s.ethread, s.thread_id) = coalesce(c.ethread, c.thread_id)
+              LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)
               WHERE c.dump_id IS NULL OR s.frames > 0
     UNION ALL SELECT DISTINCT dump_id, 'modules' FROM modules
     UNION ALL SELECT DISTINCT dump_id, 'user_modules' FROM user_modules

@@ -15,6 +15,6 @@ SELECT s.dump_id, s.process_id, p.name AS process, s.thread_id, t.state_name AS 
        CASE WHEN t.state_name = 'Waiting' THEN t.wait_reason_name END AS wait_reason, s.top_function, s.frames,
        s.end_reason AS ended, s.stack_used, text.stack, s.hash, hex_address(s.ethread) AS ethread
 FROM stacks AS s
-LEFT JOIN text ON text.dump_id = s.dump_id AND coalesce(text.ethread, text.thread_id) = coalesce(s.ethread, s.thread_id)
-LEFT JOIN threads AS t ON t.dump_id = s.dump_id AND coalesce(t.ethread, t.thread_id) = coalesce(s.ethread, s.thread_id)
+LEFT JOIN text ON text.dump_id = s.dump_id AND thread_key(text.ethread, text.thread_id) = thread_key(s.ethread, s.thread_id)
+LEFT JOIN threads AS t ON t.dump_id = s.dump_id AND thread_key(t.ethread, t.thread_id) = thread_key(s.ethread, s.thread_id)
 LEFT JOIN processes AS p ON p.dump_id = s.dump_id AND p.process_id = s.process_id;

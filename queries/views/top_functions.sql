@@ -8,7 +8,7 @@ SELECT s.dump_id, CASE WHEN contains(s.top_function, '!') THEN regexp_replace(s.
             ELSE s.top_function END AS function, t.state_name AS state,
        t.wait_reason_name AS wait_reason, count(*) AS threads, list_sort(list(s.thread_id))[1:5] AS examples
 FROM stacks AS s
-LEFT JOIN threads AS t ON t.dump_id = s.dump_id AND coalesce(t.ethread, t.thread_id) = coalesce(s.ethread, s.thread_id)
+LEFT JOIN threads AS t ON t.dump_id = s.dump_id AND thread_key(t.ethread, t.thread_id) = thread_key(s.ethread, s.thread_id)
 WHERE s.top_function IS NOT NULL
 GROUP BY ALL
 ORDER BY threads DESC, function;
