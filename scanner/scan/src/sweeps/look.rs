@@ -85,9 +85,11 @@ pub fn each(mut bits: u64) -> impl Iterator<Item = usize> {
 fn is_zero<S: Simd>(simd: S, bytes: &[u8]) -> bool {
     let (blocks, rest) = bytes.as_chunks::<128>();
     let empty = |block: &[u8; 128]| {
-        let any = block.as_chunks::<32>().0.iter().fold(u8x32::splat(simd, 0), |any, bytes| {
-            any | u8x32::simd_from(simd, *bytes)
-        });
+        let any = block
+            .as_chunks::<32>()
+            .0
+            .iter()
+            .fold(u8x32::splat(simd, 0), |any, bytes| any | u8x32::simd_from(simd, *bytes));
         any.simd_eq(0).all_true()
     };
     blocks.iter().all(empty) && rest.iter().all(|byte| *byte == 0)

@@ -17,9 +17,32 @@ impl Random {
 /// Words that are on the borders of what is looked for, among random ones.
 fn page(random: &mut Random) -> Box<[u8; PAGE]> {
     const WORDS: [u32; 26] = [
-        0, 1, 2, 3, 6, 7, 0x82, 0x0001_0003, 0x007f_0005, 0x0080_0005, 0x0150_0004, 0xffff_0003, 0x0150_0008,
-        0x7f7f_7f7f, 0x2020_2020, 0xff20_2020, 0x201f_2020, 0x2080_2020, 0xe36f_7250, 0x4550, 0xff00_0000,
-        0xfeff_ffff, 0xffff_ffff, 0xffff_8000, 0xffff_7fff, 0xffff_f801,
+        0,
+        1,
+        2,
+        3,
+        6,
+        7,
+        0x82,
+        0x0001_0003,
+        0x007f_0005,
+        0x0080_0005,
+        0x0150_0004,
+        0xffff_0003,
+        0x0150_0008,
+        0x7f7f_7f7f,
+        0x2020_2020,
+        0xff20_2020,
+        0x201f_2020,
+        0x2080_2020,
+        0xe36f_7250,
+        0x4550,
+        0xff00_0000,
+        0xfeff_ffff,
+        0xffff_ffff,
+        0xffff_8000,
+        0xffff_7fff,
+        0xffff_f801,
     ];
     let marks = [*b"RSDS", *b"KDBG", *b"PE\0\0"].map(u32::from_le_bytes);
     let mut page = Box::new([0; PAGE]);
@@ -48,7 +71,8 @@ fn slowly(page: &[u8; PAGE], upper: (u32, u32)) -> Seen {
             set(&mut seen.tags, at % 4 == 1 && bytes.iter().all(|byte| (0x20..0x80).contains(byte)));
             set(&mut seen.marks, MARKS.passes(word));
             set(&mut seen.uppers, at % 2 == 1 && word >= upper.0 && word - upper.0 <= upper.1);
-            let Some(&[first, second, _, last]) = words[at..].first_chunk::<4>().filter(|_| at % 4 == 0) else {
+            let Some(&[first, second, _, last]) = words[at..].first_chunk::<4>().filter(|_| at % 4 == 0)
+            else {
                 continue;
             };
             let io = first & 0xffff < 8 && (first >> 16) >= LEAST_IO;

@@ -76,7 +76,9 @@ impl Spans {
             for upper in look::each(*bits) {
                 let at = number * BLOCK + (upper & !1) * 4;
                 let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
-                if let Some(value) = word.map(|word| u64::from_le_bytes(*word)).filter(|value| self.inside(*value)) {
+                if let Some(value) =
+                    word.map(|word| u64::from_le_bytes(*word)).filter(|value| self.inside(*value))
+                {
                     found(at, value);
                 }
             }
