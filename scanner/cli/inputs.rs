@@ -37,7 +37,7 @@ pub fn collect(args: &Convert) -> Inputs {
             match path.is_dir() {
                 true => search(&path, args, &skip, &mut inputs),
                 false if is_archive(&path) || is_copied(args, &path) => {
-                    drop(inputs.archives.insert(pair(path), true));
+                    inputs.archives.insert(pair(path), true);
                 }
                 false => add(path, &mut inputs),
             }
