@@ -31,3 +31,4 @@ mod user_half;
 mod vads;
 mod waits;
 mod wow64;
+mod wow64_minidump;
