@@ -187,7 +187,8 @@ pub struct SymbolOptions {
     /// refused.
     #[arg(long = "symbols", value_name = "WHERE")]
     pub symbol_paths: Vec<String>,
-    /// Ask the symbol servers of the path for what no folder has. Nothing is downloaded without this.
+    /// Ask the symbol servers of the path for what no folder has: PDBs, and images for code that a dump does not hold.
+    /// Nothing is downloaded without this.
     #[arg(long)]
     pub download_symbols: bool,
     /// Use a file of `--symbols` even if it is not of this kernel; `dumps.symbol_source` says so.
