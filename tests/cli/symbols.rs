@@ -380,12 +380,15 @@ fn code_that_a_dump_lacks_comes_from_image_files() {
     images_of_a_server(&folder, &small, &frames, &known);
 }
 
+/// Instruction pointer and confidence of frames.
+type Frames = Vec<(String, String)>;
+
 /// The kernel from a folder, the driver from a symbol server: the right file, then one of another link time.
 fn images_of_a_server(
     folder: &Path,
     small: &Path,
-    frames: &dyn Fn(&Path, &[&str]) -> Vec<(String, String)>,
-    known: &[(String, String)],
+    frames: &dyn Fn(&Path, &[&str]) -> Frames,
+    known: &Frames,
 ) {
     let kernel = folder.join("images/NTOSKRNL.EXE");
     let (kernel_only, key) = (folder.join("kernel"), key_of(&folder.join("images/contoso.sys")));
@@ -401,8 +404,8 @@ fn images_of_a_server(
     };
     let download = ["--download-symbols"];
     let without = with("images/contoso.sys", "s1", &[]);
-    assert!(without.0 != known && !without.1, "nothing is downloaded without --download-symbols");
-    assert_eq!(with("images/contoso.sys", "s2", &download), (known.to_vec(), true));
+    assert!(without.0 != *known && !without.1, "nothing is downloaded without --download-symbols");
+    assert_eq!(with("images/contoso.sys", "s2", &download), (known.clone(), true));
     assert_eq!(with("others/contoso.sys", "s3", &download), (without.0, false), "refused, not kept");
     let said = "SELECT count(*) AS n FROM faults WHERE expected = 'the file of an image' AND \
                 found LIKE '%contoso.sys%: it is of link time % but link time % was asked for: not kept%'";

@@ -21,6 +21,7 @@ mod processor_stacks;
 mod processors;
 mod queues;
 mod stacks;
+mod stacks_v3;
 mod stacks_x86;
 mod support;
 mod threads;
