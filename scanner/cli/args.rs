@@ -187,7 +187,8 @@ pub struct SymbolOptions {
     /// refused.
     #[arg(long = "symbols", value_name = "WHERE")]
     pub symbol_paths: Vec<String>,
-    /// Ask the symbol servers of the path for what no folder has. Nothing is downloaded without this.
+    /// Ask the symbol servers of the path for what no folder has: PDBs, and images for code that a dump does not hold.
+    /// Nothing is downloaded without this.
     #[arg(long)]
     pub download_symbols: bool,
     /// Use a file of `--symbols` even if it is not of this kernel; `dumps.symbol_source` says so.
@@ -267,7 +268,8 @@ Examples:
   dumplake sql lake \"FROM third_party_drivers\" --format csv > drivers.csv
   dumplake sql lake \"FROM stack_frames\" --format parquet -o frames.parquet
 
-The lake is opened read-only: a query cannot write files, nor read any outside the lake.")]
+The lake is opened read-only: a query cannot write files, nor read any outside the lake. On a terminal an answer that is
+longer than the screen goes through DUMPLAKE_PAGER, else PAGER, else less; an empty DUMPLAKE_PAGER means none.")]
 pub struct Sql {
     /// The lake.
     pub lake: PathBuf,

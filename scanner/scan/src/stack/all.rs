@@ -89,6 +89,9 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
         system.problem("symbols", "symbols", "", None, "symbols of a module", found);
     };
     places::name(system.names, &problem, &code_of, &mut stacks);
+    places::tell([&code].into_iter().chain(users.iter().flat_map(UserHalf::codes)), &|found| {
+        system.problem("symbols", "symbols", "", None, "the file of an image", found);
+    });
     let stated = |stack: &ThreadStack| starts.trap_frame(system.threads().get(stack.thread)?);
     Finder { system, code: &code, user: &user_code, stated: &stated }.add(&mut stacks);
     stacks
@@ -172,7 +175,7 @@ impl Walker<'_, '_> {
 
 impl ThreadStack {
     /// Adds what lies outwards. The walk was whole if both parts are.
-    fn extend(&mut self, code: &Code<'_>, space: &Space<'_>, part: Stack) {
+    pub(super) fn extend(&mut self, code: &Code<'_>, space: &Space<'_>, part: Stack) {
         self.parameters.extend(parameters(code, space, &part));
         self.symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
         let before = self.stack.frames.len();
