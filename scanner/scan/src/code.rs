@@ -8,6 +8,7 @@ mod layers;
 
 use crate::walks::base_name;
 use frames::Traps;
+pub use layers::ImageFile;
 use layers::{Layers, Origin};
 use memory::{Architecture, Dump, Space, Va};
 use nt::{

@@ -4,6 +4,7 @@ extern crate dumplake_scan as scan;
 
 mod account;
 mod alpc;
+mod code_checks;
 mod discovery;
 mod drivers;
 mod entries;
