@@ -42,7 +42,7 @@ fn row(job: &Job, blob: &Blob, data: &[u8]) -> Option<FirmwareRow> {
     };
     let stated = data.get(4..HEADER).and_then(|len| len.try_into().ok()).map(u32::from_le_bytes);
     let Some(stated) = stated.filter(|&stated| stated > 0) else {
-        problem("bad_value", "a table of firmware", format!("a blob of {} bytes", data.len()));
+        problem("invalid", "a table of firmware", format!("a blob of {} bytes", data.len()));
         return None;
     };
     let table = &data[HEADER..];

@@ -8,6 +8,7 @@ mod code_checks;
 mod discovery;
 mod drivers;
 mod entries;
+mod firmware;
 mod handles;
 mod hostile;
 mod interrupts;
