@@ -20,10 +20,19 @@ of_kind AS (
     SELECT kind, count(DISTINCT dump_id) AS dumps, count(DISTINCT update_signature) AS codes,
            list_sort(list(DISTINCT hex_address(update_signature))) AS signatures
     FROM cpu WHERE update_signature <> 0 GROUP BY kind),
+-- What makers of boards leave where makers of machines write a name.
+blank(text) AS (VALUES ('system product name'), ('system manufacturer'), ('to be filled by o.e.m.'), ('default string'), ('not applicable'), ('o.e.m.'),
+                       ('system name'), ('product name'), ('none'), ('not specified'), ('base board product name'), ('base board manufacturer')),
+named AS (
+    SELECT * REPLACE (CASE WHEN lower(system_manufacturer) NOT IN (SELECT text FROM blank) THEN system_manufacturer END AS system_manufacturer,
+                      CASE WHEN lower(system_product) NOT IN (SELECT text FROM blank) THEN system_product END AS system_product,
+                      CASE WHEN lower(board_manufacturer) NOT IN (SELECT text FROM blank) THEN board_manufacturer END AS board_manufacturer,
+                      CASE WHEN lower(board_product) NOT IN (SELECT text FROM blank) THEN board_product END AS board_product)
+    FROM firmware),
 machine AS (
-    SELECT dump_id, concat_ws(' ', system_manufacturer, system_product, board_product) AS model, bios_version,
-           concat_ws(' ', bios_version, 'of', bios_date) AS bios, bios_vendor
-    FROM firmware WHERE bios_version IS NOT NULL AND coalesce(system_product, board_product) IS NOT NULL),
+    SELECT dump_id, concat_ws(' ', coalesce(system_manufacturer, board_manufacturer), system_product, board_product) AS model,
+           bios_version, concat_ws(' ', bios_version, 'of', bios_date) AS bios, bios_vendor
+    FROM named WHERE bios_version IS NOT NULL AND coalesce(system_product, board_product) IS NOT NULL),
 of_model AS (
     SELECT model, count(DISTINCT dump_id) AS dumps, count(DISTINCT bios_version) AS versions, list_sort(list(DISTINCT bios)) AS all_bios
     FROM machine GROUP BY model)

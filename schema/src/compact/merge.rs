@@ -39,12 +39,12 @@ pub fn write(job: &mut Job, root: &Path, folder: &Path) -> Result<Vec<PathBuf>> 
     for (table, shape) in job.tables.clone() {
         let mut merged = Merged::new(folder.join(format!("{table}.parquet")), &shape);
         for generation in &job.absorbed {
-            if let Some(file) = generation.file(root, &table) {
-                if let Err(why) = absorb(&file, generation, &mut merged)? {
-                    let error = Error::new("read", &file, &why);
-                    job.broken = Some(Broken { generation: generation.clone(), table, why });
-                    return Err(error);
-                }
+            if let Some(file) = generation.file(root, &table)
+                && let Err(why) = absorb(&file, generation, &mut merged)?
+            {
+                let error = Error::new("read", &file, &why);
+                job.broken = Some(Broken { generation: generation.clone(), table, why });
+                return Err(error);
             }
         }
         for (dump_id, candidate) in &job.dumps {

@@ -175,6 +175,12 @@ fn firmware_that_differs() {
         subjects(&lake, "not_my_version_hardware").into_iter().map(|f| (f.0, f.1, f.2)).collect();
     let of = |dump: &str| (dump.to_owned(), "Contoso Server 9".to_owned(), "weak".to_owned());
     assert_eq!(found, [of(FIRST), of(SECOND)]);
+    // No model at all: makers of boards leave this text.
+    let unnamed = |version: &'static str| {
+        [("source", "'x'"), ("system_product", "'System Product Name'"), ("bios_version", version)]
+    };
+    lake.put("firmware", THIRD, &[&unnamed("'7'"), &unnamed("'8'")]);
+    assert_eq!(subjects(&lake, "not_my_version_hardware").len(), 2);
     // The same version everywhere.
     lake.put("firmware", SECOND, &[&table("'Server 9'", "'1.2'")]);
     only(&lake, "not_my_version_hardware", &[]);

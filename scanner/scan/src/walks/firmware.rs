@@ -1,7 +1,7 @@
 //! `firmware`: the SMBIOS table that Windows keeps in a dump's tagged data.
 //!
 //! Sources: DMTF DSP0134 for the structures; Microsoft's `GetSystemFirmwareTable` for `RawSMBIOSData` in front of them.
-//! That the blob with this tag holds it was seen in dumps of Windows 10 and 11 (15 of 17 small ones have it, x64 and
+//! That the blob with this tag holds it was seen in dumps of Windows 10 and 11 (16 of 17 small ones have it, x64 and
 //! ARM64); a blob that holds something else gives a row of `faults`.
 
 use super::tagged_blobs::data;
