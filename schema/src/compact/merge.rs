@@ -39,7 +39,8 @@ pub fn write(job: &mut Job, root: &Path, folder: &Path) -> Result<Vec<PathBuf>> 
     for (table, shape) in job.tables.clone() {
         let mut merged = Merged::new(folder.join(format!("{table}.parquet")), &shape);
         for generation in &job.absorbed {
-            if let Some(file) = generation.file(root, &table)
+            let is_wanted = job.wanted.contains(&(generation.name.clone(), table.clone()));
+            if let Some(file) = generation.file(root, &table).filter(|_| is_wanted)
                 && let Err(why) = absorb(&file, generation, &mut merged)?
             {
                 let error = Error::new("read", &file, &why);

@@ -85,6 +85,8 @@ struct Job {
     /// Dumps of the absorbed generations that still count.
     kept: BTreeMap<String, Pairs>,
     failed: BTreeMap<String, String>,
+    /// Generation and table of each merged file that has rows of them: others need not be read, whole or not.
+    wanted: BTreeSet<(String, String)>,
     /// A file of an absorbed generation that cannot be read to its end: the generation, the table, the reason.
     broken: Option<Broken>,
 }
@@ -165,8 +167,10 @@ impl Lake {
         let in_absorbed = |id: &&String| before.generation_of(id).is_some_and(|of| absorbed.contains(of));
         let kept = before.dumps.iter().map(|(id, (_, pairs))| (id, pairs));
         let kept = kept.filter(|(id, _)| in_absorbed(id)).map(|(id, pairs)| (id.clone(), pairs.clone()));
-        let kept = kept.collect();
-        Ok((Job { tables, dumps, absorbed, kept, failed: BTreeMap::new(), broken: None }, left))
+        let kept: BTreeMap<String, Pairs> = kept.collect();
+        let wanted = wanted(&before, &kept, &tables);
+        let (failed, broken) = Default::default();
+        Ok((Job { tables, dumps, absorbed, kept, failed, wanted, broken }, left))
     }
 
     /// The lock of the one compaction that may be at work.
@@ -269,6 +273,24 @@ impl Lake {
         disk::sync_folder(&root.join(FOLDER)).map_err(failed)?;
         Compacted::write(root, &generations)
     }
+}
+
+/// Which merged files have rows of some dumps, by generation and table. One of which nobody counted the rows has them
+/// anywhere.
+fn wanted(
+    state: &Compacted,
+    kept: &BTreeMap<String, Pairs>,
+    tables: &BTreeMap<String, SchemaRef>,
+) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for (id, pairs) in kept {
+        let Some(generation) = state.generation_of(id) else { continue };
+        let rows = rows_in(pairs);
+        let has =
+            |table: &&String| rows.as_ref().is_none_or(|rows| rows.get(*table).is_some_and(|&rows| rows > 0));
+        found.extend(tables.keys().filter(has).map(|table| (generation.name.clone(), table.clone())));
+    }
+    found
 }
 
 /// Which row of `dumps` each partition has: replaced with its dump.

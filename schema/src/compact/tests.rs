@@ -344,6 +344,29 @@ fn a_damaged_generation_does_not_stop_the_next_compaction() {
 }
 
 #[test]
+fn damage_where_no_row_counts_any_more_costs_nothing() {
+    let scratch = Scratch::new("damaged-leftover");
+    let lake = Lake::create_or_open(&scratch.0).unwrap();
+    convert(&lake, ID, "old", &OLD).unwrap();
+    convert(&lake, THIRD, "third", &NEW).unwrap();
+    compact(&lake).unwrap();
+    lake.prune().unwrap();
+    // Only the dump that is removed has rows in this file.
+    let threads =
+        Compacted::read(&scratch.0).unwrap().generations[0].folder(&scratch.0).join("threads.parquet");
+    let mut bytes = fs::read(&threads).unwrap();
+    let end = bytes.len() / 4;
+    bytes[4..end].fill(0xff);
+    fs::write(&threads, bytes).unwrap();
+    lake.remove(ID).unwrap();
+    let done = compact(&lake).unwrap();
+    assert_eq!((done.merged, done.absorbed, done.damaged), (0, 1, Vec::new()));
+    lake.prune().unwrap();
+    assert!(!threads.exists());
+    assert_eq!(content(&scratch.0, THIRD), tables(&NEW, "third"));
+}
+
+#[test]
 fn one_compaction_at_a_time() {
     let scratch = Scratch::new("alone");
     let lake = lake_with(&scratch.0, false);

@@ -227,7 +227,7 @@ fn names_of_imports_come_from_the_file() {
     ]);
     let file = scene.image("contoso.sys");
     let descriptors = (60 + 4 * 8 * 2) as usize;
-    scene.put("contoso.sys", IMPORTS, &vec![0; 60]);
+    scene.put("contoso.sys", IMPORTS, &[0; 60]);
     scene.put("contoso.sys", IMPORTS + descriptors as u64 + 64, &[0; 16]);
     assert_eq!(changes(&scene.tables(Vec::new())), Vec::<String>::new());
     let slot = IMPORTS + 60 + 2 * 16;
