@@ -3,6 +3,7 @@
 -- Question: Do processors or firmware differ where they should be alike?
 -- Tables: processors, firmware
 -- Needs: processors
+-- Scope: lake
 -- Reading: one row a dump whose processors differ among themselves in model, stepping or microcode (certain), or whose
 --   processors have another microcode than the same model in other dumps of the lake (weak: updates do that), or whose
 --   machine has another version of firmware than machines of its model in other dumps (weak for the same reason).
