@@ -86,7 +86,7 @@ pub struct Convert {
     #[arg(long)]
     pub watch: bool,
     /// Copy every dump to the scratch folder and read the copy. For shares and media on which a file that is mapped may
-    /// fail or shrink under way, which ends a process; here it is an error of that dump.
+    /// fail or shrink under way, which ends a process; here it is an error of that dump. A file that cannot be mapped at all is always copied.
     #[arg(long)]
     pub copy: bool,
     /// Where members of archives, and copies, lie while they are converted [default: the system's folder for temporary

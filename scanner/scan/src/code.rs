@@ -8,6 +8,7 @@ mod layers;
 mod process;
 
 use frames::Traps;
+pub use layers::ImageFile;
 use layers::{Layers, Origin};
 use memory::{Architecture, Space, Va};
 use nt::{
