@@ -112,5 +112,9 @@ fn stem(name: &str) -> String {
 pub fn file(system: &System<'_>, owner: &Owner) -> Option<Vec<u8>> {
     let by_headers = system.module_headers(owner.base).and_then(|(_, facts)| facts.timestamp);
     let timestamp = by_headers.or(owner.timestamp)?;
-    system.names?.image(&owner.name, timestamp, u32::try_from(owner.size).ok()?)
+    let found = system.names?.image(&owner.name, timestamp, u32::try_from(owner.size).ok()?);
+    let problem = |e: &nt::symbols::Error| {
+        system.problem("symbols", "symbols", "", None, "the file of an image", &e.to_string());
+    };
+    found.inspect_err(problem).ok().flatten()
 }
