@@ -6,7 +6,7 @@
 use crate::support::{Row, Tables, named_tables, symbols_of, with_system};
 use fixtures::{Arch, Build, Format, Machine, Module, Space};
 use memory::Va;
-use scan::nt::symbols::{Choice, OneProfile, Provider, Result, Wanted, Wish};
+use scan::nt::symbols::{self, Choice, OneProfile, Provider, Wanted, Wish};
 
 /// Knows the kernel, and has files.
 struct Files {
@@ -19,7 +19,7 @@ impl Provider for Files {
         self.kernel.choose(wish, wanted)
     }
 
-    fn image(&self, name: &str, timestamp: u32, size: u32) -> Result<Option<Vec<u8>>> {
+    fn image(&self, name: &str, timestamp: u32, size: u32) -> symbols::Result<Option<Vec<u8>>> {
         let same = |file: &&(String, u32, u32, Vec<u8>)| {
             (file.0.as_str(), file.1, file.2) == (name, timestamp, size)
         };
