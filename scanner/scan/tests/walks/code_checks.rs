@@ -410,3 +410,39 @@ fn hostile_images() {
         scene.put("contoso.sys", at, &[before]);
     }
 }
+
+/// `code_pages`: a page is itself in two dumps, and is not when a byte of it changed; what may be written or is thrown
+/// away has none.
+#[test]
+fn pages_of_code_by_their_hash() {
+    let pages = |scene: &Scene| {
+        let provider = symbols_of(&scene.machine.facts);
+        let mut tables = named_tables(&scene.machine, Format::Full, &provider, &["code_pages"]);
+        let mut rows = tables.remove("code_pages").unwrap();
+        rows.retain(|row| row["module"] == "contoso.sys");
+        rows.iter()
+            .map(|row| (row["rva"].parse().unwrap(), row["hash"].clone()))
+            .collect::<Vec<(u64, String)>>()
+    };
+    let mut scene = Scene::new(Arch::X64);
+    let before = pages(&scene);
+    assert_eq!(
+        before.iter().map(|page| page.0).collect::<Vec<_>>(),
+        [0x2000, 0x3000],
+        "pages that are there"
+    );
+    scene.put("contoso.sys", 0x2fff, &[0xcc]);
+    let after = pages(&scene);
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1], before[1]);
+    // Characteristics of .text, the second section: discardable, then writable.
+    for flags in [0x6a00_0020_u32, 0xe800_0020] {
+        let mut scene = Scene::new(Arch::X64);
+        scene.put("contoso.sys", OPTIONAL + 0xf0 + 0x28 + 36, &flags.to_le_bytes());
+        assert_eq!(pages(&scene), []);
+    }
+    // A section that claims all addresses ends with its image.
+    scene.put("contoso.sys", OPTIONAL + 0xf0 + 0x28 + 8, &u32::MAX.to_le_bytes());
+    let found = pages(&scene);
+    assert!(found.len() <= SIZE as usize / 0x1000, "{found:?}");
+}
