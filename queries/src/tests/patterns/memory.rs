@@ -245,10 +245,11 @@ fn imports_and_functions_that_lead_elsewhere() {
             only(&lake, "hooked_functions", &[(subject, strength)]);
         }
     }
-    let verifier = change("'import'", "'x.sys'", "'pointer'", ("65536", "'VerifierExt.sys'"));
-    let lake = kernel_dumps();
-    lake.put("code_changes", FIRST, &[&verifier]);
-    only(&lake, "hooked_functions", &[("x.sys imports nt!IoOne", "weak")]);
+    for between in ["'VerifierExt.sys'", "'ntoskrnl.exe'"] {
+        let lake = kernel_dumps();
+        lake.put("code_changes", FIRST, &[&change("'import'", "'x.sys'", "'pointer'", ("65536", between))]);
+        only(&lake, "hooked_functions", &[("x.sys imports nt!IoOne", "weak")]);
+    }
 }
 
 #[test]

@@ -241,14 +241,23 @@ fn functions_that_begin_with_a_jump_out_of_their_module() {
     let mut scene = importing(Arch::X64);
     scene.exports(
         "fabrikam.sys",
-        &[("A", Ok(0x2000)), ("B", Ok(0x2020)), ("C", Ok(0x2040)), ("D", Ok(0x2060)), ("E", Ok(0x1100))],
+        &[
+            ("A", Ok(0x2000)),
+            ("B", Ok(0x2020)),
+            ("C", Ok(0x2040)),
+            ("D", Ok(0x2060)),
+            ("E", Ok(0x1100)),
+            ("F", Ok(0x2080)),
+        ],
     );
     let (kernel, fabrikam) = (scene.base("ntoskrnl.exe"), scene.base("fabrikam.sys"));
     let jump = |from: u64, to: u64| [&[0xe9][..], &(to.wrapping_sub(from + 5) as u32).to_le_bytes()].concat();
     let long = |to: u64| [&[0x48, 0xb8][..], &to.to_le_bytes(), &[0xff, 0xe0]].concat();
     scene.put("fabrikam.sys", 0x2000, &long(kernel + 0x900_0000));
     scene.put("fabrikam.sys", 0x2020, &jump(fabrikam + 0x2020, kernel + 0x2101));
-    // Near misses: on to another module's export, within the module, data.
+    // Near misses: through a table to another module, on to its export, within the module, data.
+    scene.put("fabrikam.sys", 0x2080, &[0x48, 0xff, 0x25, 0x79, 0xf1, 0xff, 0xff]);
+    scene.put("fabrikam.sys", 0x1200, &(kernel + 0x2101).to_le_bytes());
     scene.put("fabrikam.sys", 0x2040, &jump(fabrikam + 0x2040, kernel + 0x2100));
     scene.put("fabrikam.sys", 0x2060, &jump(fabrikam + 0x2060, fabrikam + 0x2100));
     scene.put("fabrikam.sys", 0x1100, &long(kernel + 0x900_0000));
@@ -257,7 +266,7 @@ fn functions_that_begin_with_a_jump_out_of_their_module() {
         ["entry fabrikam.sys 0x2000 16 jump - A", "entry fabrikam.sys 0x2020 16 jump ntoskrnl.exe B"];
     assert_eq!(changes(&tables), expected);
     let row = check(&tables, "fabrikam.sys");
-    assert_eq!((row["entries"].as_str(), row["entries_elsewhere"].as_str()), ("4", "2"));
+    assert_eq!((row["entries"].as_str(), row["entries_elsewhere"].as_str()), ("5", "2"));
     // With the file at hand the code itself is compared.
     let file = scene.image("fabrikam.sys");
     let tables = scene.tables(vec![file]);
