@@ -7,7 +7,7 @@ mod frames;
 mod layers;
 
 use crate::walks::base_name;
-use frames::Traps;
+pub use frames::Traps;
 use layers::{Layers, Origin};
 use memory::{Architecture, Dump, Space, Va};
 use nt::{

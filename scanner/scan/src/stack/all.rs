@@ -80,17 +80,16 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
         walker.walked(index, thread, starts.of(thread))
     };
     let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
-    let user_code =
-        |stack: &ThreadStack, kind| users.get(system.threads().get(stack.thread)?.process)?.code(kind);
+    let user = |stack: &ThreadStack| users.get(system.threads().get(stack.thread)?.process);
     let code_of = |stack: &ThreadStack, frame: &Frame| {
-        if frame.is_user() { user_code(stack, frame.kind) } else { Some(&code) }
+        if frame.is_user() { user(stack)?.code(frame.kind) } else { Some(&code) }
     };
     let problem = |found: &str| {
         system.problem("symbols", "symbols", "", None, "symbols of a module", found);
     };
     places::name(system.names, &problem, &code_of, &mut stacks);
     let stated = |stack: &ThreadStack| starts.trap_frame(system.threads().get(stack.thread)?);
-    Finder { system, code: &code, user: &user_code, stated: &stated }.add(&mut stacks);
+    Finder { system, code: &code, user: &user, stated: &stated }.add(&mut stacks);
     stacks
 }
 
