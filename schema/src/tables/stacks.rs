@@ -85,7 +85,7 @@ table! {
         mode: String,
         /// Which stack it lies on: `kernel` or `user`, the thread's own; `wow64`, the 32-bit one of a thread of a 32-bit process on x64, which lies outside of the 64-bit layer's frames, or takes their place where the trap came in 32-bit code; `dpc` or `interrupt`, one of the processor that runs the thread.
         stack: String,
-        /// Which instructions `ip` points to: `x64`, `x86`, `arm64`.
+        /// Which instructions `ip` points to: `x64`, `x86`, `ARM64`.
         instruction_set: String,
         /// First parameter of the function, where it is home: on x64 the function's first instructions store it above the return address, with 4 bytes if it stores no more; on x86 the first word above the return address, where a frame pointer leads there, whether the function has a parameter or not. It may have been changed since. NULL elsewhere.
         parameter1: Option<u64>,
@@ -123,7 +123,7 @@ table! {
         code_segment: Option<u16>,
         /// `kernel` or `user`: what was interrupted.
         mode: String,
-        /// Which instructions `ip` points to: `x64`, `x86`, `arm64`.
+        /// Which instructions `ip` points to: `x64`, `x86`, `ARM64`.
         instruction_set: String,
         /// Error code that the processor pushed; NULL where there is none, or nothing tells whether there is one: on x86 the name of the handler does (`KiTrap0E`).
         error_code: Option<u64>,

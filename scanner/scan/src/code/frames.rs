@@ -43,17 +43,9 @@ impl Traps {
             Architecture::X64 => Traps { x64: of_x64(&l), ..common },
             Architecture::X86 => {
                 let debug = at(l.debug_ebp).zip(at(l.debug_eip)).map(|(ebp, eip)| [ebp, eip]);
-                Traps {
-                    x86: of_x86(&l),
-                    debug,
-                    error_code: at(l.error_code),
-                    fault_address: None,
-                    ..common
-                }
+                Traps { x86: of_x86(&l), debug, error_code: at(l.error_code), fault_address: None, ..common }
             }
-            Architecture::Arm64 => {
-                Traps { arm64: of_arm64(&l), spsr: at(l.spsr), esr: at(l.esr), ..common }
-            }
+            Architecture::Arm64 => Traps { arm64: of_arm64(&l), spsr: at(l.spsr), esr: at(l.esr), ..common },
         }
     }
 }

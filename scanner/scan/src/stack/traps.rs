@@ -230,7 +230,9 @@ impl Finder<'_, '_> {
             return judged(self.code);
         }
         let half = (self.user)(stack);
-        let code = half.and_then(|half| half.code(kind(self.system, saved))).filter(|code| !code.modules().is_empty());
+        let code = half
+            .and_then(|half| half.code(kind(self.system, saved)))
+            .filter(|code| !code.modules().is_empty());
         let Some((half, code)) = half.zip(code) else {
             // Nothing is known of the process. Selectors still tell something, the bits of ARM64 can be any zeros.
             return (saved.set != Architecture::Arm64).then_some(Confidence::Low);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The kernel's symbols, and PDBs of other images.
 pub struct Symbols {
-    kernel: OneProfile,
+    pub kernel: OneProfile,
     pub pdbs: Vec<(PdbId, Vec<u8>)>,
 }
 

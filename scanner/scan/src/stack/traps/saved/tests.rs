@@ -123,7 +123,8 @@ fn what_a_trap_frame_of_arm64_looks_like() {
         (0x148, 0xffff_8000_2000_1234, 8),
     ];
     let put = |frame: u64, members: &[(u64, u64, usize)]| {
-        let words: Vec<_> = members.iter().map(|&(offset, value, width)| (frame + offset, value, width)).collect();
+        let words: Vec<_> =
+            members.iter().map(|&(offset, value, width)| (frame + offset, value, width)).collect();
         stack(START, &words)
     };
     let whole = found(Architecture::Arm64, &put(0x200, &kernel), None);
@@ -131,16 +132,16 @@ fn what_a_trap_frame_of_arm64_looks_like() {
     assert_eq!((saved.frame, saved.machine, saved.cs), (Some(START + 0x200), None, None));
     assert_eq!((saved.sp, saved.user), (START + 0x350, false));
     for (index, wrong) in [
-        (0, 0x6000_0008),         // another level
-        (0, 0x6000_0024),         // a bit that is reserved
-        (0, 0x6010_0004),         // a return that was refused
-        (1, START + 0x340),       // into the frame
-        (1, START + 0x358),       // not a multiple of 16
-        (1, START + 0x2000),      // another stack
-        (2, START + 0x340),       // below the stack pointer
-        (2, 0),                   // no frame pointer
+        (0, 0x6000_0008),           // another level
+        (0, 0x6000_0024),           // a bit that is reserved
+        (0, 0x6010_0004),           // a return that was refused
+        (1, START + 0x340),         // into the frame
+        (1, START + 0x358),         // not a multiple of 16
+        (1, START + 0x2000),        // another stack
+        (2, START + 0x340),         // below the stack pointer
+        (2, 0),                     // no frame pointer
         (3, 0xffff_8000_2000_1236), // between instructions
-        (3, 0x7ff6_0000_1234),    // user mode
+        (3, 0x7ff6_0000_1234),      // user mode
     ] {
         let mut members = kernel;
         members[index].1 = wrong;
