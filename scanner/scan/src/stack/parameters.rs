@@ -8,6 +8,7 @@
 
 use super::{Frame, Method, Stack, link};
 use crate::code::Code;
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use memory::Architecture;
 use unwind::Memory;
 
@@ -16,8 +17,8 @@ pub type Parameters = [Option<u64>; 4];
 
 /// Bytes of code in which a function stores its parameters: four stores, and those of saved registers between.
 const PROLOGUE: usize = 48;
-/// rcx, rdx, r8, r9: the registers of the parameters in their order.
-const REGISTERS: [u8; 4] = [1, 2, 8, 9];
+/// The registers of the parameters in their order.
+const REGISTERS: [Register; 4] = [Register::RCX, Register::RDX, Register::R8, Register::R9];
 
 /// The parameters of all frames of a part of a stack.
 pub fn parameters(code: &Code<'_>, memory: &dyn Memory, stack: &Stack) -> Vec<Parameters> {
@@ -72,55 +73,36 @@ struct Store {
 /// Which parameters the first instructions of a function store in their places: `mov [rsp+8], rcx` and its kin, also
 /// over `mov rax, rsp`. The first instruction of another kind ends it, as after a push the places are others.
 fn stores(code: &[u8]) -> [Option<Store>; 4] {
-    let (mut found, mut at, mut rax_is_rsp) = ([None; 4], 0, false);
-    while let Some((length, kind)) = decoded(&code[at..], rax_is_rsp) {
-        at += length;
-        match kind {
-            Kind::RaxIsRsp => rax_is_rsp = true,
-            Kind::Store { register, slot, size } => {
-                let own = REGISTERS.get(slot) == Some(&register);
-                if let Some(place) = found.get_mut(slot) {
-                    *place = own.then_some(Store { end: at, size });
-                }
-            }
+    let (mut found, mut rax_is_rsp) = ([None; 4], false);
+    // Code that is cut off is no instruction.
+    for instruction in Decoder::new(64, code, DecoderOptions::NONE) {
+        if (instruction.mnemonic(), instruction.op0_register(), instruction.op1_register())
+            == (Mnemonic::Mov, Register::RAX, Register::RSP)
+        {
+            rax_is_rsp = true;
+            continue;
+        }
+        let Some((register, slot)) = stored(&instruction, rax_is_rsp) else { break };
+        let own = REGISTERS.get(slot) == Some(&register.full_register());
+        if let Some(place) = found.get_mut(slot) {
+            let (end, size) = (instruction.next_ip() as usize, register.size());
+            *place = own.then_some(Store { end, size });
         }
     }
     found
 }
 
-enum Kind {
-    RaxIsRsp,
-    /// Slot 0 is the first word above the return address.
-    Store {
-        register: u8,
-        slot: usize,
-        size: usize,
-    },
-}
-
-/// Length and meaning of an instruction that is one of these.
-fn decoded(code: &[u8], rax_is_rsp: bool) -> Option<(usize, Kind)> {
-    if code.starts_with(&[0x48, 0x8b, 0xc4]) {
-        return Some((3, Kind::RaxIsRsp));
-    }
-    let (rex, rest) = match code.split_first()? {
-        (&rex @ 0x40..=0x4f, rest) => (rex, rest),
-        _ => (0, code),
-    };
-    let [0x89, modrm, rest @ ..] = rest else { return None };
-    let (length, displacement) = match (modrm & 0xc7, rest) {
-        (0x44, [0x24, displacement, ..]) => (4, displacement), // [rsp + displacement]
-        (0x40, [displacement, ..]) if rax_is_rsp => (3, displacement), // [rax + displacement]
-        _ => return None,
-    };
-    // REX.X and REX.B would make it another address.
-    if rex & 3 != 0 || displacement % 8 != 0 || !(8..=0x20).contains(displacement) {
-        return None;
-    }
-    let register = modrm >> 3 & 7 | (rex & 4) << 1;
-    let size = if rex & 8 != 0 { 8 } else { 4 };
-    let slot = usize::from(displacement / 8 - 1);
-    Some((length + usize::from(rex != 0), Kind::Store { register, slot, size }))
+/// The register that an instruction stores above the return address, and in which word there: 0 is the first one.
+fn stored(instruction: &Instruction, rax_is_rsp: bool) -> Option<(Register, usize)> {
+    let kinds = (instruction.mnemonic(), instruction.op0_kind(), instruction.op1_kind());
+    let base = instruction.memory_base();
+    let at = instruction.memory_displacement64();
+    let (register, index) = (instruction.op1_register(), instruction.memory_index());
+    let plain = kinds == (Mnemonic::Mov, OpKind::Memory, OpKind::Register)
+        && (base == Register::RSP || base == Register::RAX && rax_is_rsp)
+        && (index, instruction.segment_prefix()) == (Register::None, Register::None)
+        && (register.is_gpr64() || register.is_gpr32());
+    (plain && at.is_multiple_of(8) && (8..=0x20).contains(&at)).then(|| (register, at as usize / 8 - 1))
 }
 
 #[cfg(test)]
