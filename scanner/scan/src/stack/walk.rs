@@ -75,7 +75,8 @@ impl Walk<'_> {
                 return (End::TooMany, None);
             }
             self.push(&registers, method, confidence, exact);
-            let step = registers.step(self.code, self.bounds.memory, exact);
+            let switches = |from: u64, to: u64| self.goes_over(from, to);
+            let step = registers.step(self.code, self.bounds.memory, exact, &switches);
             if let Ok(Step::MachineFrame { at, error_code }) = step {
                 let handler = self.frames.len() - 1;
                 self.crossings.push(Crossing { handler, at, error_code, confidence });
@@ -125,6 +126,14 @@ impl Walk<'_> {
             self.exact.push(Exact { frame: self.frames.len(), registers: *registers });
         }
         self.frames.push(Frame { ip, sp, method, confidence, kind, set, exact });
+    }
+
+    /// Whether two stack pointers are on different stacks, both of them known.
+    fn goes_over(&self, from: u64, to: u64) -> bool {
+        let own = self.bounds.range.iter();
+        let stacks = self.bounds.others.iter().map(|(range, _)| range).chain(own);
+        let found = |va: u64| stacks.clone().position(|range| range.contains(&va));
+        found(from).zip(found(to)).is_some_and(|(from, to)| from != to)
     }
 
     /// The other stack that an address is on.
