@@ -2,7 +2,7 @@
 
 use super::{
     Bounds, Claims, Confidence, End, Exact, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts,
-    Trap, halves::UserHalf, parameters::parameters, places, traps::Finder, walk, wow64,
+    Trap, halves::UserHalf, parameters::parameters, places, traps::Finder, user, walk, wow64,
 };
 use crate::code::{Code, Symbol};
 use memory::Space;
@@ -76,7 +76,8 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
     let narrow = narrow(system, &starts, &users);
     let walk_one = |(index, thread): (usize, &Thread)| {
         let narrow = narrow.get(index).and_then(Option::as_ref);
-        let walker = Walker { system, code: &code, user: users.get(thread.process), narrow };
+        let (user, teb) = (users.get(thread.process), starts.teb(thread));
+        let walker = Walker { system, code: &code, user, narrow, teb };
         walker.walked(index, thread, starts.of(thread))
     };
     let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
@@ -112,6 +113,8 @@ struct Walker<'a, 'u> {
     code: &'a Code<'a>,
     user: Option<&'u UserHalf<'a>>,
     narrow: Option<&'u wow64::Start>,
+    /// `_KTHREAD.Teb`.
+    teb: Option<u64>,
 }
 
 impl Walker<'_, '_> {
@@ -156,7 +159,9 @@ impl Walker<'_, '_> {
         if trapped.is_none() {
             let Some(code) = user.code(Kind::User) else { return };
             let sp = registers.sp();
-            let range = sp..sp.saturating_add(UNKNOWN);
+            let width = self.system.pointer_size().into();
+            let stated = self.teb.and_then(|teb| user::stated(space, teb, width, Some(sp)));
+            let range = sp..stated.map_or(sp.saturating_add(UNKNOWN), |(base, _)| base);
             let part = in_user_mode(code, space, range, Kind::User, (registers, Method::Trap));
             walked.extend(code, space, part);
         }

@@ -3,8 +3,8 @@
 //! x64 passes them in registers. The caller leaves four words above the return address in which a function may store
 //! them, and only its own first instructions tell whether it does: nothing is taken from a function whose code is not
 //! there, nor from a slot in which something else was stored. Not even that says that the slot was not changed since.
-//! On x86 they lie above the return address; how many there are nobody says, so that only the words are given, and
-//! only where a frame pointer leads there.
+//! On x86 they lie above the return address. The frame data of a PDB says how many bytes there are; where only a frame
+//! pointer leads there, nobody does, so that four words are given.
 
 use super::{Frame, Method, Stack, link};
 use crate::code::Code;
@@ -37,8 +37,21 @@ fn of_frame(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, outer: &Frame) 
         (Architecture::X86, Method::FramePointer) => {
             std::array::from_fn(|index| link::read(memory, outer.sp.checked_add(index as u64 * 4)?, 4))
         }
+        (Architecture::X86, Method::FrameData | Method::Unwind) => {
+            pushed(code, memory, frame, outer).unwrap_or_default()
+        }
         _ => Parameters::default(),
     }
+}
+
+/// Those that the caller of a function of x86 pushed, as many as its frame data states.
+fn pushed(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, outer: &Frame) -> Option<Parameters> {
+    let at = frame.ip.checked_sub(u64::from(!frame.exact))?;
+    let count = u64::from(code.module(at)?.frame_data(at)?.params / 4);
+    // They begin above the return address, if that is where the walk went on.
+    link::read(memory, outer.sp.checked_sub(4)?, 4).filter(|word| *word == outer.ip)?;
+    let word = |index: u64| link::read(memory, outer.sp.checked_add(index * 4)?, 4);
+    Some([0, 1, 2, 3].map(|index| word(index).filter(|_| index < count)))
 }
 
 /// Those that a function of x64 stored above its return address.

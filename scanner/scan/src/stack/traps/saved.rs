@@ -5,7 +5,9 @@
 //! user mode, and no stack pointer of its own ring; but the handlers write a mark and copies of `Ebp` and `Eip` for
 //! debuggers (`KiFillTrapFrameDebug` of ReactOS does the same). ARM64 pushes nothing: all of it is the handlers' doing,
 //! so that the bits of `SPSR_EL1` (Arm ARM, "Saved Program Status Register"), the alignment that the processor enforces
-//! and the frame pointer that Windows demands of all code (Microsoft's "ARM64 ABI conventions") must tell.
+//! and the frame pointer that Windows demands of all code (Microsoft's "ARM64 ABI conventions") must tell. Three frames
+//! in a real small dump (build 22000) are as that says: of either of the kernel's stack pointers, 0x360 and 0x370 bytes
+//! below the stack pointer that they hold, `Esr` being 0 in that of an interrupt.
 
 use crate::{code::Traps, stack::link};
 use memory::Architecture;

@@ -158,3 +158,27 @@ fn what_a_trap_frame_of_arm64_looks_like() {
     // A stack of zeros has nothing.
     assert!(found(Architecture::Arm64, &stack(START, &[]), None).is_empty());
 }
+
+/// A stack of a processor in a real small dump, looked through with the offsets of another build (19030): nothing but
+/// its three frames is found.
+#[test]
+fn trap_frames_of_a_real_dump_of_arm64() {
+    const STACK: std::ops::Range<u64> = 0xffff_e00e_0f14_5000..0xffff_e00e_0f14_d000;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/dumps/rizin-triage/triage_arm64.dmp");
+    let Ok(dump) = memory::open(std::path::Path::new(path), None) else {
+        return eprintln!("skipped: trap frames of a real dump of ARM64: it is not there");
+    };
+    let space = dump.captured().expect("what a small dump has");
+    let bytes = space.bytes(memory::Va(STACK.start), 0x8000).expect("the stack").into_owned();
+    let found = found(Architecture::Arm64, &Bytes { start: STACK.start, bytes }, None);
+    let told = |saved: &Saved| {
+        let frame = saved.frame.unwrap();
+        (frame - STACK.start, saved.sp - frame, saved.flags, saved.user)
+    };
+    let frames = [
+        (0x4e00, 0x370, 0x2000_1144, false),
+        (0x70a0, 0x370, 0x2000_1144, false),
+        (0x74d0, 0x360, 0x2000_0145, false),
+    ];
+    assert_eq!(found.iter().map(told).collect::<Vec<_>>(), frames);
+}
