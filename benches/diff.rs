@@ -6,7 +6,7 @@
 
 mod support;
 
-use queries::{Format, Session, Style, diffs};
+use queries::{Session, Style, diffs};
 use schema::{
     Identity, InlineText, Lake, Sink, Staged, Table, Time,
     tables::{
@@ -61,7 +61,7 @@ fn compare(lake: &Path, area: &str) {
     let session = Session::open(lake).unwrap();
     let opened = start.elapsed();
     let mut out = Vec::new();
-    let style = Style { format: Format::Table, width: None, terminal: false };
+    let style = Style::default();
     if area == "count" {
         let sql =
             "SELECT count(*), count(DISTINCT tag), sum(size) FROM pool_allocations WHERE state = 'allocated'";

@@ -19,6 +19,11 @@ pub fn volatility(dump: &Path, symbols: &Path, plugin: &str) -> Option<[f64; 2]>
     let output = Command::new(python).arg(script).arg(dump).arg(symbols).arg(plugin).output().unwrap();
     let seconds = start.elapsed().as_secs_f64();
     let used = processor_time()[1].saturating_sub(before).as_secs_f64();
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        println!("{plugin:<32} failed: {}", text.lines().last().unwrap_or_default());
+        return None;
+    }
     let rows = output.stdout.windows(6).filter(|window| window == b"_depth").count();
     println!("{plugin:<32} {seconds:>8.2} s, {used:>8.2} s of processors, {rows} rows");
     Some([seconds, used])
@@ -28,5 +33,11 @@ pub fn volatility(dump: &Path, symbols: &Path, plugin: &str) -> Option<[f64; 2]>
 fn python() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let entries = std::fs::read_dir(folder).ok()?.flatten();
-    entries.map(|entry| entry.path().join("bin/python")).find(|path| path.exists())
+    let works = |python: &PathBuf| {
+        Command::new(python)
+            .args(["-c", "import volatility3"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    entries.map(|entry| entry.path().join("bin/python")).filter(|path| path.exists()).find(works)
 }

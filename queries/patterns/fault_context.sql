@@ -3,6 +3,7 @@
 -- Question: Do crashes of one code share their context: level, process, module, architecture?
 -- Tables: crashes, dumps
 -- Needs: several_dumps
+-- Scope: lake
 -- Weight: context
 -- Reading: one row a dump whose bug check or exception happened in other dumps of the lake too: how many, and with how
 --   many different modules, processes and levels. Strong when at least three share one culprit that is not the kernel.

@@ -3,6 +3,7 @@
 -- Question: Which dumps of processes belong to which kernel dump of the same system?
 -- Tables: dumps, processes, threads
 -- Needs: several_dumps
+-- Scope: lake
 -- Weight: context
 -- Reading: one row a user minidump that belongs to a kernel dump of the lake: the same process id and name, threads of the same
 --   ids, and times at most ten minutes apart. Certain where the time of creation is the same too, strong where only names,

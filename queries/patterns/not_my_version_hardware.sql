@@ -3,6 +3,7 @@
 -- Question: Do processors differ where they should be alike?
 -- Tables: processors
 -- Needs: processors
+-- Scope: lake
 -- Reading: one row a dump whose processors differ among themselves in model, stepping or microcode (certain), or whose
 --   processors have another microcode than the same model in other dumps of the lake (weak: updates do that).
 -- Limits: hybrid processors have cores of one model and one microcode, so they do not show; firmware data is not read.

@@ -3,6 +3,7 @@
 -- Question: Is a module another version than the same module in the other dumps?
 -- Tables: modules, dumps
 -- Needs: modules, several_dumps
+-- Scope: lake
 -- Weight: context
 -- Reading: one row a kernel module whose link time or version differs from what most dumps of the same build and architecture
 --   have of that name. Strong where at least three dumps have the module, most agree, and it is not Microsoft's; weak for

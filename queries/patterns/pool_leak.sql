@@ -3,6 +3,7 @@
 -- Question: Which pool tag grew from dump to dump?
 -- Tables: pool_tags, dumps, tag_constants
 -- Needs: pool_tags, several_dumps
+-- Scope: lake
 -- Reading: one row a tag and the last dump of a boot, where the lake has two or more dumps of that boot (same kernel at the
 --   same address, same time of boot): the tag's bytes never fell and grew by at least half in all. Strong where that is
 --   1 MiB or more over three dumps or more; weak with two dumps, where a wave looks the same, and for less than 1 MiB that

@@ -3,6 +3,7 @@
 -- Question: Which stacks are shared by many threads, and which stand alone?
 -- Tables: stacks, processes, frames
 -- Needs: stacks
+-- Scope: lake
 -- Weight: context
 -- Reading: one row a stack that at least three threads of a dump share (strong: many threads in one place), or, in a dump with
 --   at least ten walked stacks, that one thread alone has here while the lake's other dumps do not have it (weak: the odd

@@ -93,9 +93,11 @@ pub fn analyze(session: &Session, dump: Option<&str>) -> Result<Reading> {
     let selection = Selection { dump: dump.map(str::to_owned), only: Vec::new(), rows: 3 };
     let outcomes = patterns::run(session, &selection)?;
     let of = dump.map(|dump| format!(" WHERE d.dump_id = {}", quote(dump))).unwrap_or_default();
-    let mut stacks = stacks(session, &of)?;
+    let alone = session.of_dump_if_readable(dump);
+    let near = alone.as_ref().unwrap_or(session);
+    let mut stacks = stacks(near, &of)?;
     let mut dumps = Vec::new();
-    for row in session.texts(&format!("{DUMPS}{of} ORDER BY d.system_time DESC NULLS LAST, d.dump_id"))? {
+    for row in near.texts(&format!("{DUMPS}{of} ORDER BY d.system_time DESC NULLS LAST, d.dump_id"))? {
         if let Some(mut dump) = dump_of(row) {
             if let Some(crash) = &mut dump.crash {
                 crash.stack = stacks.remove(&dump.dump_id).unwrap_or_default();
@@ -105,7 +107,7 @@ pub fn analyze(session: &Session, dump: Option<&str>) -> Result<Reading> {
         }
     }
     let errors = outcomes.into_iter().filter_map(|o| Some((o.pattern.name, o.error?))).collect();
-    Ok(Reading { buckets: buckets(session, dump)?, dumps, errors })
+    Ok(Reading { buckets: buckets(session, dump.map(|_| &dumps[..]))?, dumps, errors })
 }
 
 const DUMPS: &str = "
@@ -204,8 +206,18 @@ fn tell(dump: &mut Dump, outcomes: &[Outcome]) {
     dump.undecidable = reasons.into_iter().map(|(why, what)| (why.to_owned(), owned(what))).collect();
 }
 
-fn buckets(session: &Session, dump: Option<&str>) -> Result<Vec<Bucket>> {
-    let of = dump.map(|dump| format!(" WHERE list_contains(examples, {})", quote(dump))).unwrap_or_default();
+/// All buckets of a lake, or those of some dumps.
+fn buckets(session: &Session, dumps: Option<&[Dump]>) -> Result<Vec<Bucket>> {
+    let crashes = |dumps: &[Dump]| {
+        let names: Vec<String> =
+            dumps.iter().filter_map(|d| Some(quote(&d.crash.as_ref()?.bucket))).collect();
+        if names.is_empty() {
+            " WHERE false".into()
+        } else {
+            format!(" WHERE bucket IN ({})", names.join(", "))
+        }
+    };
+    let of = dumps.map(crashes).unwrap_or_default();
     let sql = format!(
         "SELECT bucket, dumps, name, culprit FROM crash_buckets{of} ORDER BY dumps DESC, bucket LIMIT 10"
     );

@@ -8,6 +8,7 @@ use std::io::Write;
 
 use crate::error::{Error, Result};
 use crate::format::{Format, Style};
+use crate::lake;
 use crate::path::quote;
 use crate::shipped::shipped;
 use crate::sql::Session;
@@ -117,6 +118,12 @@ impl Report<'_> {
 /// # Errors
 /// None or several dumps have the name, or two names are those of one dump.
 pub fn resolve(session: &Session, names: &[String]) -> Result<Vec<String>> {
+    // An id needs no look at the other dumps of the lake, which may be thousands.
+    if let [id] = names
+        && lake::has_dump(session.root(), id)
+    {
+        return Ok(vec![id.clone()]);
+    }
     let mut statement = session.connection().prepare("SELECT dump_id, path FROM dumps ORDER BY dump_id")?;
     let dumps = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let dumps: Vec<(String, String)> = dumps.collect::<std::result::Result<_, _>>()?;

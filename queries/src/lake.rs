@@ -11,7 +11,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use duckdb::{AccessMode, Config, Connection};
 use schema::{Compacted, Generation, Lake};
@@ -88,6 +88,32 @@ pub(crate) fn open(lake: &Path) -> Result<(Connection, PathBuf, Vec<PathBuf>)> {
     Ok((connection, plan.root, left_out))
 }
 
+/// The same views over the rows of one dump, in memory: of the thousands of files of a lake DuckDB opens those that hold
+/// the dump.
+///
+/// # Errors
+/// A file of the dump cannot be read. A dump that is not in the lake is no error: its tables are empty.
+pub(crate) fn open_dump(lake: &Path, dump: &str) -> Result<(Connection, PathBuf)> {
+    let plan = Plan::of_dump(lake, dump)?;
+    let connection = Connection::open_in_memory()?;
+    plan.run(&connection)?;
+    Ok((connection, plan.root))
+}
+
+/// Whether this is the id of a dump of the lake; what cannot be one is none.
+pub(crate) fn has_dump(root: &Path, id: &str) -> bool {
+    let merged = || Compacted::read(root).is_ok_and(|compacted| compacted.has(id));
+    schema::check_id(id).is_ok() && (root.join("dumps").join(format!("dump_id={id}")).is_dir() || merged())
+}
+
+/// Whether a lake has another dump than this one.
+pub(crate) fn has_other(root: &Path, id: &str) -> bool {
+    let own = format!("dump_id={id}");
+    let mut partitions = entries(&root.join("dumps"), "dump_id=", "");
+    let merged = || Compacted::read(root).is_ok_and(|compacted| compacted.ids().any(|other| other != id));
+    partitions.any(|partition| !partition.ends_with(&own)) || merged()
+}
+
 /// What there is under the name `lake.duckdb`.
 enum Found {
     /// What has to be there, opened read-only.
@@ -120,6 +146,24 @@ impl Plan {
             sources
         };
         let script = script::script(&tables, compacted.ids(), sources);
+        Ok(Self { root, script })
+    }
+
+    /// Over the rows of one dump.
+    fn of_dump(lake: &Path, dump: &str) -> Result<Self> {
+        let tables = tables::all();
+        let root = path::canonical(lake, &tables)?;
+        let compacted = Compacted::read(&root).map_err(|error| Error::lake(lake, error.to_string()))?;
+        let merged = compacted.generation_of(dump);
+        let source = |table: &Table| match merged {
+            Some(merged) => merged.file(&root, table.name).map(|file| script::merged_rows(file, dump)),
+            None => {
+                let partition = root.join(table.name).join(format!("dump_id={dump}"));
+                let files: Vec<PathBuf> = files_of(&partition).collect();
+                (!files.is_empty()).then(|| script::files(&files, false))
+            }
+        };
+        let script = script::views(&tables, |table| source(table).into_iter().collect());
         Ok(Self { root, script })
     }
 
@@ -190,15 +234,21 @@ fn has_partition(root: &Path, table: &Table) -> bool {
 }
 
 fn partition_files(root: &Path, table: &Table) -> impl Iterator<Item = PathBuf> {
-    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
-    let named = |name: &std::ffi::OsStr, start: &str, end: &str| {
-        name.to_str().is_some_and(|name| name.starts_with(start) && name.ends_with(end))
+    let partitions = entries(&root.join(table.name), "dump_id=", "");
+    partitions.flat_map(|partition| files_of(&partition))
+}
+
+/// The files of a partition.
+fn files_of(partition: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    entries(partition, "part-", ".parquet")
+}
+
+/// What a folder has by names that start and end like this.
+fn entries(folder: &Path, start: &'static str, end: &'static str) -> impl Iterator<Item = PathBuf> + use<> {
+    let named = move |entry: &fs::DirEntry| {
+        entry.file_name().to_str().is_some_and(|name| name.starts_with(start) && name.ends_with(end))
     };
-    entries(&root.join(table.name))
-        .filter(move |partition| named(&partition.file_name(), "dump_id=", ""))
-        .flat_map(move |partition| entries(&partition.path()))
-        .filter(move |file| named(&file.file_name(), "part-", ".parquet"))
-        .map(|file| file.path())
+    fs::read_dir(folder).into_iter().flatten().flatten().filter(named).map(|entry| entry.path())
 }
 
 /// A folder of our own in the lake for the new file; removed with whatever is left in it.
@@ -208,10 +258,22 @@ struct Staging(PathBuf);
 
 impl Staging {
     fn new(root: &Path) -> Result<Self> {
+        remove_old(root);
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         let folder = root.join(format!(".lake-{}-{nanos}.tmp", std::process::id()));
         fs::create_dir(&folder).map_err(Error::io(&folder))?;
         Ok(Self(folder))
+    }
+}
+
+/// Removes the folders of those that were killed: no rebuild takes a day.
+fn remove_old(root: &Path) {
+    let is_old = |folder: &PathBuf| {
+        let changed = fs::symlink_metadata(folder).and_then(|data| data.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > Duration::from_secs(24 * 3600)))
+    };
+    for folder in entries(root, ".lake-", ".tmp").filter(is_old) {
+        let _ = fs::remove_dir_all(folder);
     }
 }
 

@@ -18,7 +18,7 @@
 //! sql.rs       Session: a query, an answer  guard.rs  which statements may run
 //! format/      table, csv, json, markdown   safe.rs   text that a terminal may see
 //! diffs.rs     what changed between snapshots: macros, one file an area, and the report
-//! prompt/      the interactive prompt
+//! prompt/      the interactive prompt     pager.rs  answers longer than the screen
 //! ```
 
 #![forbid(unsafe_code)]
@@ -32,6 +32,7 @@ mod header;
 pub mod lake;
 mod macros;
 mod old_views;
+pub mod pager;
 mod path;
 pub mod patterns;
 pub mod prompt;

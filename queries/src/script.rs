@@ -17,8 +17,19 @@ pub fn script<'m>(
     merged: impl Iterator<Item = &'m str>,
     sources: impl Fn(&Table) -> Vec<String>,
 ) -> String {
-    let mut sql = String::from(macros::FIRST);
+    let mut sql = String::new();
     merged_dumps(&mut sql, merged);
+    sql.push_str(&views(tables, sources));
+    for view in views::LIBRARY {
+        comment(&mut sql, "VIEW", &name(view.name), &view.question());
+    }
+    tables.iter().for_each(|table| comments(&mut sql, table));
+    sql
+}
+
+/// The macros and views alone, without their descriptions: these are nine of ten statements.
+pub fn views(tables: &[Table], sources: impl Fn(&Table) -> Vec<String>) -> String {
+    let mut sql = String::from(macros::FIRST);
     // A view is checked when it is made, and that opens every file below it. The library is made over tables that have
     // none yet, or it would open all files of the lake once for each of its views.
     for table in tables {
@@ -27,7 +38,6 @@ pub fn script<'m>(
     sql.push_str(&macros::last());
     for view in views::LIBRARY {
         let _ = writeln!(sql, "{}", view.sql);
-        comment(&mut sql, "VIEW", &name(view.name), &view.question());
     }
     for diff in diffs::DIFFS {
         let _ = writeln!(sql, "{}", diff.sql);
@@ -37,7 +47,6 @@ pub fn script<'m>(
         if !sources.is_empty() {
             table_view(&mut sql, table, &sources);
         }
-        comments(&mut sql, table);
     }
     sql
 }
@@ -84,6 +93,11 @@ pub fn merged_files<'g>(paths: &[PathBuf], gone: impl Iterator<Item = &'g String
         true => format!("SELECT * FROM {files}"),
         false => format!("SELECT * FROM {files} WHERE dump_id NOT IN ({})", gone.join(", ")),
     }
+}
+
+/// What reads the rows of one dump in a merged file.
+pub fn merged_rows(file: PathBuf, dump: &str) -> String {
+    format!("SELECT * FROM {} WHERE dump_id = {}", read_parquet(&list(&[file]), ""), quote(dump))
 }
 
 /// Partitions of merged dumps are leftovers of a compaction: their rows are in the merged files.

@@ -37,6 +37,24 @@ impl Session {
         Ok(Self { connection, root, left_out })
     }
 
+    /// A session over one dump of the lake, whatever else the lake has: quick where it has thousands. Its views see no
+    /// other dump.
+    ///
+    /// # Errors
+    /// The id cannot be one, or a file of the dump cannot be read.
+    pub fn of_dump(&self, dump_id: &str) -> Result<Self> {
+        schema::check_id(dump_id).map_err(|error| Error::Refused(error.to_string()))?;
+        let (connection, root) = lake::open_dump(&self.root, dump_id)?;
+        guard::lock_down(&connection, &root)?;
+        Ok(Self { connection, root, left_out: Vec::new() })
+    }
+
+    /// The same, where a dump is named and can be read whole; else the session over all dumps has to do, which leaves out
+    /// what cannot be read.
+    pub(crate) fn of_dump_if_readable(&self, dump_id: Option<&str>) -> Option<Self> {
+        self.of_dump(dump_id?).ok()
+    }
+
     /// Files of the lake that cannot be read: their rows are in no answer.
     pub fn left_out(&self) -> &[PathBuf] {
         &self.left_out

@@ -267,7 +267,8 @@ Examples:
   dumplake sql lake \"FROM third_party_drivers\" --format csv > drivers.csv
   dumplake sql lake \"FROM stack_frames\" --format parquet -o frames.parquet
 
-The lake is opened read-only: a query cannot write files, nor read any outside the lake.")]
+The lake is opened read-only: a query cannot write files, nor read any outside the lake. On a terminal an answer that is
+longer than the screen goes through DUMPLAKE_PAGER, else PAGER, else less; an empty DUMPLAKE_PAGER means none.")]
 pub struct Sql {
     /// The lake.
     pub lake: PathBuf,

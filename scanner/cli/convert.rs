@@ -27,6 +27,9 @@ use std::{
 /// when they are read again. A file of that size also gets all processors for itself.
 const LARGE: u64 = 256 << 20;
 
+/// Dumps with files of their own from which on a question to all of them takes a second or more to open these.
+const SCATTERED: usize = 500;
+
 /// A file that may be a dump.
 pub struct Input {
     pub path: PathBuf,
@@ -148,10 +151,16 @@ impl<'a> Batch<'a> {
     /// Ends the run: the views, what there is to say about all of it; the value is the exit code.
     pub fn finish(self, ignored: u64) -> Result<u8> {
         let Batch { args, lake, report, unused, .. } = self;
+        let scattered = lake.scattered();
         let is_gone = report.failed == report.total() && lake.discard();
         let rebuilt = if is_gone { Ok(()) } else { refresh_views(&args.output) };
         if let Some(summary) = report.summary(args.watch) {
             eprintln!("{summary}");
+        }
+        if scattered >= SCATTERED && !args.json {
+            eprintln!(
+                "{scattered} dumps have small files of their own: `dumplake lake compact` makes questions to all quick"
+            );
         }
         if ignored > 0 && !args.json {
             eprintln!("{ignored} other files in the folders are no dumps and were passed over");

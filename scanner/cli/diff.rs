@@ -13,6 +13,7 @@ pub fn command(args: &args::Diff) -> Result<u8> {
     let style = Style {
         format: if args.json { Format::Json } else { Format::Table },
         width: is_terminal.then(sql::width),
+        screen: None,
         terminal: is_terminal,
     };
     let wanted = |area: &&'static str| args.by == "all" || args.by == **area;

@@ -1,13 +1,20 @@
 //! `dumplake sql`: a lake's SQL.
 
 use crate::{Result, args};
-use queries::{Format, Session, Style, safe::terminal};
+use queries::{
+    Format, Session, Style,
+    pager::{self, Pager, Screen},
+    safe::terminal,
+};
 use schema::FileFormat;
 use std::{
     fs::File,
     io::{IsTerminal, Write},
     path::Path,
 };
+
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
 
 /// Runs `dumplake sql`; the value is the exit code.
 pub fn command(args: &args::Sql) -> Result<u8> {
@@ -19,7 +26,8 @@ pub fn command(args: &args::Sql) -> Result<u8> {
         Ok(printed) => printed,
         Err(file_format) => return export(args, &session, file_format),
     };
-    let style = Style { format: printed, width: is_terminal.then(width), terminal: is_terminal };
+    let screen = if is_terminal { screen() } else { None };
+    let style = Style { format: printed, width: is_terminal.then(width), screen, terminal: is_terminal };
     if let (Some(path), Some(query)) = (&args.output, &args.query) {
         let file = create(path)?;
         let mut out = std::io::BufWriter::new(file);
@@ -34,13 +42,14 @@ pub fn command(args: &args::Sql) -> Result<u8> {
         return Ok(0);
     }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut pager = Pager::new(&mut out, style.screen);
     let done = match &args.query {
-        Some(query) => session.run(query, style, &mut out),
+        Some(query) => session.run(query, style, &mut pager),
         None => {
-            queries::prompt::script(&session, style, &std::io::read_to_string(std::io::stdin())?, &mut out)
+            queries::prompt::script(&session, style, &std::io::read_to_string(std::io::stdin())?, &mut pager)
         }
     };
-    out.flush()?; // the answers before an error as well
+    pager.end()?; // the answers before an error as well
     Ok(done.map(|()| 0)?)
 }
 
@@ -76,6 +85,18 @@ fn export(args: &args::Sql, session: &Session, format: FileFormat) -> Result<u8>
 fn create(path: &Path) -> Result<File> {
     let failed = |error| format!("{}: {error}", path.display());
     Ok(File::create_new(path).map_err(failed)?)
+}
+
+/// Size of the terminal that answers are paged on. While a pager runs, Ctrl-C is meant for it.
+fn screen() -> Option<Screen> {
+    let (rows, columns) = console::Term::stdout().size_checked()?;
+    let interrupted = || {
+        if !pager::is_open() {
+            std::process::exit(INTERRUPTED)
+        }
+    };
+    ctrlc::set_handler(interrupted).ok()?;
+    Some((rows.into(), columns.into()))
 }
 
 /// Columns of the terminal that standard output is.

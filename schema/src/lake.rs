@@ -183,6 +183,12 @@ impl Lake {
         Ok(identity.pairs().iter().all(|(key, value)| same(key, value)))
     }
 
+    /// How many dumps have files of their own: those that no compaction has merged.
+    pub fn scattered(&self) -> usize {
+        let compacted = self.compacted();
+        dump_ids(&self.root).iter().filter(|id| !compacted.has(id)).count()
+    }
+
     /// Ids of the dumps in the lake, sorted.
     pub fn dump_ids(&self) -> Vec<String> {
         let mut ids: BTreeSet<String> = dump_ids(&self.root).into_iter().collect();
@@ -215,7 +221,10 @@ fn is_lake(root: &Path) -> bool {
 }
 
 /// An id becomes a folder name: nothing but the one form that we make is let through.
-pub(crate) fn check_id(dump_id: &str) -> Result<()> {
+///
+/// # Errors
+/// It is not `d` and 16 hexadecimal digits.
+pub fn check_id(dump_id: &str) -> Result<()> {
     let digits = dump_id.strip_prefix('d').unwrap_or_default();
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     match digits.len() == 16 && digits.bytes().all(hex) {

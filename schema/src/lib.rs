@@ -36,7 +36,7 @@ pub use check::{Damage, unreadable_files};
 pub use compact::{Compacted, Compaction, Generation, Pruned};
 pub use error::{Error, Result};
 pub use export::{Export, FileFormat};
-pub use lake::{Identity, Lake};
+pub use lake::{Identity, Lake, check_id};
 pub use manual::manual;
 pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};

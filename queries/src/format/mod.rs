@@ -17,6 +17,8 @@ use std::str::FromStr;
 use duckdb::arrow::datatypes::Schema;
 use duckdb::arrow::record_batch::RecordBatch;
 
+use crate::pager::Screen;
+
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
@@ -68,6 +70,8 @@ pub struct Style {
     pub format: Format,
     /// Columns of the terminal. A table that is wider is written with one line for each value instead.
     pub width: Option<usize>,
+    /// Size of the terminal, if an answer longer than that goes through a pager.
+    pub screen: Option<Screen>,
     /// The output is a terminal: CSV too escapes what a terminal obeys. (JSON and the others always do.)
     pub terminal: bool,
 }

@@ -8,6 +8,7 @@
 //! -- Question: what it answers
 //! -- Tables: the tables that it reads, also through views
 //! -- Needs: what a dump has to hold so that "not found" means something (see the view `dump_lacks`), or `none`
+//! -- Scope: lake, where it compares a dump with others; else left out
 //! -- Weight: context, where a finding only describes and is nothing unusual by itself; else left out
 //! -- Reading: how its rows are to be read
 //! -- Limits: what it cannot decide
@@ -154,6 +155,11 @@ impl Pattern {
     /// Whether a finding only describes, as a stack trace does, and is nothing unusual by itself.
     pub fn is_context(&self) -> bool {
         header::paragraph(self.sql, "Weight:") == "context"
+    }
+
+    /// Whether it looks at other dumps of the lake too.
+    pub fn compares_dumps(&self) -> bool {
+        header::paragraph(self.sql, "Scope:") == "lake"
     }
 
     /// What it cannot decide.

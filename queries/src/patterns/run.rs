@@ -2,6 +2,7 @@
 
 use super::{CATALOGUE, Pattern};
 use crate::error::{Error, Result};
+use crate::lake;
 use crate::path::quote;
 use crate::sql::Session;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,9 +63,18 @@ pub struct Outcome {
 /// damaged table must not cost the others.
 pub fn run(session: &Session, selection: &Selection) -> Result<Vec<Outcome>> {
     let patterns = chosen(&selection.only)?;
-    let dumps = dumps(session, selection.dump.as_deref())?;
-    let lacks = lacks(session, selection.dump.as_deref())?;
-    Ok(patterns.into_iter().map(|pattern| outcome(session, pattern, selection, &dumps, &lacks)).collect())
+    let dump = selection.dump.as_deref();
+    let alone = session.of_dump_if_readable(dump);
+    let near = alone.as_ref().unwrap_or(session);
+    let (dumps, mut lacks) = (dumps(near, dump)?, lacks(near, dump)?);
+    if dump.is_some_and(|dump| lake::has_other(session.root(), dump)) {
+        lacks.remove("several_dumps"); // a dump alone does not see the others
+    }
+    let outcome = |pattern: Pattern| {
+        let session = if pattern.compares_dumps() { session } else { near };
+        outcome(session, pattern, selection, &dumps, &lacks)
+    };
+    Ok(patterns.into_iter().map(outcome).collect())
 }
 
 fn chosen(only: &[String]) -> Result<Vec<Pattern>> {

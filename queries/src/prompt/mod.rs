@@ -12,6 +12,7 @@ use rustyline::error::ReadlineError;
 
 use crate::error::{Error, Result};
 use crate::format::Style;
+use crate::pager::Pager;
 use crate::sql::Session;
 use command::Next;
 
@@ -80,7 +81,11 @@ fn execute(session: &Session, style: &mut Style, entry: &str, out: &mut dyn Writ
 
 /// Answers one entry: a command, or statements.
 fn answer(session: &Session, style: &mut Style, entry: &str, out: &mut dyn Write) -> Result<Next> {
-    match execute(session, style, entry, out) {
+    let mut pager = Pager::new(out, style.screen);
+    let done = execute(session, style, entry, &mut pager);
+    let paged = pager.end().map_err(Error::Output)?;
+    match done {
+        Err(Error::Output(error)) if paged && error.kind() == io::ErrorKind::BrokenPipe => Ok(Next::GoOn),
         Err(Error::Output(error)) => Err(Error::Output(error)),
         Err(error) => writeln!(out, "{error}").map(|()| Next::GoOn).map_err(Error::Output),
         Ok(next) => out.flush().map(|()| next).map_err(Error::Output),

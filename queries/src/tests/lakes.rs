@@ -160,6 +160,22 @@ fn rebuilding_leaves_nothing_but_the_file() {
 }
 
 #[test]
+#[cfg(unix)] // a folder's time is set through its file descriptor
+fn what_a_killed_rebuild_left_goes_after_a_day() {
+    let lake = Lake::empty();
+    for (name, hours) in [(".lake-1-1.tmp", 25), (".lake-2-2.tmp", 23)] {
+        let folder = lake.path.join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("lake.duckdb"), "half").unwrap();
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(hours * 3600);
+        std::fs::File::open(&folder).unwrap().set_modified(then).unwrap();
+    }
+    rebuild(&lake.path).unwrap();
+    assert!(!lake.path.join(".lake-1-1.tmp").exists());
+    assert!(lake.path.join(".lake-2-2.tmp").exists(), "somebody may be at work in it");
+}
+
+#[test]
 fn a_broken_parquet_file_is_left_out_and_said() {
     let lake = Lake::empty();
     two_dumps(&lake);

@@ -107,8 +107,8 @@ impl Compacted {
         self.dumps.get(dump_id).map(|(_, pairs)| pairs)
     }
 
-    /// Its generation.
-    pub(crate) fn generation_of(&self, dump_id: &str) -> Option<&Generation> {
+    /// The generation of a merged dump.
+    pub fn generation_of(&self, dump_id: &str) -> Option<&Generation> {
         self.generations.get(self.dumps.get(dump_id)?.0)
     }
 

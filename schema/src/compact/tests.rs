@@ -62,8 +62,10 @@ fn merged_dumps_are_as_they_were() {
     let lake = lake_with(&scratch.0, false);
     let before = (lake.dump_ids(), lake.file_sizes(), files(&scratch.0).len());
     let holdings = lake.holdings();
+    assert_eq!(lake.scattered(), 3);
     assert_eq!(compact(&lake).unwrap(), Compaction { merged: 3, ..Compaction::default() });
     is_whole(&scratch.0, "merged");
+    assert_eq!(lake.scattered(), 0, "leftovers of merged dumps are not counted");
     for id in [ID, OTHER, THIRD] {
         assert!(!partitions(&scratch.0, id).is_empty(), "readers of older views find their files");
     }

@@ -23,12 +23,30 @@ pub fn outcome(lake: &Lake, pattern: &str) -> Outcome {
     let selection = Selection { only: vec![pattern.to_owned()], rows: 50, ..Selection::default() };
     let outcome = run(&lake.session(), &selection).unwrap().remove(0);
     assert_eq!(outcome.error, None, "{pattern}");
+    if crate::lake::has_dump(&lake.path, FIRST) {
+        alone(lake, pattern, &outcome);
+    }
     for finding in &outcome.findings {
         assert!(finding.evidence.starts_with('{') && finding.evidence.len() > 4, "{pattern}: {finding:?}");
         assert!(finding.reading.ends_with('.'), "{pattern}: {finding:?}");
         assert!(["certain", "strong", "weak"].contains(&finding.strength.as_str()), "{pattern}: {finding:?}");
     }
     outcome
+}
+
+/// Checks that the run over one dump says of it what the run over all dumps says: a pattern that looks at others has to
+/// have `Scope: lake`.
+fn alone(lake: &Lake, pattern: &str, all: &Outcome) {
+    let dump = FIRST;
+    let selection = Selection { dump: Some(dump.into()), only: vec![pattern.to_owned()], rows: 50 };
+    let one = run(&lake.session(), &selection).unwrap().remove(0);
+    let told = |outcome: &Outcome| {
+        let findings = outcome.findings.iter().filter(|finding| finding.dump_id == dump);
+        let findings: Vec<String> = findings.map(|finding| format!("{finding:?}")).collect();
+        let undecidable: Vec<_> = outcome.undecidable.iter().filter(|it| it.0 == dump).cloned().collect();
+        (findings, outcome.not_found.iter().any(|id| id == dump), undecidable)
+    };
+    assert_eq!(told(&one), told(all), "{pattern} over {dump} alone: {:?}", one.error);
 }
 
 /// Its findings.
