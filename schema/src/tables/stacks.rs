@@ -87,7 +87,7 @@ table! {
         stack: String,
         /// Which instructions `ip` points to: `x64`, `x86`, `ARM64`.
         instruction_set: String,
-        /// First parameter of the function, where it is home: on x64 the function's first instructions store it above the return address, with 4 bytes if it stores no more; on x86 the first word above the return address, where a frame pointer leads there, whether the function has a parameter or not. It may have been changed since. NULL elsewhere.
+        /// First parameter of the function, where it is home: on x64 the function's first instructions store it above the return address, with 4 bytes if it stores no more; on x86 the first word above the return address: where the frame data of a PDB leads to the caller, if it states so many parameters; where a frame pointer does, whether the function has a parameter or not. It may have been changed since. NULL elsewhere.
         parameter1: Option<u64>,
         /// The second one.
         parameter2: Option<u64>,
