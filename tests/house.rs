@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Which crates only one box may link.
-const OWNERS: [(&str, &str); 13] = [
+const OWNERS: [(&str, &str); 14] = [
     ("memmap2", "scanner/memory"),
     ("minidump", "scanner/memory"),
     ("cab", "scanner/symbols"),
@@ -34,6 +34,7 @@ const OWNERS: [(&str, &str); 13] = [
     ("blake3", "scanner/scan"),
     ("crossbeam-channel", "scanner/scan"),
     ("aho-corasick", "scanner/scan"),
+    ("fearless_simd", "scanner/scan"),
     ("arrow", "schema"),
     ("arrow-ipc", "schema"),
     ("parquet", "schema"),

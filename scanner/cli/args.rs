@@ -86,7 +86,7 @@ pub struct Convert {
     #[arg(long)]
     pub watch: bool,
     /// Copy every dump to the scratch folder and read the copy. For shares and media on which a file that is mapped may
-    /// fail or shrink under way, which ends a process; here it is an error of that dump.
+    /// fail or shrink under way, which ends a process; here it is an error of that dump. A file that cannot be mapped at all is always copied.
     #[arg(long)]
     pub copy: bool,
     /// Where members of archives, and copies, lie while they are converted [default: the system's folder for temporary
@@ -187,7 +187,8 @@ pub struct SymbolOptions {
     /// refused.
     #[arg(long = "symbols", value_name = "WHERE")]
     pub symbol_paths: Vec<String>,
-    /// Ask the symbol servers of the path for what no folder has. Nothing is downloaded without this.
+    /// Ask the symbol servers of the path for what no folder has: PDBs, and images for code that a dump does not hold.
+    /// Nothing is downloaded without this.
     #[arg(long)]
     pub download_symbols: bool,
     /// Use a file of `--symbols` even if it is not of this kernel; `dumps.symbol_source` says so.

@@ -13,8 +13,8 @@ use walkdir::WalkDir;
 pub struct Inputs {
     /// Dumps to convert, sorted, each once.
     pub dumps: BTreeSet<PathBuf>,
-    /// Archives to look into, sorted; each with whether it was named, and not a folder that it lies in. Where dumps are
-    /// copied, all files: nobody may map them to see what they are.
+    /// Archives to look into, sorted; each with whether it was named, and not a folder that it lies in. With them the
+    /// files that are copied: nobody may map them, or can, to see what they are.
     pub archives: BTreeMap<PathBuf, bool>,
     /// Paths that gave nothing, with the reason.
     pub failed: Vec<(PathBuf, String)>,
@@ -36,7 +36,9 @@ pub fn collect(args: &Convert) -> Inputs {
         for path in expand(path, &mut inputs) {
             match path.is_dir() {
                 true => search(&path, args, &skip, &mut inputs),
-                false if args.copy || is_archive(&path) => drop(inputs.archives.insert(pair(path), true)),
+                false if is_archive(&path) || is_copied(args, &path) => {
+                    inputs.archives.insert(pair(path), true);
+                }
                 false => add(path, &mut inputs),
             }
         }
@@ -86,13 +88,18 @@ fn search(folder: &Path, args: &Convert, skip: &Path, inputs: &mut Inputs) {
 }
 
 fn consider(path: PathBuf, args: &Convert, inputs: &mut Inputs) {
-    if args.copy || is_archive(&path) {
+    if is_archive(&path) || is_copied(args, &path) {
         inputs.archives.entry(pair(path)).or_insert(false);
     } else if args.how.format.is_some() || is_dump(&path, &path) {
         add(path, inputs);
     } else {
         inputs.ignored += 1;
     }
+}
+
+/// Whether a file that is no archive is copied, and its copy read: because that is wished, or because it cannot be mapped.
+pub fn is_copied(args: &Convert, path: &Path) -> bool {
+    args.copy || memory::Map::refused(path).is_some()
 }
 
 /// Whether a file is an archive.

@@ -1,5 +1,6 @@
 //! Archives among the inputs: a few at a time are expanded into the scratch folder, and what is a dump in them is
-//! converted like any other file. Dumps that are to be copied are copied there in the same way.
+//! converted like any other file. Dumps that are to be copied, or that the system does not map, are copied there in the
+//! same way.
 
 use crate::{
     Result,
@@ -85,22 +86,24 @@ fn groups(archives: Vec<(PathBuf, bool)>) -> Vec<Vec<(PathBuf, bool)>> {
 
 fn expand(batch: &Batch, scratch: &Scratch, group: Vec<(PathBuf, bool)>) -> Result<Vec<Expanded>> {
     let limits = limits(batch.args.scratch_limit, group.len());
-    let task = |(number, (path, _)): (usize, &(PathBuf, bool))| -> Result<(usize, Task)> {
-        let (from, folder) = (path.clone().into_os_string(), scratch.place(number)?.into_os_string());
-        Ok((
-            number,
-            match is_copied(batch, path) {
-                true => Task::Copy(from, folder, limits.bytes),
-                false => Task::Expand(from, folder, limits.into()),
-            },
-        ))
-    };
-    let tasks = group.iter().enumerate().map(task).collect::<Result<Vec<_>>>()?;
     let empty = |(archive, named): (PathBuf, bool)| {
         let copied = is_copied(batch, &archive);
         Expanded { archive, named, copied, members: Vec::new(), end: None }
     };
     let mut found: Vec<Expanded> = group.into_iter().map(empty).collect();
+    let task = |(number, expanded): (usize, &Expanded)| -> Result<(usize, Task)> {
+        let (from, folder) =
+            (expanded.archive.clone().into_os_string(), scratch.place(number)?.into_os_string());
+        let task = match expanded.copied {
+            true => Task::Copy(from, folder, limits.bytes),
+            false => Task::Expand(from, folder, limits.into()),
+        };
+        Ok((number, task))
+    };
+    let tasks = found.iter().enumerate().map(task).collect::<Result<Vec<_>>>()?;
+    if !batch.args.copy {
+        found.iter().filter(|expanded| expanded.copied).for_each(|expanded| tell_of_copy(&expanded.archive));
+    }
     let mut done = |number: usize, answer: Answer| match answer {
         Answer::Expanded { members, end } => {
             found[number].members = members.into_iter().map(archive::Member::from).collect();
@@ -113,9 +116,16 @@ fn expand(batch: &Batch, scratch: &Scratch, group: Vec<(PathBuf, bool)>) -> Resu
     Ok(found)
 }
 
+/// That a file is copied though nobody asked for it.
+fn tell_of_copy(path: &Path) {
+    let why = memory::Map::refused(path).map(|error| error.to_string()).unwrap_or_default();
+    let line = format!("{} cannot be mapped ({why}); a copy in the scratch folder is read", path.display());
+    eprintln!("{}", queries::safe::terminal(&line));
+}
+
 /// Whether a file is copied as it is.
 fn is_copied(batch: &Batch, path: &Path) -> bool {
-    batch.args.copy && !inputs::is_archive(path)
+    !inputs::is_archive(path) && inputs::is_copied(batch.args, path)
 }
 
 /// Adds the dumps of an archive to `dumps` and tells what is wrong with it; the value is the number of other files.

@@ -151,7 +151,10 @@ macro_rules! table {
             fn finish(&mut self) -> $crate::Result<arrow::array::RecordBatch> {
                 self.collected_rows = 0;
                 let columns = vec![$(<$type as $crate::Cell>::finish(&mut self.$column),)+];
-                Ok(arrow::array::RecordBatch::try_new(Self::spec().schema(), columns)?)
+                // Made once: its descriptions are many small texts, and batches are many.
+                static SCHEMA: std::sync::LazyLock<arrow::datatypes::SchemaRef> =
+                    std::sync::LazyLock::new(|| $table::SPEC.schema());
+                Ok(arrow::array::RecordBatch::try_new(SCHEMA.clone(), columns)?)
             }
         }
     };

@@ -1,4 +1,4 @@
-//! `--copy`: dumps that nobody maps where they lie. The lake is the same, and nothing stays behind.
+//! `--copy`, and files that cannot be mapped: dumps that nobody maps where they lie. The lake is the same, and nothing stays behind.
 
 use crate::{
     ask::{Ask, dumplake_in},
@@ -67,5 +67,32 @@ fn what_cannot_be_copied_is_told() {
     let failed: Vec<&str> = told.lines().filter(|line| line.starts_with("failed")).collect();
     assert_eq!((ran.code, failed.len()), (1, 1), "{told}");
     assert!(failed[0].contains(".vmem") && failed[0].contains("--scratch-limit"), "{told}");
+    assert_eq!(fs::read_dir(folder.join("scratch")).unwrap().count(), 0);
+}
+
+/// A regular file with bytes that Linux lets be read and not mapped; what is in it is no dump.
+const REFUSED: &str = "/sys/devices/system/cpu/online";
+
+#[test]
+fn what_cannot_be_mapped_is_copied() {
+    if memory::Map::refused(Path::new(REFUSED)).is_none() {
+        eprintln!("skipped: what_cannot_be_mapped_is_copied: this system has no file that it does not map");
+        return;
+    }
+    let folder = scratch("not mapped");
+    inputs(&folder);
+    assert!(memory::Map::refused(&folder.join("input/0000.dmp")).is_none());
+    assert!(memory::Map::refused(&folder.join("absent.dmp")).is_none());
+    let args = ["convert", REFUSED, "input/0000.dmp", "-o", "lake", "--scratch", "scratch"];
+    let ran = dumplake_in(&folder, &args);
+    let told = format!("{}{}", ran.out, ran.err);
+    assert_eq!(ran.code, 1, "{told}");
+    let notice: Vec<&str> = ran.err.lines().filter(|line| line.contains("cannot be mapped")).collect();
+    assert_eq!(notice.len(), 1, "{told}");
+    assert!(notice[0].starts_with(REFUSED) && notice[0].contains("scratch folder"), "{told}");
+    // It was read: what is wrong with it is what is in it.
+    let failed: Vec<&str> = told.lines().filter(|line| line.starts_with("failed")).collect();
+    assert!(failed.len() == 1 && failed[0].contains("a Windows dump"), "{told}");
+    assert!(told.lines().any(|line| line.starts_with("converted") && line.contains("0000.dmp")), "{told}");
     assert_eq!(fs::read_dir(folder.join("scratch")).unwrap().count(), 0);
 }

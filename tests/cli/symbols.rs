@@ -360,9 +360,10 @@ fn code_that_a_dump_lacks_comes_from_image_files() {
     }
     std::fs::create_dir_all(folder.join("small")).unwrap();
     let small = machine.dump(Format::Triage(Family::A)).write_to(&folder.join("small")).unwrap();
+    let lakes = std::cell::Cell::new(0);
     let frames = |dump: &Path, options: &[&str]| {
-        let lake =
-            folder.join(format!("lake {}{}", dump.ancestors().count(), options.concat().replace('/', "_")));
+        lakes.set(lakes.get() + 1);
+        let lake = folder.join(format!("lake {}", lakes.get()));
         converted(dump, &lake, options);
         let rows = Ask::open(&lake).rows(
             "SELECT f.ip, f.confidence FROM frames f JOIN crashes c USING (ethread) WHERE f.mode = 'kernel' \
@@ -376,4 +377,48 @@ fn code_that_a_dump_lacks_comes_from_image_files() {
     assert_ne!(alone, known, "without code there are guesses");
     assert_eq!(frames(&small, &["--images", folder.join("others").to_str().unwrap()]), alone);
     assert_eq!(frames(&small, &["--images", images.to_str().unwrap()]), known);
+    images_of_a_server(&folder, &small, &frames, &known);
+}
+
+/// Instruction pointer and confidence of frames.
+type Frames = Vec<(String, String)>;
+
+/// The kernel from a folder, the driver from a symbol server: the right file, then one of another link time.
+fn images_of_a_server(
+    folder: &Path,
+    small: &Path,
+    frames: &dyn Fn(&Path, &[&str]) -> Frames,
+    known: &Frames,
+) {
+    let kernel = folder.join("images/NTOSKRNL.EXE");
+    let (kernel_only, key) = (folder.join("kernel"), key_of(&folder.join("images/contoso.sys")));
+    std::fs::create_dir_all(&kernel_only).unwrap();
+    std::fs::rename(&kernel, kernel_only.join("ntoskrnl.exe")).unwrap();
+    let path = format!("/contoso.sys/{key}/contoso.sys");
+    let with = |file: &str, store: &str, more: &[&str]| {
+        let url = server(path.clone(), std::fs::read(folder.join(file)).unwrap());
+        let (store, kernel) = (folder.join(store), kernel_only.to_str().unwrap());
+        let chain = format!("srv*{}*{url}", store.display());
+        let found = frames(small, &[&["--images", kernel, "--symbols", &chain], more].concat());
+        (found, store.join(&path[1..]).exists())
+    };
+    let download = ["--download-symbols"];
+    let without = with("images/contoso.sys", "s1", &[]);
+    assert!(without.0 != *known && !without.1, "nothing is downloaded without --download-symbols");
+    assert_eq!(with("images/contoso.sys", "s2", &download), (known.clone(), true));
+    assert_eq!(with("others/contoso.sys", "s3", &download), (without.0, false), "refused, not kept");
+    let said = "SELECT count(*) AS n FROM faults WHERE expected = 'the file of an image' AND \
+                found LIKE '%contoso.sys%: it is of link time % but link time % was asked for: not kept%'";
+    let lakes = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let lakes: Vec<PathBuf> = lakes.filter(|path| path.join("lake.duckdb").exists()).collect();
+    let saying = lakes.iter().filter(|lake| Ask::open(lake).rows(said)[0]["n"] == 1).count();
+    assert_eq!((lakes.len(), saying), (7, 1));
+}
+
+/// What a symbol server calls the folder of an image file.
+fn key_of(file: &Path) -> String {
+    let bytes = std::fs::read(file).unwrap();
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let pe = word(0x3c) as usize;
+    format!("{:08X}{:x}", word(pe + 8), word(pe + 24 + 56))
 }

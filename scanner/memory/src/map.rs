@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the system refuses, in errors.
+const MAP: &str = "map";
+
 /// A file mapped read-only, with its path for messages.
 ///
 /// The system is given no hints about what will be read (`madvise`). Two threads over 1 GiB that is not in the page cache,
@@ -36,8 +39,14 @@ impl Map {
         // that is truncated by somebody while we read ends the process with a bus error, which the
         // operating system gives any program that maps; outputs are published by rename only. Who expects
         // that of a medium reads a copy (`dumplake convert --copy`).
-        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| Error::io("map", &e))?;
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| Error::io(MAP, &e))?;
         Ok(Map { path: path.to_path_buf(), map })
+    }
+
+    /// Why the system would let a file be read but does not map it, as some network file systems and drivers do; `None` for
+    /// a file that it maps, and for one that cannot be opened at all.
+    pub fn refused(path: &Path) -> Option<Error> {
+        Map::open(path).err().filter(|error| error.structure == MAP)
     }
 
     /// The file's bytes.

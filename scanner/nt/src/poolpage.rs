@@ -116,17 +116,18 @@ impl Reader {
         Reader { era, flags, chains, blocks: Vec::new(), breaks: Vec::new(), bytes: [0; 2] }
     }
 
-    /// Looks at a page, or at the part from `offset` on that a small dump captured; whether pool blocks are on it.
-    pub fn read(&mut self, bytes: &[u8], offset: usize) -> bool {
+    /// Looks at a page, or at the part from `offset` on that a small dump captured; whether pool blocks are on it. `tags`,
+    /// of a whole page of a 64-bit system, are the places where a header would have its tag and there is text.
+    pub fn read(&mut self, bytes: &[u8], offset: usize, tags: Option<&Tags>) -> bool {
         self.clear();
         let found = match <&[u8; PAGE]>::try_from(bytes) {
-            Ok(page) => self.page(page, 0, PAGE),
+            Ok(page) => self.page(page, 0, PAGE, tags),
             Err(_) => {
                 let start = offset % PAGE;
                 let end = (start + bytes.len()).min(PAGE);
                 let mut page = [0; PAGE];
                 page[start..end].copy_from_slice(&bytes[..end - start]);
-                self.page(&page, start, end)
+                self.page(&page, start, end, None)
             }
         };
         if found {
@@ -165,23 +166,38 @@ impl Reader {
         self.bytes = [0; 2];
     }
 
-    fn page(&mut self, page: &[u8; PAGE], start: usize, end: usize) -> bool {
+    fn page(&mut self, page: &[u8; PAGE], start: usize, end: usize, tags: Option<&Tags>) -> bool {
         match self.era.unit {
-            8 => self.slots::<8>(page, start, end),
-            _ => self.slots::<16>(page, start, end),
+            8 => self.slots::<8>(page, start, end, None),
+            _ => self.slots::<16>(page, start, end, tags),
         }
     }
 
-    fn slots<const UNIT: usize>(&mut self, page: &[u8; PAGE], start: usize, end: usize) -> bool {
+    fn slots<const UNIT: usize>(
+        &mut self,
+        page: &[u8; PAGE],
+        start: usize,
+        end: usize,
+        tags: Option<&Tags>,
+    ) -> bool {
         let (first, end) = (start.div_ceil(UNIT), end / UNIT);
+        let flags = &mut self.flags;
         if self.era.segment_heap {
-            if !any_in_use::<UNIT>(page) || !plausible::<UNIT, true>(page, &mut self.flags) {
+            let any = match tags {
+                Some(tags) => plausible_at::<true>(page, tags, flags),
+                None => any_in_use::<UNIT>(page) && plausible::<UNIT, true>(page, flags),
+            };
+            if !any {
                 return false;
             }
             heap::unknown::<UNIT>(page, first..end, &self.flags, &mut self.blocks);
             return !self.blocks.is_empty();
         }
-        if !plausible::<UNIT, false>(page, &mut self.flags) {
+        let any = match tags {
+            Some(tags) => plausible_at::<false>(page, tags, flags),
+            None => plausible::<UNIT, false>(page, flags),
+        };
+        if !any {
             return false;
         }
         let found = (&mut self.blocks, &mut self.breaks);
@@ -237,24 +253,60 @@ fn any_in_use<const UNIT: usize>(page: &[u8; PAGE]) -> bool {
 /// cache, type 4) and a type of a block in use without higher bits. Whether there are any.
 fn plausible<const UNIT: usize, const HEAP: bool>(page: &[u8; PAGE], flags: &mut [u8; SLOTS]) -> bool {
     let (slots, _) = page.as_chunks::<UNIT>();
-    let bits = header::size_bits::<UNIT>();
-    let mask = (1u32 << bits) - 1;
-    let count = (PAGE / UNIT) as u32;
     let mut any = 0;
     for (number, (slot, flag)) in (0u32..).zip(slots.iter().zip(flags.iter_mut())) {
-        let word = u32::from_le_bytes([slot[0], slot[1], slot[2], slot[3]]);
-        let tag = u32::from_le_bytes([slot[4], slot[5], slot[6], slot[7]]);
-        let (size, previous, kind) = ((word >> 16) & mask, word & mask, word >> (16 + bits));
-        let fits = size.wrapping_sub(1) < count - number;
-        let before = match HEAP {
-            true => ((previous == 0) | (kind & 4 != 0)) & (kind & 0xf2 == 2) & (size > 1),
-            false => previous <= number,
-        };
-        // Every byte has bit 5 or 6 and not bit 7, which only the last may have: a protected tag.
-        let text = ((tag | (tag << 1)) & 0x4040_4040 == 0x4040_4040) & (tag & 0x0080_8080 == 0);
-        let good = u8::from(fits & before & text);
+        let good = u8::from(is_plausible::<UNIT, HEAP>(slot, number));
         *flag = good;
         any |= good;
     }
     any != 0
+}
+
+/// One slot, as [`plausible`] says. No branches: see there.
+#[inline(always)]
+fn is_plausible<const UNIT: usize, const HEAP: bool>(slot: &[u8; UNIT], number: u32) -> bool {
+    let bits = header::size_bits::<UNIT>();
+    let mask = (1u32 << bits) - 1;
+    let word = u32::from_le_bytes([slot[0], slot[1], slot[2], slot[3]]);
+    let tag = u32::from_le_bytes([slot[4], slot[5], slot[6], slot[7]]);
+    let (size, previous, kind) = ((word >> 16) & mask, word & mask, word >> (16 + bits));
+    let fits = size.wrapping_sub(1) < (PAGE / UNIT) as u32 - number;
+    let before = match HEAP {
+        true => ((previous == 0) | (kind & 4 != 0)) & (kind & 0xf2 == 2) & (size > 1),
+        false => previous <= number,
+    };
+    // Every byte has bit 5 or 6 and not bit 7, which only the last may have: a protected tag.
+    let text = ((tag | (tag << 1)) & 0x4040_4040 == 0x4040_4040) & (tag & 0x0080_8080 == 0);
+    fits & before & text
+}
+
+/// For each 256 bytes of a page of a 64-bit system one bit for each 32-bit word, the lowest for the first: the words that
+/// are a tag of text and second in a slot.
+pub type Tags = [u64; PAGE / 256];
+
+/// More words of text than this, and vectors of all slots are faster than one slot after the other.
+const FEW: u32 = 48;
+
+/// What [`plausible`] says, where it is known which slots have a tag of text.
+fn plausible_at<const HEAP: bool>(page: &[u8; PAGE], tags: &Tags, flags: &mut [u8; SLOTS]) -> bool {
+    if tags.iter().map(|bits| bits.count_ones()).sum::<u32>() > FEW {
+        return plausible::<16, HEAP>(page, flags);
+    }
+    let (slots, _) = page.as_chunks::<16>();
+    let mut any = false;
+    for (block, bits) in tags.iter().enumerate() {
+        let mut bits = *bits;
+        while bits != 0 {
+            let number = block * 16 + bits.trailing_zeros() as usize / 4;
+            bits &= bits - 1;
+            if is_plausible::<16, HEAP>(&slots[number], number as u32) {
+                if !any {
+                    flags[..PAGE / 16].fill(0);
+                    any = true;
+                }
+                flags[number] = 1;
+            }
+        }
+    }
+    any
 }

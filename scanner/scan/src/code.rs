@@ -5,11 +5,12 @@
 
 mod frames;
 mod layers;
+mod process;
 
-use crate::walks::base_name;
 pub use frames::Traps;
+pub use layers::ImageFile;
 use layers::{Layers, Origin};
-use memory::{Architecture, Dump, Space, Va};
+use memory::{Architecture, Space, Va};
 use nt::{
     ImageFacts, System,
     exports::Exports,
@@ -18,6 +19,8 @@ use nt::{
 };
 use std::sync::{Arc, OnceLock};
 use unwind::{Cached, Image, Memory, arm64::Function, call};
+
+pub use process::ProcessCode;
 
 /// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`.
 const EXCEPTION: usize = 3;
@@ -96,22 +99,6 @@ impl<'a> Code<'a> {
         }
         code.traps = Traps::of(system);
         code
-    }
-
-    /// The modules that a user minidump states; `None` if it states no architecture.
-    pub fn of_minidump(
-        dump: &Dump,
-        space: Space<'a>,
-        provider: Option<&'a dyn Provider>,
-    ) -> Option<Code<'a>> {
-        let images = dump.records.modules.iter().map(|module| Listed {
-            name: module.path.as_deref().map(base_name).unwrap_or_default(),
-            base: module.base,
-            size: module.size,
-            timestamp: module.timestamp,
-            pdb: stated_pdb(module),
-        });
-        Some(Code::new(space, dump.records.header.architecture?, provider, images))
     }
 
     /// Images of a space, and who may have files of them.
@@ -200,7 +187,7 @@ impl<'a> Module<'a> {
     fn new(space: Space<'a>, provider: Option<&'a dyn Provider>, image: Listed) -> Module<'a> {
         let Listed { name, base, size, timestamp, pdb } = image;
         let origin = provider.map(|provider| Origin { provider, timestamp });
-        let layers = Layers { space, image: (name.clone(), base, size), origin, file: OnceLock::new() };
+        let layers = Layers { space, image: (name.clone(), base, size), origin, looked: OnceLock::new() };
         let memory = Cached::new(layers, base, size);
         let (facts, exports, frames) = Default::default();
         Module { name, base, size, memory, facts, exports, names: None, stated: pdb, frames }
@@ -240,6 +227,11 @@ impl<'a> Module<'a> {
     /// Fills `out` with its bytes at an address; false if one of them is not there.
     pub fn read(&self, va: u64, out: &mut [u8]) -> bool {
         self.memory.read(va, out)
+    }
+
+    /// What went wrong when a file of it was looked for.
+    pub fn problem(&self) -> Option<&str> {
+        self.memory.below().problem()
     }
 
     fn exports(&self) -> &Exports {
@@ -307,12 +299,6 @@ pub fn is_one_function(image: &Image<'_>, start: u32, rva: u32) -> bool {
         Some(first) => u64::from(start) >= first.wrapping_sub(image.base),
         None => function_end(image, start).is_none_or(|end| rva < end),
     }
-}
-
-/// The PDB that the list of a user minidump states.
-fn stated_pdb(module: &memory::records::Module) -> Option<(String, PdbId)> {
-    let id = PdbId::parse(module.pdb_guid.as_deref()?, module.pdb_age?)?;
-    Some((module.pdb_name.clone()?, id))
 }
 
 /// Relative addresses and sizes of executable sections; `None` if the section table is cut off: any part may be code.

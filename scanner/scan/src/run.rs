@@ -10,12 +10,16 @@
 
 use crate::{
     hash::{Follower, Subtrees},
-    pieces::{CHUNK, Pieces},
+    pieces::{CHUNK, Piece, Pieces},
     reverse::ReverseMap,
-    sweeps::{Found, Harvest, Page, Part, Sweep},
+    sweeps::{
+        Found, Harvest, Page, Part, Sweep,
+        look::{Look, Seen},
+    },
 };
 use blake3::hazmat::ChainingValue;
 use crossbeam_channel::{Receiver, Sender, bounded};
+use memory::PAGE_SIZE;
 use schema::{Sink, TableSpec};
 use std::{
     collections::BTreeMap,
@@ -108,12 +112,13 @@ impl Pass<'_> {
 
     /// Sweeps chunks until there are no more, or until the writer has given up.
     fn work(&self, next: &AtomicU64, ticket: Receiver<()>, done: Sender<(u64, Yield)>) {
+        let look = Look::new(self.sweeps.iter().find_map(|sweep| sweep.uppers()));
         while ticket.recv().is_ok() {
             let chunk = next.fetch_add(1, Ordering::Relaxed);
             if chunk >= self.pieces.chunks() {
                 return;
             }
-            let yielded = self.chunk(chunk);
+            let yielded = self.chunk(chunk, &look);
             (self.progress)(self.pieces.bytes(chunk).len() as u64);
             if done.send((chunk, yielded)).is_err() {
                 return;
@@ -121,22 +126,34 @@ impl Pass<'_> {
         }
     }
 
-    fn chunk(&self, chunk: u64) -> Yield {
+    /// A page as sweeps see it.
+    fn page<'p>(&self, piece: &Piece<'p>, look: &Look, seen: &'p mut Seen) -> Page<'p> {
+        let place = self.map.place(piece);
+        let zero = look.is_zero(piece.bytes);
+        let whole = <&[u8; PAGE_SIZE as usize]>::try_from(piece.bytes).ok();
+        let whole = whole.filter(|_| !zero && self.system.pointer_size() == 8);
+        Page {
+            bytes: piece.bytes,
+            pa: piece.pa,
+            va: place.va,
+            owner: place.owner,
+            shared: place.shared,
+            zero,
+            seen: whole.map(|bytes| {
+                look.at(bytes, seen);
+                &*seen
+            }),
+        }
+    }
+
+    fn chunk(&self, chunk: u64, look: &Look) -> Yield {
         let mut parts: Vec<Option<Box<dyn Part + '_>>> =
             self.sweeps.iter().map(|sweep| Some(sweep.part())).collect();
+        let mut seen = Seen::default();
         for piece in self.pieces.of(chunk) {
-            let zero = is_zero(piece.bytes);
-            let place = self.map.place(&piece);
-            let page = Page {
-                bytes: piece.bytes,
-                pa: piece.pa,
-                va: place.va,
-                owner: place.owner,
-                shared: place.shared,
-                zero,
-            };
+            let page = self.page(&piece, look, &mut seen);
             for (part, sweep) in parts.iter_mut().zip(self.sweeps) {
-                if let Some(running) = part.as_mut().filter(|_| !zero || sweep.zero_pages())
+                if let Some(running) = part.as_mut().filter(|_| !page.zero || sweep.zero_pages())
                     && catch_unwind(AssertUnwindSafe(|| running.page(&page))).is_err()
                 {
                     *part = None;
@@ -261,11 +278,4 @@ impl<'a> Book<'a> {
         let content_hash = self.hash.and_then(|hash| hash.finish());
         Ok(Swept { rows: self.rows, found: self.found, content_hash })
     }
-}
-
-/// Whether all bytes are zero. Words first: the compiler makes vectors of it.
-fn is_zero(bytes: &[u8]) -> bool {
-    let (blocks, rest) = bytes.as_chunks::<64>();
-    blocks.iter().all(|block| block.iter().fold(0, |sum, byte| sum | byte) == 0)
-        && rest.iter().all(|byte| *byte == 0)
 }

@@ -5,7 +5,7 @@ use crate::{
     pack::{ImageVersion, Known, Pack, disagreements, reach},
     pdb::frames::{self, Frames},
     pdb::source,
-    store::{self, FileKind, Found, Options, SymbolPath},
+    store::{self, FileKind, Found, ImageId, Options, SymbolPath},
 };
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -32,6 +32,8 @@ pub struct Library<'a> {
     found: Mutex<HashMap<(String, PdbId), Choice>>,
     /// Files of other images that there are none of: many dumps have the same modules.
     missing: Mutex<HashSet<(String, PdbId)>>,
+    /// Image files that no server has, with what went wrong if something did.
+    missing_images: Mutex<HashMap<(String, ImageId), Option<String>>>,
     /// Frame data that somebody holds: many processes have the same modules.
     frames: Shared<(String, PdbId), Frames>,
     /// Whether any kernel's layouts were wanted.
@@ -81,8 +83,29 @@ impl Provider for Library<'_> {
         choice
     }
 
-    fn image(&self, name: &str, timestamp: u32, size: u32) -> Option<Vec<u8>> {
-        store::image(&self.images, &self.path, name, timestamp, size)
+    fn image(&self, name: &str, timestamp: u32, size: u32) -> Result<Option<Vec<u8>>> {
+        let id = ImageId { timestamp, size };
+        let local = || store::image(&self.images, &self.path, name, id);
+        if let Some(found) = local().map(Some) {
+            return Ok(found);
+        }
+        if !self.options.download {
+            return Ok(None);
+        }
+        // Who asks while one is downloaded waits, so that nothing is asked for twice.
+        let Ok(mut missing) = self.missing_images.lock() else { return Ok(None) };
+        let key = (name.to_string(), id);
+        if let Some(known) = missing.get(&key) {
+            return known.clone().map_or(Ok(None), |problem| Err(Error::new(problem)));
+        }
+        let found = match local() {
+            Some(found) => Ok(Some(found)),
+            None => store::download_image(&self.path, name, id, &self.options),
+        };
+        if !matches!(found, Ok(Some(_))) {
+            missing.insert(key, found.as_ref().err().map(ToString::to_string));
+        }
+        found
     }
 
     fn places(&self, name: &str, id: PdbId, rvas: &[u32]) -> Result<Option<Vec<Option<Place>>>> {

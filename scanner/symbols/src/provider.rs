@@ -57,9 +57,10 @@ pub trait Provider: Sync {
         Ok(None)
     }
 
-    /// The file of an image by its file name, which is text out of a dump, link time and size of address space.
-    fn image(&self, _name: &str, _timestamp: u32, _size: u32) -> Option<Vec<u8>> {
-        None
+    /// The file of an image by its file name, which is text out of a dump, link time and size of address space. An
+    /// error: a server that failed, or that sent another file.
+    fn image(&self, _name: &str, _timestamp: u32, _size: u32) -> Result<Option<Vec<u8>>> {
+        Ok(None)
     }
 }
 

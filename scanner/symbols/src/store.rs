@@ -20,7 +20,7 @@ use std::path::Path;
 
 pub use bytes::PdbFile;
 pub use download::Limits;
-pub use images::find as image;
+pub use images::{ImageId, download as download_image, find as image};
 pub use name::check as check_name;
 pub use path::SymbolPath;
 

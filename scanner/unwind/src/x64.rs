@@ -2,7 +2,7 @@
 //!
 //! Source of everything here: Microsoft's "x64 exception handling" (cpp-docs, `exception-handling-x64`), which states
 //! the data and the unwind procedure; version 2 of the data is in the headers (`UWOP_EPILOG`) and in the unwinder of
-//! dotnet/runtime (MIT). A function without an entry in the table is a leaf: it moved neither the stack pointer nor a
+//! dotnet/runtime (MIT), version 3 in LLVM ([`v3`]). A function without an entry in the table is a leaf: it moved neither the stack pointer nor a
 //! nonvolatile register. In a prologue only the codes of instructions that ran are undone; in an epilogue the rest of
 //! its instructions is carried out ([`epilogue`]); everywhere else the whole prologue is undone.
 
@@ -10,7 +10,9 @@ mod codes;
 mod epilogue;
 mod info;
 mod pdata;
+mod probe;
 pub mod trap;
+mod v3;
 
 #[cfg(test)]
 mod tests;
@@ -158,19 +160,54 @@ fn undo(
     let info = Info::read(image, function.info, &mut room)?;
     // Not the RVA of the lookup: a return address is where the state of the registers belongs to.
     let offset = caller.rip.wrapping_sub(image.base).wrapping_sub(u64::from(function.begin));
-    // Even where the prologue has not ended: compilers place an early way out between its instructions.
-    if first && epilogue::finish(image, memory, caller, function, &info)? {
+    if finished(image, memory, caller, function, &info, first)? {
         return Ok(Step::Unwound);
     }
-    if let Some((at, error_code)) = codes::undo(&info, memory, caller, offset)? {
+    if let Some((at, error_code)) = part(image, &info, function, memory, caller, offset)? {
         return Ok(Step::MachineFrame { at, error_code });
     }
     let mut chain = Chain::new(image, &info);
-    while let Some((_, parent)) = chain.next(&mut room)? {
-        if let Some((at, error_code)) = codes::undo(&parent, memory, caller, u64::MAX)? {
+    while let Some((function, parent)) = chain.next(&mut room)? {
+        if let Some((at, error_code)) = part(image, &parent, function, memory, caller, u64::MAX)? {
             return Ok(Step::MachineFrame { at, error_code });
         }
     }
     caller.pop_return(memory)?;
     Ok(Step::Unwound)
+}
+
+/// If the registers are in an epilogue: carries out the rest of it and says true.
+fn finished(
+    image: &Image,
+    memory: &dyn Memory,
+    caller: &mut Registers,
+    function: Function,
+    info: &Info,
+    first: bool,
+) -> Result<bool, Why> {
+    let Some(words) = info.words else {
+        // Even where the prologue has not ended: compilers place an early way out between its instructions.
+        return if first { epilogue::finish(image, memory, caller, function, info) } else { Ok(false) };
+    };
+    let frame = v3::frame(image, info, function, u64::MAX)?;
+    let part = v3::Part { image, function, words, frame };
+    let left = part.finish(image.rva(caller.rip), memory, caller)?;
+    if left {
+        caller.pop_return(memory)?;
+    }
+    Ok(left)
+}
+
+/// Undoes what a fragment did before `offset`.
+fn part(
+    image: &Image,
+    info: &Info,
+    function: Function,
+    memory: &dyn Memory,
+    caller: &mut Registers,
+    offset: u64,
+) -> Result<Option<(u64, bool)>, Why> {
+    let Some(words) = info.words else { return codes::undo(info, memory, caller, offset) };
+    let frame = v3::frame(image, info, function, offset)?;
+    v3::Part { image, function, words, frame }.undo(memory, caller, offset)
 }

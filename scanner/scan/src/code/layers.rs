@@ -66,22 +66,28 @@ pub struct Layers<'a> {
     pub image: (String, u64, u64),
     /// Who has files; nobody: the dump is all there is.
     pub origin: Option<Origin<'a>>,
-    /// The file, once it was looked for.
-    pub file: OnceLock<Option<ImageFile>>,
+    /// The file, once it was looked for, or what went wrong.
+    pub looked: OnceLock<Result<Option<ImageFile>, String>>,
 }
 
 impl Layers<'_> {
     /// The file, if there is one.
     pub fn file(&self) -> Option<&ImageFile> {
-        let look = || {
-            let origin = self.origin?;
-            let (name, base, size) = &self.image;
-            let by_headers = image_facts(self.space, Va(*base)).and_then(|facts| facts.timestamp);
-            let timestamp = by_headers.or(origin.timestamp)?;
-            let bytes = origin.provider.image(name, timestamp, u32::try_from(*size).ok()?)?;
-            ImageFile::new(bytes, *base)
-        };
-        self.file.get_or_init(look).as_ref()
+        self.looked.get_or_init(|| self.look()).as_ref().ok()?.as_ref()
+    }
+
+    /// What went wrong when it was looked for.
+    pub fn problem(&self) -> Option<&str> {
+        self.looked.get()?.as_ref().err().map(String::as_str)
+    }
+
+    fn look(&self) -> Result<Option<ImageFile>, String> {
+        let (name, base, size) = &self.image;
+        let (Some(origin), Ok(size)) = (self.origin, u32::try_from(*size)) else { return Ok(None) };
+        let by_headers = image_facts(self.space, Va(*base)).and_then(|facts| facts.timestamp);
+        let Some(timestamp) = by_headers.or(origin.timestamp) else { return Ok(None) };
+        let bytes = origin.provider.image(name, timestamp, size).map_err(|e| e.to_string())?;
+        Ok(bytes.and_then(|bytes| ImageFile::new(bytes, *base)))
     }
 }
 

@@ -89,6 +89,9 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
         system.problem("symbols", "symbols", "", None, "symbols of a module", found);
     };
     places::name(system.names, &problem, &code_of, &mut stacks);
+    places::tell([&code].into_iter().chain(users.iter().flat_map(UserHalf::codes)), &|found| {
+        system.problem("symbols", "symbols", "", None, "the file of an image", found);
+    });
     let stated = |stack: &ThreadStack| starts.trap_frame(system.threads().get(stack.thread)?);
     Finder { system, code: &code, user: &user, stated: &stated }.add(&mut stacks);
     stacks
@@ -160,7 +163,7 @@ impl Walker<'_, '_> {
             let Some(code) = user.code(Kind::User) else { return };
             let sp = registers.sp();
             let width = self.system.pointer_size().into();
-            let stated = self.teb.and_then(|teb| user::stated(space, teb, width, Some(sp)));
+            let stated = self.teb.and_then(|teb| user::tib(space, teb, width, Some(sp)));
             let range = sp..stated.map_or(sp.saturating_add(UNKNOWN), |(base, _)| base);
             let part = in_user_mode(code, space, range, Kind::User, (registers, Method::Trap));
             walked.extend(code, space, part);
@@ -176,7 +179,7 @@ impl Walker<'_, '_> {
 
 impl ThreadStack {
     /// Adds what lies outwards. The walk was whole if both parts are.
-    fn extend(&mut self, code: &Code<'_>, space: &Space<'_>, part: Stack) {
+    pub(super) fn extend(&mut self, code: &Code<'_>, space: &Space<'_>, part: Stack) {
         self.parameters.extend(parameters(code, space, &part));
         self.symbols.extend(part.frames.iter().map(|frame| named(code, frame)));
         let before = self.stack.frames.len();

@@ -45,6 +45,11 @@ impl<'a> UserHalf<'a> {
         }))
     }
 
+    /// What of its code was looked at.
+    pub fn codes(&self) -> impl Iterator<Item = &Code<'a>> {
+        [&self.native, &self.narrow].into_iter().filter_map(OnceLock::get)
+    }
+
     fn halves(&self) -> Vec<nt::peb::Half<'a>> {
         Halves::of(self.system).of_process(self.system, self.process)
     }

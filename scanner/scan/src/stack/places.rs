@@ -8,6 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A PDB by the name and identity that an image states.
 type File = (String, PdbId);
 
+/// Tells what went wrong when files of images were looked for.
+pub fn tell<'a, 'c: 'a>(codes: impl Iterator<Item = &'a Code<'c>>, problem: &dyn Fn(&str)) {
+    let modules = codes.flat_map(|code| code.modules());
+    let found: BTreeSet<&str> = modules.filter_map(|module| module.problem()).collect();
+    found.into_iter().for_each(problem);
+}
+
 /// Fills in what the PDBs of the modules say; the kernel's own names are known already.
 pub fn name<'a, 'c: 'a>(
     provider: Option<&dyn Provider>,

@@ -4,7 +4,8 @@
 //! lie in its processor area, to which the second TLS slot of its 64-bit TEB points: two 16-bit words, then a `CONTEXT`
 //! of x86 (`WOW64_TLS_CPURESERVED`; TlsSlots is at 0x1480 in the public symbols of every x64 build). Its 32-bit TEB is
 //! two pages behind, and bounds the 32-bit stack (ntwow64.h of System Informer's headers). When the way from user mode
-//! into the kernel began in 32-bit code, the trap frame has the registers and those of the area are old.
+//! into the kernel began in 32-bit code, the trap frame has the registers and those of the area are old; the same is so
+//! of a thread that a debugger stopped there, whose 64-bit `CONTEXT` then has the code segment of 32-bit code.
 
 use super::{Kind, Method, Registers, Stack, all::in_user_mode, within::Within};
 use crate::code::Code;
@@ -14,8 +15,8 @@ use unwind::{Memory, x64, x64::trap::MachineFrame, x86};
 
 /// `TEB.TlsSlots[1]` of 64 bits.
 const CPU_AREA: u64 = 0x1488;
-/// Where the 32-bit TEB lies.
-const TEB32: u64 = 0x2000;
+/// Bytes from the 64-bit TEB to the 32-bit one.
+pub const TEB32: u64 = 0x2000;
 /// `NT_TIB.StackBase`, `StackLimit` and `Self` of 32 bits.
 const TIB: [u64; 3] = [4, 8, 0x18];
 /// Code segment of 32-bit user code.
@@ -43,7 +44,7 @@ impl Start {
             .then(|| Start { saved: saved(space, teb, limit..base), stack: limit..base })
     }
 
-    /// The stack that it would walk over, to say which memory is taken.
+    /// The stack that it walks over.
     pub fn stack(&self) -> Range<u64> {
         self.stack.clone()
     }
@@ -71,6 +72,22 @@ fn saved(space: &Space<'_>, teb: u64, stack: Range<u64>) -> Option<Registers> {
     let memory::Registers::X86(registers) = &context.registers else { return None };
     let fits = context.has_control() && registers.cs as u16 == CS && stack.contains(&registers.esp.into());
     fits.then(|| Registers::of(&context))
+}
+
+/// The registers of 32-bit code in a 64-bit register set: its code segment says that they are.
+pub fn narrowed(context: &Context) -> Option<Registers> {
+    let memory::Registers::X64(wide) = &context.registers else { return None };
+    let (rip, rsp) = (u32::try_from(wide.rip).ok()?, u32::try_from(wide.rsp).ok()?);
+    if !context.has_control() || wide.cs != CS {
+        return None;
+    }
+    let mut registers = x86::Registers::new(rip, rsp, 0);
+    registers.set(5, None); // ebp
+    if context.has_integer() {
+        let numbered = [wide.rax, wide.rcx, wide.rdx, wide.rbx, wide.rsp, wide.rbp, wide.rsi, wide.rdi];
+        (0..).zip(numbered).for_each(|(number, value)| registers.set(number, Some(value as u32)));
+    }
+    Some(Registers::X86(registers))
 }
 
 /// The registers of 32-bit code that a trap interrupted: the machine frame has some, the walk over it the others.

@@ -22,6 +22,12 @@ impl Alike {
         Alike { mask, value: ones & mask }
     }
 
+    /// Which bits are the same in all of them, and their values.
+    #[inline(always)]
+    pub fn bits(self) -> (u32, u32) {
+        (self.mask, self.value)
+    }
+
     /// Whether a number may be one of them: true for each of them, and for few others.
     #[inline(always)]
     pub fn passes(self, number: u32) -> bool {

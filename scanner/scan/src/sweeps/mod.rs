@@ -6,6 +6,7 @@
 
 mod alike;
 mod images;
+pub mod look;
 mod needles;
 mod objects;
 mod pages;
@@ -15,6 +16,7 @@ mod residue;
 pub use objects::FoundObject;
 
 use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
+use look::Seen;
 use memory::{PAGE_SIZE, Pa, Va, records::Problem};
 use schema::{Batch, Table, TableSpec};
 use std::{
@@ -48,6 +50,8 @@ pub struct Page<'a> {
     pub shared: bool,
     /// True if every byte is zero.
     pub zero: bool,
+    /// What a look for all sweeps found; `None` for parts of pages and on 32-bit systems.
+    pub seen: Option<&'a Seen>,
 }
 
 /// Whose page tables map a frame.
@@ -95,6 +99,11 @@ pub trait Sweep: Sync {
     /// Whether pages of zeros matter to it; if not, it is not shown them.
     fn zero_pages(&self) -> bool {
         false
+    }
+
+    /// Which upper halves of 64-bit words [`Seen::uppers`] should tell of: the first, and the last less the first.
+    fn uppers(&self) -> Option<(u32, u32)> {
+        None
     }
 
     /// What looks at one chunk.

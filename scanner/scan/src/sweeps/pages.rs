@@ -109,11 +109,18 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 
 /// 512 random bytes have 221 different values, give or take 5.
 fn is_random(bytes: &[u8]) -> bool {
+    const LEAST: usize = 200;
+    let words = || bytes.as_chunks::<8>().0.iter().step_by(STEP);
+    // Where most words are zero, the others cannot have that many.
+    let filled = words().filter(|word| **word != [0; 8]).count();
+    if filled * 8 + 1 < LEAST {
+        return false;
+    }
     let mut seen = [0u8; 256];
-    for word in bytes.as_chunks::<8>().0.iter().step_by(STEP) {
+    for word in words() {
         word.iter().for_each(|byte| seen[usize::from(*byte)] = 1);
     }
-    seen.iter().map(|seen| u32::from(*seen)).sum::<u32>() >= 200
+    seen.iter().map(|seen| u32::from(*seen)).sum::<u32>() >= LEAST as u32
 }
 
 /// Eight printable characters of one byte, or four of two.

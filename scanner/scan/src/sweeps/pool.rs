@@ -137,7 +137,8 @@ impl Rows<'_> {
         if found.is_some() {
             return found;
         }
-        if !self.reader.read(page.bytes, page.offset()) {
+        let tags = page.seen.map(|seen| &seen.tags);
+        if !self.reader.read(page.bytes, page.offset(), tags) {
             return None;
         }
         let segment = self.pool.era.segment_heap;

@@ -8,7 +8,7 @@ mod operand;
 use super::{process_id, stacks};
 use crate::{
     Job,
-    code::{Code, Symbol},
+    code::{Code, ProcessCode, Symbol},
     names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
     out::Out,
     stack::ThreadStack,
@@ -100,9 +100,8 @@ fn of_process(job: &Job) -> Option<CrashRow> {
     let mut walked = stacks::all(job).iter();
     let stack =
         walked.find(|stack| stack.start == Some("exception") && stack.ids.thread == exception.thread_id);
-    let top = stack.and_then(|stack| stack.stack.frames.first().zip(stack.symbols.first()));
-    let place = fault.ip.map(|ip| match (top.filter(|(frame, _)| frame.ip == ip), &name, module) {
-        (Some((frame, symbol)), ..) => stacks::text(symbol, frame.ip),
+    let place = fault.ip.map(|ip| match (stack.and_then(|stack| frame_at(stack, ip)), &name, module) {
+        (Some(symbol), ..) => stacks::text(symbol, ip),
         (None, Some(name), Some(module)) => format!("{}+{:#x}", stacks::stem(name), ip - module.base),
         _ => format!("{ip:#x}"),
     });
@@ -120,11 +119,18 @@ fn of_process(job: &Job) -> Option<CrashRow> {
     })
 }
 
+/// What the frame is called that was to go on at `ip`.
+fn frame_at(stack: &ThreadStack, ip: u64) -> Option<&Symbol> {
+    let mut named = stack.stack.frames.iter().zip(&stack.symbols);
+    named.find(|(frame, _)| frame.exact && frame.ip == ip).map(|(_, symbol)| symbol)
+}
+
 fn operand_of_process(job: &Job, ip: Option<u64>, stack: Option<&ThreadStack>) -> Option<CrashRow> {
-    let (architecture, space) = (job.dump.records.header.architecture?, job.dump.captured()?);
-    let code = Code::of_minidump(job.dump, space, job.names)?;
+    let space = job.dump.captured()?;
+    let code = ProcessCode::new(job.dump, space, job.names)?;
     let registers = stack.and_then(|stack| stack.registers_at(None, ip?));
-    Some(operand::columns(architecture, &code, &space, ip, registers))
+    let set = registers.map_or_else(|| ip.map(|ip| code.set_at(ip)), |registers| Some(registers.set()))?;
+    Some(operand::columns(set, code.of(set), &space, ip, registers))
 }
 
 /// `1 = meaning, 2 = meaning`.

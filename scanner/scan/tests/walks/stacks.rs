@@ -121,7 +121,7 @@ fn check_frames(name: &str, images: &[CodeImage], rows: &[&Row], planned: &[Fram
     }
 }
 
-fn check_machine(machine: &Machine) {
+pub fn check_machine(machine: &Machine) {
     let tables = walked(machine);
     let images = &machine.facts.stacks.images;
     for stack in &machine.facts.stacks.threads {

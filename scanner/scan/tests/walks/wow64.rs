@@ -7,28 +7,28 @@ use fixtures::{
     stacks::Mode,
 };
 
-const TEB: u64 = 0x7ffd_4000;
-const AREA: u64 = 0x1a_0100;
+pub const TEB: u64 = 0x7ffd_4000;
+pub const AREA: u64 = 0x1a_0100;
 /// Limit and base of the 32-bit stack.
-const STACK: (u64, u64) = (0x18_0000, 0x19_0000);
-const EXE: u64 = 0x40_0000;
-const NTDLL: u64 = 0x7700_0000;
+pub const STACK: (u64, u64) = (0x18_0000, 0x19_0000);
+pub const EXE: u64 = 0x40_0000;
+pub const NTDLL: u64 = 0x7700_0000;
 /// Instruction, stack pointer, method and name of each 32-bit frame. The system call is a leaf whose three
 /// parameters still lie on the stack; the others have frame pointers.
-const FRAMES: [(u64, u64, &str, &str); 4] = [
+pub const FRAMES: [(u64, u64, &str, &str); 4] = [
     (NTDLL + 0x2010, 0x18_f000, "context", "ntdll+0x2010"),
     (EXE + 0x2105, 0x18_f004, "unwind", "legacy+0x2105"),
     (EXE + 0x2205, 0x18_f108, "frame pointer", "legacy+0x2205"),
     (NTDLL + 0x3305, 0x18_f208, "frame pointer", "ntdll+0x3305"),
 ];
 
-fn put(m: &mut Machine, process: ProcessId, at: u64, words: &[u32]) {
+pub fn put(m: &mut Machine, process: ProcessId, at: u64, words: &[u32]) {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     m.write_va(Space::Process(process), at, &bytes);
 }
 
 /// A 32-bit process beside the others of the scenario, with a thread that waits in a system call.
-fn machine(build: Build) -> (Machine, ProcessId, ThreadId) {
+pub fn machine(build: Build) -> (Machine, ProcessId, ThreadId) {
     let mut m = scenario::stacks(Arch::X64, build);
     let process = m.process("legacy.exe", 5600);
     m.user_space(process, Parameters::default()).peb32 = Some(0x7ffd_e000);
@@ -56,7 +56,7 @@ fn machine(build: Build) -> (Machine, ProcessId, ThreadId) {
 
 fn narrow_part(m: &mut Machine, process: ProcessId) {
     let space = Space::Process(process);
-    m.patch(space, TEB + 0x1488, &AREA.to_le_bytes());
+    m.write_va(space, TEB + 0x1488, &AREA.to_le_bytes());
     put(m, process, TEB + 0x2004, &[STACK.1 as u32, STACK.0 as u32]);
     put(m, process, TEB + 0x2018, &[(TEB + 0x2000) as u32]);
     let mut context = Context::new(Arch::X86, 5604);
@@ -81,11 +81,11 @@ fn walked(machine: &Machine) -> Tables {
     some_tables(machine, Format::Full, &["stacks", "frames", "trap_frames", "threads", "faults"])
 }
 
-fn of<'t>(tables: &'t Tables, table: &str) -> Vec<&'t Row> {
+pub fn of<'t>(tables: &'t Tables, table: &str) -> Vec<&'t Row> {
     tables[table].iter().filter(|row| row.get("thread_id").is_some_and(|id| id == "5604")).collect()
 }
 
-fn check(rows: &[&Row], first: &str) {
+pub fn check(rows: &[&Row], first: &str) {
     assert_eq!(rows.len(), FRAMES.len(), "{rows:?}");
     // Above the return address to which a frame pointer leads lie the parameters; where the leaf's are is not known.
     for (number, value) in

@@ -2,7 +2,8 @@
 //!
 //! `SERVER/NAME/GUIDAGE/NAME`, then the same compressed (`.pd_`), then `file.ptr`, which only says where else the file
 //! is and is not followed. Bytes arrive in a `.part` file in the store, so that a download that was cut off goes on
-//! where it stopped; the file gets its name only after its identity was compared.
+//! where it stopped; the file gets its name only after its identity was compared. What an identity is, is the kind of
+//! file's own ([`Identity`]): GUID and age of a PDB, link time and size of an image.
 
 mod http;
 
@@ -41,23 +42,56 @@ const TRIES: usize = 5;
 /// How much of a `file.ptr` is shown.
 const POINTER: u64 = 512;
 
+/// By what a server knows a file.
+pub trait Identity: Copy {
+    /// What is known of a file that is the right one.
+    type Known;
+
+    /// The folder of the file below its name.
+    fn key(self) -> String;
+
+    /// What the file states, or an error: it is no such file, or of another identity.
+    fn check(self, bytes: Vec<u8>) -> Result<Self::Known>;
+}
+
+impl Identity for PdbId {
+    type Known = Profile;
+
+    fn key(self) -> String {
+        self.server_key()
+    }
+
+    fn check(self, bytes: Vec<u8>) -> Result<Profile> {
+        let profile = pdb::parse(&bytes)?;
+        match profile.id {
+            Some(id) if id == self => Ok(profile),
+            theirs => Err(another(theirs.map_or("no GUID".to_string(), |id| id.to_string()), self)),
+        }
+    }
+}
+
+/// What is said of a file of another identity.
+pub fn another(theirs: impl std::fmt::Display, wanted: impl std::fmt::Display) -> Error {
+    Error::new(format!("it is of {theirs}, but {wanted} was asked for: not kept"))
+}
+
 /// The file of this identity from a server, kept in the store. None: the server does not have it. The second value is
 /// the URL. The name was checked by the caller.
-pub fn fetch(
+pub fn fetch<I: Identity>(
     server: &str,
     store: &Path,
     name: &str,
-    id: PdbId,
+    id: I,
     limits: &Limits,
-) -> Result<Option<(Profile, String)>> {
-    let key = id.server_key();
+) -> Result<Option<(I::Known, String)>> {
+    let key = id.key();
     let deadline = Instant::now() + limits.whole;
     for file in [name.to_string(), compressed_name(name)] {
         let url = format!("{server}/{}/{key}/{}", escaped(name), escaped(&file));
         let place = store.join(name).join(&key);
         let job = Job { url, place, name, id, limits, deadline };
-        if let Some(profile) = job.run(&file)? {
-            return Ok(Some((profile, job.url)));
+        if let Some(known) = job.run(&file)? {
+            return Ok(Some((known, job.url)));
         }
     }
     let url = format!("{server}/{}/{key}/file.ptr", escaped(name));
@@ -70,18 +104,18 @@ pub fn fetch(
 }
 
 /// One file that may be on a server.
-struct Job<'a> {
+struct Job<'a, I> {
     url: String,
     /// Folder of the file in the store.
     place: PathBuf,
     name: &'a str,
-    id: PdbId,
+    id: I,
     limits: &'a Limits,
     deadline: Instant,
 }
 
-impl Job<'_> {
-    fn run(&self, file: &str) -> Result<Option<Profile>> {
+impl<I: Identity> Job<'_, I> {
+    fn run(&self, file: &str) -> Result<Option<I::Known>> {
         let transfer = Transfer::new(&self.url, self.limits, self.deadline);
         let path = self.place.join(format!("{file}.{:016x}.part", fingerprint(&self.url)));
         let held = fs::metadata(&path).map_or(0, |part| part.len());
@@ -89,12 +123,10 @@ impl Job<'_> {
         let Some(first) = transfer.start(held)? else { return Ok(None) };
         fs::create_dir_all(&self.place).map_err(|e| broken(&self.place, e))?;
         let mut part = self.lock(&path)?;
-        if let Ok(found) = super::read(&self.place.join(self.name)) {
-            // Another process was faster.
-            if found.profile.id == Some(self.id) {
-                let _ = fs::remove_file(&path);
-                return Ok(Some(found.profile));
-            }
+        // Another process was faster.
+        if let Some(known) = self.kept() {
+            let _ = fs::remove_file(&path);
+            return Ok(Some(known));
         }
         self.receive(&transfer, first, &mut part, &path)?;
         let kept = self.keep(&mut part, &path);
@@ -102,6 +134,14 @@ impl Job<'_> {
             let _ = fs::remove_file(&path);
         }
         kept.map(Some)
+    }
+
+    /// The file under its own name, if it is there and the right one.
+    fn kept(&self) -> Option<I::Known> {
+        let mut bytes = Vec::new();
+        let file = File::open(self.place.join(self.name)).ok()?;
+        file.take(self.limits.bytes).read_to_end(&mut bytes).ok()?;
+        self.id.check(bytes).ok()
     }
 
     /// The `.part` file, held for this process alone: two that write into one file would mix it.
@@ -156,32 +196,24 @@ impl Job<'_> {
 
     /// Compares the identity and gives the file its name in the store, expanded. The file is still locked: on Windows
     /// nobody else could even read it.
-    fn keep(&self, part: &mut File, path: &Path) -> Result<Profile> {
+    fn keep(&self, part: &mut File, path: &Path) -> Result<I::Known> {
         let named = |e: Error| Error::new(format!("{}: {e}", self.url));
         let mut bytes = Vec::new();
         let read = part.rewind().and_then(|()| part.take(self.limits.bytes).read_to_end(&mut bytes));
         read.map_err(|e| broken(path, e))?;
-        let packed = expand::is_cabinet(&bytes);
-        let bytes =
-            if packed { expand::one_file_up_to(&bytes, self.limits.bytes).map_err(named)? } else { bytes };
-        let profile = pdb::parse(&bytes).map_err(named)?;
-        if profile.id != Some(self.id) {
-            let theirs = profile.id.map_or("no GUID".to_string(), |id| id.to_string());
-            return Err(Error::new(format!(
-                "{} is of {theirs}, but {} was asked for: not kept",
-                self.url, self.id
-            )));
-        }
         let target = self.place.join(self.name);
-        if packed {
-            let expanded = path.with_extension("expanded");
-            let written = fs::write(&expanded, &bytes).and_then(|()| fs::rename(&expanded, &target));
-            written.map_err(|e| broken(&expanded, e))?;
-            let _ = fs::remove_file(path);
-        } else {
+        if !expand::is_cabinet(&bytes) {
+            let known = self.id.check(bytes).map_err(named)?;
             fs::rename(path, &target).map_err(|e| broken(path, e))?;
+            return Ok(known);
         }
-        Ok(profile)
+        let bytes = expand::one_file_up_to(&bytes, self.limits.bytes).map_err(named)?;
+        let expanded = path.with_extension("expanded");
+        fs::write(&expanded, &bytes).map_err(|e| broken(&expanded, e))?;
+        let known = self.id.check(bytes).map_err(named).inspect_err(|_| drop(fs::remove_file(&expanded)))?;
+        fs::rename(&expanded, &target).map_err(|e| broken(&expanded, e))?;
+        let _ = fs::remove_file(path);
+        Ok(known)
     }
 }
 

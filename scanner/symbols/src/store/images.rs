@@ -2,10 +2,19 @@
 //! and size are the image's own.
 //!
 //! `FOLDER/NAME`, and as symbol servers keep images, `FOLDER/NAME/TIMESTAMPSIZE/NAME`: the link time as eight digits,
-//! the size as few as it needs, both hexadecimal (Microsoft's public "Using SymStore").
+//! the size as few as it needs, both hexadecimal (Microsoft's public "Using SymStore"). Servers are asked for the same.
 
-use super::{folder::child, name, path::Element, path::SymbolPath};
+use super::{
+    Limits, Options,
+    download::{self, Identity, another},
+    folder::child,
+    name,
+    path::Element,
+    path::SymbolPath,
+};
+use crate::{Error, Result};
 use std::{
+    fmt,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
@@ -14,25 +23,70 @@ use std::{
 /// Larger ones are none of Windows.
 const MOST_BYTES: u64 = 512 << 20;
 
+/// By what a symbol server knows an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ImageId {
+    /// `IMAGE_FILE_HEADER.TimeDateStamp`.
+    pub timestamp: u32,
+    /// `IMAGE_OPTIONAL_HEADER.SizeOfImage`.
+    pub size: u32,
+}
+
+impl fmt::Display for ImageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "link time {:08X} and size {:#x}", self.timestamp, self.size)
+    }
+}
+
+impl Identity for ImageId {
+    type Known = Vec<u8>;
+
+    fn key(self) -> String {
+        format!("{:08X}{:x}", self.timestamp, self.size)
+    }
+
+    fn check(self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        match identity(&bytes) {
+            Some(id) if id == self => Ok(bytes),
+            Some(theirs) => Err(another(theirs, self)),
+            None => Err(Error::new("it is not an image: no PE header")),
+        }
+    }
+}
+
 /// The file of an image, if one of the places has it.
-pub fn find(
-    places: &[PathBuf],
-    path: &SymbolPath,
-    image: &str,
-    timestamp: u32,
-    size: u32,
-) -> Option<Vec<u8>> {
+pub fn find(places: &[PathBuf], path: &SymbolPath, image: &str, id: ImageId) -> Option<Vec<u8>> {
     let image = name::check(image).ok()?;
     let of_path = path.elements.iter().flat_map(|element| match element {
         Element::Place(place) => std::slice::from_ref(place),
         Element::Chain { stores, .. } => &stores[..],
     });
     let all = places.iter().chain(of_path);
-    let candidates = all.flat_map(|place| candidates(place, image, timestamp, size));
-    candidates.filter_map(|path| load(&path)).find(|bytes| identity(bytes) == Some((timestamp, size)))
+    let candidates = all.flat_map(|place| candidates(place, image, id));
+    candidates.filter_map(|path| load(&path)).find(|bytes| identity(bytes) == Some(id))
 }
 
-fn candidates(place: &Path, image: &str, timestamp: u32, size: u32) -> Vec<PathBuf> {
+/// The file of an image from the first server that has it; kept in the store of that server. An error: all that went
+/// wrong, and none had it.
+pub fn download(path: &SymbolPath, image: &str, id: ImageId, options: &Options) -> Result<Option<Vec<u8>>> {
+    let Some(image) = name::check(image).ok().filter(|_| options.download) else { return Ok(None) };
+    let limits = Limits { bytes: options.limits.bytes.min(MOST_BYTES), ..options.limits.clone() };
+    let chains = path.elements.iter().filter_map(|element| match element {
+        Element::Chain { stores, servers } => Some((stores.first()?, servers)),
+        Element::Place(_) => None,
+    });
+    let mut problems = Vec::new();
+    for (store, server) in chains.flat_map(|(store, servers)| servers.iter().map(move |s| (store, s))) {
+        match download::fetch(server, store, image, id, &limits) {
+            Ok(Some((bytes, _))) => return Ok(Some(bytes)),
+            Ok(None) => {}
+            Err(e) => problems.push(e.to_string()),
+        }
+    }
+    if problems.is_empty() { Ok(None) } else { Err(Error::new(problems.join("; "))) }
+}
+
+fn candidates(place: &Path, image: &str, id: ImageId) -> Vec<PathBuf> {
     if place.is_file() {
         let same = place.file_name().is_some_and(|name| name.eq_ignore_ascii_case(image));
         return if same { vec![place.to_path_buf()] } else { Vec::new() };
@@ -41,8 +95,7 @@ fn candidates(place: &Path, image: &str, timestamp: u32, size: u32) -> Vec<PathB
     if found.is_file() {
         return vec![found];
     }
-    let key = format!("{timestamp:08X}{size:x}");
-    child(&found, &key).and_then(|folder| child(&folder, image)).into_iter().collect()
+    child(&found, &id.key()).and_then(|folder| child(&folder, image)).into_iter().collect()
 }
 
 fn load(path: &Path) -> Option<Vec<u8>> {
@@ -51,11 +104,11 @@ fn load(path: &Path) -> Option<Vec<u8>> {
     (bytes.len() as u64 <= MOST_BYTES).then_some(bytes)
 }
 
-/// `IMAGE_FILE_HEADER.TimeDateStamp` and `IMAGE_OPTIONAL_HEADER.SizeOfImage`.
-fn identity(bytes: &[u8]) -> Option<(u32, u32)> {
+/// What the headers state.
+fn identity(bytes: &[u8]) -> Option<ImageId> {
     let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?));
     let pe = u32_at(0x3c)? as usize;
     let signature = bytes.get(pe..pe.checked_add(4)?)?;
     (bytes.starts_with(b"MZ") && signature == b"PE\0\0").then_some(())?;
-    Some((u32_at(pe + 8)?, u32_at(pe + 24 + 56)?))
+    Some(ImageId { timestamp: u32_at(pe.checked_add(8)?)?, size: u32_at(pe.checked_add(24 + 56)?)? })
 }

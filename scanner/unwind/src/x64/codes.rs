@@ -128,7 +128,11 @@ fn frame(info: &Info, registers: &Registers, offset: u64) -> Result<Option<u64>,
 }
 
 /// Takes rip and rsp from the machine frame on top of the stack: rip, cs, eflags, rsp, ss, 8 bytes each.
-fn machine_frame(memory: &dyn Memory, caller: &mut Registers, error_code: bool) -> Result<u64, Why> {
+pub(super) fn machine_frame(
+    memory: &dyn Memory,
+    caller: &mut Registers,
+    error_code: bool,
+) -> Result<u64, Why> {
     let top = caller.sp();
     let rip = if error_code { top.checked_add(8).ok_or(Why::SpNotRising)? } else { top };
     caller.rip = slot(memory, rip)?;

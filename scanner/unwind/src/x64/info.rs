@@ -2,11 +2,9 @@
 //!
 //! Four bytes (version and flags, size of the prologue, number of code slots, frame register and offset), the slots
 //! of 2 bytes each, and then, at an even slot, the parent's table entry if the data is chained, or the handler. The
-//! size of the prologue is not needed: each code says where its instruction ends.
-//! Version 3 has another header ("x64 unwind information v3", a preview in 2026) and is refused by name: what is
-//! known here of its codes is not enough to undo them.
+//! size of the prologue is not needed: each code says where its instruction ends. Version 3 has [`Words`] instead.
 
-use super::pdata::Function;
+use super::{pdata::Function, v3::Words};
 use crate::{Image, Why};
 
 /// `UNW_FLAG_CHAININFO`
@@ -22,7 +20,7 @@ pub(super) const EMPTY: Room = [0; 510];
 
 /// Unwind data of a function or fragment; its slots stay in the [`Room`] that they were read into.
 pub(super) struct Info<'r> {
-    /// 1 or 2.
+    /// 1 to 3.
     pub version: u8,
     /// Register that holds the frame, if there is one.
     pub frame: Option<usize>,
@@ -32,6 +30,8 @@ pub(super) struct Info<'r> {
     pub parent: Option<u32>,
     /// The code slots, low byte and high byte: offset in the prologue; operation (4 bits) and its info (4 bits).
     pub slots: &'r [[u8; 2]],
+    /// Of version 3 everything, instead of slots and frame.
+    pub words: Option<Words<'r>>,
 }
 
 impl<'r> Info<'r> {
@@ -39,24 +39,28 @@ impl<'r> Info<'r> {
     pub fn read(image: &Image, rva: u32, room: &'r mut Room) -> Result<Info<'r>, Why> {
         let mut head = [0; 4];
         image.read(rva, &mut head)?;
-        let version = head[0] & 7;
-        match version {
-            1 | 2 => {}
-            3 => return Err(Why::BadUnwindData("version 3")),
-            _ => return Err(Why::BadUnwindData("unknown version")),
+        let (version, flags) = (head[0] & 7, head[0] >> 3);
+        let after = rva.checked_add(4).ok_or(Why::BadUnwindData("an RVA beyond the image"))?;
+        let tail =
+            |bytes: u32| (flags & CHAINED != 0).then_some(after.saturating_add(bytes.next_multiple_of(4)));
+        if !(1..=3).contains(&version) {
+            return Err(Why::BadUnwindData("unknown version"));
         }
         let bytes = 2 * usize::from(head[2]);
-        let after = rva.checked_add(4).ok_or(Why::BadUnwindData("an RVA beyond the image"))?;
         image.read(after, &mut room[..bytes])?;
-        let tail = after.saturating_add(2 * u32::from(head[2]).next_multiple_of(2));
-        let chained = head[0] >> 3 & CHAINED != 0;
-        let frame = usize::from(head[3] & 15);
-        Ok(Info {
-            version,
-            frame: (frame != 0).then_some(frame),
-            frame_offset: u32::from(head[3] >> 4) * 16,
-            parent: chained.then_some(tail),
-            slots: room[..bytes].as_chunks().0,
+        let (bytes, parent) = (&room[..bytes], tail(bytes as u32));
+        Ok(match version {
+            3 => {
+                let words = Some(Words::new(flags, head[3], bytes));
+                Info { version, frame: None, frame_offset: 0, parent, slots: &[], words }
+            }
+            _ => {
+                let slots = bytes.as_chunks().0;
+                let register = usize::from(head[3] & 15);
+                let (frame, frame_offset) =
+                    ((register != 0).then_some(register), u32::from(head[3] >> 4) * 16);
+                Info { version, frame, frame_offset, parent, slots, words: None }
+            }
         })
     }
 }

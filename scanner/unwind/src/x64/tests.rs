@@ -3,6 +3,7 @@
 mod epilogues;
 mod hostile;
 mod trap;
+mod v3;
 
 use super::*;
 use crate::MACHINE_AMD64;

@@ -8,6 +8,7 @@
 //! The images of `../shared` are always taken; others are with
 //! `DUMPLAKE_IMAGES=FOLDER cargo test -p dumplake-unwind --test x64 -- --nocapture`.
 
+mod compiled;
 mod emulator;
 mod images;
 mod oracle;

@@ -173,8 +173,11 @@ impl Walk<'_> {
 
     fn decode(&self, ip: u64) -> Instruction {
         let mut bytes = [0; 15];
-        self.image.read(self.image.rva(ip).unwrap(), &mut bytes).unwrap();
-        Decoder::with_ip(64, &bytes, ip, DecoderOptions::NONE).decode()
+        // The last instruction of a section may have fewer.
+        let rva = self.image.rva(ip).unwrap();
+        let there = (1..=15).rev().find(|&len| self.image.read(rva, &mut bytes[..len]).is_ok());
+        let bytes = &bytes[..there.unwrap()];
+        Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE).decode()
     }
 
     /// Compares the caller of a place with what it must be; `first` as for [`x64::step`].

@@ -198,14 +198,20 @@ fn context(reader: &mut Reader<'_>, size: u32, rva: u32, source: &'static str) -
     Context::parse(actual(architecture, bytes), bytes, source).map(Some)
 }
 
-/// Situation: `SystemInfo` says x86 and the record is an x64 `CONTEXT`, as 64-bit writers leave it for
-/// the 64-bit side of a WOW64 thread. `ContextFlags` names the architecture in either layout.
+/// Situations: `SystemInfo` says x86 and the record is an x64 `CONTEXT`, as 64-bit writers leave it for the 64-bit side
+/// of a WOW64 thread; it says x64 and the record is an x86 one, of the 32-bit side. `ContextFlags` names the
+/// architecture in either layout; but where x64 has its flags x86 has the address of the last operand of a
+/// floating-point instruction, so that a record of the size of an x86 one is that.
 fn actual(stated: Architecture, bytes: Bytes<'_>) -> Architecture {
-    const X86_FLAG: u32 = 0x0001_0000;
-    const X64_FLAG: u32 = 0x0010_0000;
-    let flags = |offset: u64| bytes.u32(offset).unwrap_or(0);
-    let is_x64 = bytes.len() >= 0x4d0 && flags(0x30) & X64_FLAG != 0 && flags(0) & X86_FLAG == 0;
-    if stated == Architecture::X86 && is_x64 { Architecture::X64 } else { stated }
+    const SET: u32 = 0x00ff_0000;
+    let flags = |offset: u64, set: u32| bytes.u32(offset).unwrap_or(0) & SET == set;
+    let (is_x86, is_x64, len) = (flags(0, 0x0001_0000), flags(0x30, 0x0010_0000), bytes.len());
+    let (x86, x64) = (Context::size(Architecture::X86), Context::size(Architecture::X64));
+    match stated {
+        Architecture::X86 if len >= x64 && is_x64 && !is_x86 => Architecture::X64,
+        Architecture::X64 if is_x86 && (!is_x64 || len == x86) => Architecture::X86,
+        _ => stated,
+    }
 }
 
 /// Breakpad's ARM64 record in the layout of `winnt.h`. X0-X30, SP and PC have the same places in both;

@@ -7,7 +7,11 @@
 mod header;
 mod lists;
 
-use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep, alike::Alike};
+use super::{
+    Context, Harvest, LeftOut, Owner, Page, Part, Sweep,
+    alike::Alike,
+    look::{self, BLOCK},
+};
 use header::{Header, KDBG, MACHINES, PE, RSDS};
 use lists::Lists;
 use memory::Va;
@@ -20,8 +24,6 @@ use schema::{
 /// Rows of one page: of images, and of records. Real pages have one image; a page of PDB names has no more than this.
 const MOST_IMAGES: usize = 8;
 const MOST_RECORDS: usize = 32;
-/// Bytes compared at once.
-const BLOCK: usize = 256;
 
 /// The sweep.
 pub struct Images<'a> {
@@ -51,6 +53,7 @@ impl Sweep for Images<'_> {
             lists: &self.lists,
             images: FoundImages::new(),
             records: FoundRecords::new(),
+            found: [0; 2],
             left_out: None,
         })
     }
@@ -61,21 +64,29 @@ struct Rows<'a> {
     lists: &'a Lists,
     images: FoundImages,
     records: FoundRecords,
+    /// How many of the page at hand.
+    found: [usize; 2],
     left_out: Option<LeftOut>,
 }
 
 impl Part for Rows<'_> {
     fn page(&mut self, page: &Page<'_>) {
+        self.found = [0; 2];
+        if let Some(seen) = page.seen {
+            for (number, bits) in seen.marks.iter().enumerate().filter(|(_, bits)| **bits != 0) {
+                look::each(*bits).for_each(|word| self.word(page, number * BLOCK + word * 4));
+            }
+            return;
+        }
         let skip = page.offset().wrapping_neg() % 4;
         let Some(words) = page.bytes.get(skip..) else { return };
         let (blocks, rest) = words.as_chunks::<BLOCK>();
-        let (mut images, mut records) = (0, 0);
         for (number, block) in blocks.iter().enumerate() {
             if any(block) {
-                self.block(page, block, skip + number * BLOCK, &mut images, &mut records);
+                self.block(page, block, skip + number * BLOCK);
             }
         }
-        self.block(page, rest, skip + blocks.len() * BLOCK, &mut images, &mut records);
+        self.block(page, rest, skip + blocks.len() * BLOCK);
     }
 
     fn finish(mut self: Box<Self>) -> schema::Result<Harvest> {
@@ -87,43 +98,45 @@ impl Part for Rows<'_> {
 }
 
 /// What the words that are looked for have in common.
-const WORDS: Alike = Alike::of(&[PE, RSDS, KDBG], u32::MAX);
+pub const MARKS: Alike = Alike::of(&[PE, RSDS, KDBG], u32::MAX);
 
 /// Whether a block may have one of the words. No branch in the loop, and numbers put together, not truths: only so it
 /// becomes vector code.
 fn any(block: &[u8; BLOCK]) -> bool {
     let words = block.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
-    words.fold(0, |any, word| any | u32::from(WORDS.passes(word))) != 0
+    words.fold(0, |any, word| any | u32::from(MARKS.passes(word))) != 0
 }
 
 impl Rows<'_> {
-    fn block(
-        &mut self,
-        page: &Page<'_>,
-        block: &[u8],
-        start: usize,
-        images: &mut usize,
-        records: &mut usize,
-    ) {
+    fn block(&mut self, page: &Page<'_>, block: &[u8], start: usize) {
         for (number, word) in block.as_chunks::<4>().0.iter().enumerate() {
-            let (at, bytes) = (start + number * 4, page.bytes);
-            let (count, most, wanted) = match u32::from_le_bytes(*word) {
-                PE if header::parse(bytes, at).is_some() => (&mut *images, MOST_IMAGES, true),
-                RSDS => (&mut *records, MOST_RECORDS, header::rsds(bytes, at).is_some()),
-                KDBG => (&mut *records, MOST_RECORDS, header::kdbg(bytes, at).is_some()),
-                _ => continue,
-            };
-            if !wanted {
-                continue;
+            if MARKS.passes(u32::from_le_bytes(*word)) {
+                self.word(page, start + number * 4);
             }
-            *count += 1;
-            if *count > most {
-                let address = page.pa_of(0).or(page.va_of(0)).unwrap_or(0);
-                self.left_out.get_or_insert(LeftOut { rows: 0, address }).rows += 1;
-                continue;
-            }
-            self.tell(page, at, *word);
         }
+    }
+
+    /// A word that may be a mark.
+    fn word(&mut self, page: &Page<'_>, at: usize) {
+        let bytes = page.bytes;
+        let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) else { return };
+        let [images, records] = &mut self.found;
+        let (count, most, wanted) = match u32::from_le_bytes(*word) {
+            PE => (images, MOST_IMAGES, header::parse(bytes, at).is_some()),
+            RSDS => (records, MOST_RECORDS, header::rsds(bytes, at).is_some()),
+            KDBG => (records, MOST_RECORDS, header::kdbg(bytes, at).is_some()),
+            _ => return,
+        };
+        if !wanted {
+            return;
+        }
+        *count += 1;
+        if *count > most {
+            let address = page.pa_of(0).or(page.va_of(0)).unwrap_or(0);
+            self.left_out.get_or_insert(LeftOut { rows: 0, address }).rows += 1;
+            return;
+        }
+        self.tell(page, at, *word);
     }
 
     fn tell(&mut self, page: &Page<'_>, at: usize, word: [u8; 4]) {

@@ -4,14 +4,16 @@
 //! one bit by comparisons of 32-bit numbers without a branch; only blocks in which something passed are looked at slot
 //! by slot.
 
-use super::{super::alike::Alike, Page};
+use super::Page;
+use crate::sweeps::{
+    alike::Alike,
+    look::{self, BLOCK, Seen},
+};
 use nt::{
     System,
     shape::{Kind, Shapes},
 };
 
-/// Bytes folded at a time.
-const BLOCK: usize = 256;
 /// Tags that are looked for.
 const TAGS: usize = 11;
 /// `PROTECTED_POOL`.
@@ -34,6 +36,8 @@ pub struct Slots {
     device: u32,
     /// Offset of `_KLDR_DATA_TABLE_ENTRY.DllBase`; `None` if it is not at a slot's begin.
     base: Option<usize>,
+    /// Whether a look at a page finds all that is looked for here.
+    in_look: bool,
 }
 
 /// A slot that passed.
@@ -65,8 +69,10 @@ impl Slots {
             *slot = tag;
         }
         let base = shapes.module_base().map(|field| field.offset as usize);
+        let sizes = [Kind::Driver, Kind::File, Kind::Device].map(|kind| shapes.size(kind));
         Slots {
             wide,
+            in_look: wide && sizes.iter().all(|&size| size == 0 || size >= look::LEAST_IO),
             alike: Alike::of(&tags, !PROTECTED),
             tags,
             driver: io_type(4, shapes.size(Kind::Driver)),
@@ -82,6 +88,9 @@ impl Slots {
     /// Shows the slots of a page that pass.
     pub fn each(&self, page: &Page<'_>, mut visit: impl FnMut(Slot)) {
         let unit = if self.wide { 16 } else { 8 };
+        if let Some(seen) = page.seen.filter(|_| self.in_look) {
+            return self.seen(page.bytes, seen, &mut visit);
+        }
         let first = page.offset().wrapping_neg() % unit;
         let Some(bytes) = page.bytes.get(first..) else { return };
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
@@ -93,6 +102,22 @@ impl Slots {
             }
         }
         self.look(page.bytes, first + blocks.len() * BLOCK, rest.len(), unit, &mut visit);
+    }
+
+    /// The same with the bits of a look.
+    fn seen(&self, bytes: &[u8], seen: &Seen, visit: &mut impl FnMut(Slot)) {
+        for (number, (tags, objects)) in seen.tags.iter().zip(&seen.objects).enumerate() {
+            let start = number * BLOCK;
+            let is_tag = |second: &usize| {
+                let word = bytes.get(start + second * 4..).and_then(|rest| rest.first_chunk::<4>());
+                word.map(|word| u32::from_le_bytes(*word))
+                    .is_some_and(|word| self.alike.passes(word) && self.is_tag(word))
+            };
+            let tags = look::each(*tags).filter(is_tag).fold(0, |bits, second| bits | 1 << (second - 1));
+            for first in look::each(objects | tags) {
+                self.look(bytes, start + first * 4, 1, 16, visit);
+            }
+        }
     }
 
     /// Whether any slot of a block may pass; `WORDS` are the 32-bit words of a slot. More pass than [`Slots::look`] takes.

@@ -11,7 +11,7 @@ mod processors;
 mod targets;
 mod words;
 
-use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
+use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep, look::Seen};
 use exports::Shelf;
 use places::{Kind, Places, Stack, code_of};
 use schema::{
@@ -53,6 +53,10 @@ impl<'a> Residue<'a> {
     pub fn new(context: Context<'a>) -> Residue<'a> {
         Residue { context, known: OnceLock::new() }
     }
+
+    fn known(&self) -> &Known<'a> {
+        self.known.get_or_init(|| Known::new(self.context))
+    }
 }
 
 impl<'a> Known<'a> {
@@ -81,9 +85,13 @@ impl Sweep for Residue<'_> {
         vec![ResidueTable::spec(), ResiduePages::spec()]
     }
 
+    fn uppers(&self) -> Option<(u32, u32)> {
+        self.known().kernel.spans.as_ref()?.uppers()
+    }
+
     fn part(&self) -> Box<dyn Part + '_> {
         Box::new(Rows {
-            known: self.known.get_or_init(|| Known::new(self.context)),
+            known: self.known(),
             rows: ResidueTable::new(),
             pages: ResiduePages::new(),
             hits: Vec::new(),
@@ -118,10 +126,10 @@ impl Part for Rows<'_, '_> {
             && let Some(stack) = known.places.user_stack(page, index)
             && let Some(targets) = known.user(index)
         {
-            self.collect(page, targets);
+            self.collect(page, targets, None);
             self.tell(page, targets, Kind::UserStack, Some(stack));
         }
-        self.collect(page, &known.kernel);
+        self.collect(page, &known.kernel, page.seen);
         if !self.hits.is_empty() {
             let (kind, stack) = known.places.of(page);
             self.tell(page, &known.kernel, kind, stack);
@@ -138,15 +146,19 @@ impl Part for Rows<'_, '_> {
 
 impl Rows<'_, '_> {
     /// The words of a page that point into executable code.
-    fn collect(&mut self, page: &Page<'_>, targets: &Targets<'_>) {
+    fn collect(&mut self, page: &Page<'_>, targets: &Targets<'_>, seen: Option<&Seen>) {
         let hits = &mut self.hits;
         hits.clear();
         let Some(spans) = &targets.spans else { return };
-        spans.words(page.bytes, page.offset(), |at, target| {
+        let hit = |at, target| {
             if let Some(&stretch) = targets.find(target) {
                 hits.push(Hit { at, target, stretch, in_table: false });
             }
-        });
+        };
+        match seen.filter(|_| spans.uppers().is_some()) {
+            Some(seen) => spans.seen(page.bytes, &seen.uppers, hit),
+            None => spans.words(page.bytes, page.offset(), hit),
+        }
         let width = spans.width();
         for run in hits.chunk_by_mut(|a, b| b.at - a.at == width).filter(|run| run.len() >= TABLE) {
             run.iter_mut().for_each(|hit| hit.in_table = true);

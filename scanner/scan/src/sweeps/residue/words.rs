@@ -4,12 +4,11 @@
 //! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: of words of 64
 //! bits only the upper halves. Blocks with a lane in range are then looked at word by word.
 
+use crate::sweeps::look::{self, BLOCK, BLOCKS, KERNEL_UPPER};
 use memory::Architecture;
 
 /// Spans that are told apart.
 pub const SPANS: usize = 3;
-/// Bytes compared at once.
-const BLOCK: usize = 256;
 
 /// A few ranges of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +62,27 @@ impl Spans {
     /// Bytes of a word.
     pub fn width(&self) -> usize {
         self.architecture.pointer_size() as usize
+    }
+
+    /// The upper halves of all that lies in a span, for a look at whole pages: the first, and the last less the first.
+    /// `None` where a look cannot find them: signed addresses, and code that claims the lower half of the address space.
+    pub fn uppers(&self) -> Option<(u32, u32)> {
+        (self.architecture == Architecture::X64 && self.hull.0 >= KERNEL_UPPER).then_some(self.hull)
+    }
+
+    /// As [`Spans::words`], of a whole page of which a look told upper halves in the range of [`Spans::uppers`].
+    pub fn seen(&self, bytes: &[u8], uppers: &[u64; BLOCKS], mut found: impl FnMut(usize, u64)) {
+        for (number, bits) in uppers.iter().enumerate().filter(|(_, bits)| **bits != 0) {
+            for upper in look::each(*bits) {
+                let at = number * BLOCK + (upper & !1) * 4;
+                let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
+                if let Some(value) =
+                    word.map(|word| u64::from_le_bytes(*word)).filter(|value| self.inside(*value))
+                {
+                    found(at, value);
+                }
+            }
+        }
     }
 
     /// Calls `found` with place and value of each word that points into a span. `offset` is that of the bytes in
@@ -129,13 +149,18 @@ impl Spans {
         at: usize,
         found: &mut impl FnMut(usize, u64),
     ) {
-        let [a, b, c] = self.exact;
-        let inside = |value: u64, (start, len): (u64, u64)| value.wrapping_sub(start) <= len;
         for (number, value) in words.enumerate() {
-            if inside(value, a) | inside(value, b) | inside(value, c) {
+            if self.inside(value) {
                 found(at + number * width, value);
             }
         }
+    }
+
+    #[inline(always)]
+    fn inside(&self, value: u64) -> bool {
+        let [a, b, c] = self.exact;
+        let inside = |(start, len): (u64, u64)| value.wrapping_sub(start) <= len;
+        inside(a) | inside(b) | inside(c)
     }
 }
 

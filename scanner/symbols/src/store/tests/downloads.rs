@@ -201,6 +201,116 @@ fn redirects_and_pointers() {
     fails(pointer, "only points to another place (PATH:", &[]);
 }
 
+const IMAGE: &str = "contoso.sys";
+const IMAGE_ID: ImageId = ImageId { timestamp: 0x0bad_cafe, size: 0x1_f000 };
+
+/// The headers of an image, as far as they state what it is, and something behind them.
+fn image_of(id: ImageId) -> Vec<u8> {
+    let mut bytes = vec![0; 0x4000];
+    bytes[..2].copy_from_slice(b"MZ");
+    for (at, value) in [(0x3c, 0x80), (0x80, 0x4550), (0x88, id.timestamp), (0x80 + 24 + 56, id.size)] {
+        bytes[at..at + 4].copy_from_slice(&u32::to_le_bytes(value));
+    }
+    bytes
+}
+
+fn find_image(path: &SymbolPath, options: &Options) -> Result<Option<Vec<u8>>> {
+    match image(&[], path, IMAGE, IMAGE_ID) {
+        Some(found) => Ok(Some(found)),
+        None => download_image(path, IMAGE, IMAGE_ID, options),
+    }
+}
+
+/// By link time with eight digits, and size with as few as it needs.
+const IMAGE_URL: &str = "/contoso.sys/0BADCAFE1f000/contoso.sys";
+
+#[test]
+fn an_image_is_kept_and_found_again() {
+    let (server, store) = (Server::new(|_| Answer::ok(&image_of(IMAGE_ID))), Folder::new());
+    let path = path(&server, &store);
+    assert_eq!(find_image(&path, &Options::default()), Ok(None));
+    assert_eq!(server.log().len(), 0, "nothing is asked unless it is allowed");
+    assert_eq!(find_image(&path, &quick()), Ok(Some(image_of(IMAGE_ID))));
+    assert_eq!(server.log(), [IMAGE_URL]);
+    assert_eq!(fs::read(store.0.join(&IMAGE_URL[1..])).unwrap(), image_of(IMAGE_ID));
+    assert_eq!(find_image(&path, &Options::default()), Ok(Some(image_of(IMAGE_ID))));
+    assert_eq!((server.log().len(), files(&store.0)), (1, vec![IMAGE.to_string()]));
+}
+
+#[test]
+fn an_image_that_arrives_in_parts_and_compressed() {
+    let packed = cabinet(&[("x", &image_of(IMAGE_ID))], cab::CompressionType::None);
+    let server = Server::new(move |asked| match (asked.path.ends_with("contoso.sy_"), asked.number) {
+        (false, _) => Answer::missing(),
+        (true, 1) => Answer::Cut(Box::new(Answer::ranged(&packed, asked)), 5000),
+        (true, _) => Answer::ranged(&packed, asked),
+    });
+    let store = Folder::new();
+    assert_eq!(find_image(&path(&server, &store), &quick()), Ok(Some(image_of(IMAGE_ID))));
+    assert!(server.log()[2].ends_with("contoso.sy_ from 5000"), "{:?}", server.log());
+    assert_eq!(files(&store.0), [IMAGE]);
+}
+
+#[test]
+fn wrong_images_are_not_kept() {
+    let other = ImageId { timestamp: 0x0bad_caff, ..IMAGE_ID };
+    let larger = ImageId { size: 0x2_0000, ..IMAGE_ID };
+    let packed = cabinet(&[("x", &image_of(other))], cab::CompressionType::MsZip);
+    let far = [&b"MZ"[..], &[0xff; 0x100]].concat();
+    let cases = [
+        (image_of(other), "it is of link time 0BADCAFF and size 0x1f000, but link time 0BADCAFE"),
+        (image_of(larger), "size 0x20000, but"),
+        (packed, "it is of link time 0BADCAFF"),
+        (pdb_of(id()), "it is not an image"),
+        (image_of(IMAGE_ID)[..0x90].to_vec(), "it is not an image"),
+        (far, "it is not an image"),
+        (Vec::new(), "it is not an image"),
+        (vec![0; 2 << 20], "more than 1048576 bytes"),
+    ];
+    for (bytes, says) in cases {
+        let (server, store) = (Server::new(move |_| Answer::ok(&bytes)), Folder::new());
+        let error = find_image(&path(&server, &store), &quick()).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains(&server.url), "{error}");
+        assert_eq!(files(&store.0), Vec::<String>::new(), "{says}");
+    }
+}
+
+#[test]
+fn the_next_server_is_asked_for_an_image() {
+    let broken = Server::new(|_| Answer::Plain(500, vec![], vec![]));
+    let good = Server::new(|_| Answer::ok(&image_of(IMAGE_ID)));
+    let (none, store) = (Server::new(|_| Answer::missing()), Folder::new());
+    let of = |servers: &[&Server]| {
+        let elements: Vec<String> =
+            servers.iter().map(|server| format!("srv*{}*{}", store.0.display(), server.url)).collect();
+        find_image(&SymbolPath::parse(&elements.join(";"), None).unwrap(), &quick())
+    };
+    assert_eq!(of(&[&none]), Ok(None));
+    assert!(of(&[&none, &broken]).unwrap_err().to_string().contains("answered 500"));
+    assert_eq!(of(&[&broken, &good]), Ok(Some(image_of(IMAGE_ID))));
+}
+
+/// Many threads want the image at once; a server that does not have it is asked once.
+#[test]
+fn a_library_asks_once() {
+    let server = Server::new(|asked| match asked.path.contains(IMAGE) {
+        true => Answer::ok(&image_of(IMAGE_ID)),
+        false => Answer::Plain(500, vec![], vec![]),
+    });
+    let store = Folder::new();
+    let library = crate::Library::new(path(&server, &store), quick(), None);
+    let ask = |name| crate::Provider::image(&library, name, IMAGE_ID.timestamp, IMAGE_ID.size);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(ask(IMAGE), Ok(Some(image_of(IMAGE_ID)))));
+            scope.spawn(|| assert!(ask("other.sys").unwrap_err().to_string().contains("answered 500")));
+        }
+    });
+    assert_eq!(server.log().len(), 2, "{:?}", server.log());
+    assert_eq!(ask("..\\evil.sys"), Ok(None));
+    assert_eq!(server.log().len(), 2);
+}
+
 #[test]
 fn names_with_tricks_are_never_asked_for() {
     let (server, store) = (Server::new(|_| Answer::ok(&pdb_of(id()))), Folder::new());

@@ -163,6 +163,29 @@ fn exceptions() {
     assert_eq!((records.exceptions[0].parameters.len(), records.faults.len()), (15, 1));
 }
 
+/// A 64-bit writer may have the registers of 32-bit code in a record of their own.
+#[test]
+fn x86_registers_in_an_x64_dump() {
+    let record = |len: usize, first: u32, at_0x30: u32| {
+        let mut context = vec![0; len];
+        for (at, value) in [(0, first), (0x30, at_0x30), (0xb8, 0x40_1000), (0xc4, 0x19_f000)] {
+            put(&mut context, at, value.into(), 4);
+        }
+        let mut dump = Dump::new();
+        let rva = dump.data(&context);
+        dump.stream(3, &list(&[thread(8, (0, 0, 0), (len as u32, rva))])).stream(7, &system_info(9, 2, 0));
+        let (_, records) = read(&dump.finish());
+        assert!(records.faults.is_empty(), "{:?}", records.faults);
+        (records.contexts[0].architecture(), records.contexts[0].ip())
+    };
+    // The address of the last operand of a floating-point instruction looks like flags of x64; a longer record.
+    for (len, at_0x30) in [(0x2cc, 0), (0x2cc, 0x10_1234), (0x2cc + 0x380, 0)] {
+        assert_eq!(record(len, 0x1_003f, at_0x30), (Architecture::X86, 0x40_1000));
+    }
+    // What a function was called with looks like flags of x86.
+    assert_eq!(record(0x4d0, 0x1_003f, 0x10_001f).0, Architecture::X64);
+}
+
 #[test]
 fn breakpad_arm64_registers() {
     let mut old = vec![0; 0x31c];

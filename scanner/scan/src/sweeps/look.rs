@@ -1,0 +1,207 @@
+//! One look at a page for all sweeps: which of its words may matter to any of them?
+//!
+//! Most sweeps want a few words of few pages. Were each to test every word by itself, a page would be gone through once
+//! for each; here it is gone through once, in vectors of 256 bits where the processor has them (the `fearless_simd`
+//! crate chooses at run time), and what is left are bits: one for each 32-bit word that a sweep has to look at again.
+//! Sweeps give exact answers; a bit only says that a word is worth their while.
+//!
+//! Only whole pages of 64-bit systems are looked at. Elsewhere sweeps go through all words by themselves.
+
+use super::alike::Alike;
+use super::images::MARKS;
+use fearless_simd::{Level, dispatch, i8x32, mask32x8, prelude::*, u8x32, u16x16, u32x8};
+
+/// Bytes that one number of bits tells of.
+pub const BLOCK: usize = 256;
+/// Blocks of a page.
+pub const BLOCKS: usize = PAGE / BLOCK;
+const PAGE: usize = 0x1000;
+
+/// The highest byte of a 64-bit word of which an address of the kernel's half can be told: it has only ones. The same for
+/// its upper half.
+const KERNEL: u8 = 0xff;
+pub const KERNEL_UPPER: u32 = 0xff00_0000;
+/// Least `Size` of driver, device and file objects that the look finds.
+pub const LEAST_IO: u32 = 0x80;
+/// `PROTECTED_POOL`.
+const PROTECTED: u32 = 1 << 31;
+/// The lowest character of text.
+const SPACE: i8 = 0x20;
+
+/// Bits of words that begin a slot of 16 bytes, that are second in one, that are the upper half of a word of 64 bits.
+const FIRST: u64 = 0x1111_1111_1111_1111;
+const SECOND: u64 = FIRST << 1;
+const UPPER: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+
+/// What a look found: for each block of the page one bit for each of its 32-bit words, the lowest for the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Where a pool header would have its tag: four characters, the last perhaps with the bit of protected pool.
+    pub tags: [u64; BLOCKS],
+    /// First words of slots that may begin a driver, device or file object; that have the first members of a dispatcher
+    /// header; that may be an image's base.
+    pub objects: [u64; BLOCKS],
+    /// Words that may be the mark of an image or of a record.
+    pub marks: [u64; BLOCKS],
+    /// Upper halves in the range that was asked for.
+    pub uppers: [u64; BLOCKS],
+}
+
+/// Looks at pages.
+#[derive(Clone, Copy)]
+pub struct Look {
+    level: Level,
+    /// First upper half of 64-bit words that is looked for, and the last less the first.
+    upper: (u32, u32),
+}
+
+impl Look {
+    /// For words of 64 bits whose upper halves are in a range, among the others. Nothing below [`KERNEL_UPPER`] is found.
+    pub fn new(upper: Option<(u32, u32)>) -> Look {
+        Look { level: Level::new(), upper: upper.unwrap_or((u32::MAX, 0)) }
+    }
+
+    /// Whether all bytes are zero.
+    pub fn is_zero(&self, bytes: &[u8]) -> bool {
+        dispatch!(self.level, simd => is_zero(simd, bytes))
+    }
+
+    /// Looks at a page.
+    pub fn at(&self, page: &[u8; PAGE], seen: &mut Seen) {
+        dispatch!(self.level, simd => look(simd, page, self.upper, seen));
+    }
+}
+
+/// The places of bits that are set.
+pub fn each(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let at = bits.trailing_zeros() as usize;
+        bits &= bits.wrapping_sub(1);
+        (at < 64).then_some(at)
+    })
+}
+
+#[inline(always)]
+fn is_zero<S: Simd>(simd: S, bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<128>();
+    let empty = |block: &[u8; 128]| {
+        let any = block
+            .as_chunks::<32>()
+            .0
+            .iter()
+            .fold(u8x32::splat(simd, 0), |any, bytes| any | u8x32::simd_from(simd, *bytes));
+        any.simd_eq(0).all_true()
+    };
+    blocks.iter().all(empty) && rest.iter().all(|byte| *byte == 0)
+}
+
+#[inline(always)]
+fn look<S: Simd>(simd: S, page: &[u8; PAGE], upper: (u32, u32), seen: &mut Seen) {
+    for (number, block) in page.as_chunks::<BLOCK>().0.iter().enumerate() {
+        let found = cheap(simd, block);
+        (seen.tags[number], seen.marks[number]) = (found.tags, found.marks);
+        (seen.objects[number], seen.uppers[number]) = (found.io, 0);
+        if found.kernel {
+            let (objects, uppers) = pointed(simd, block, upper);
+            seen.objects[number] |= objects;
+            seen.uppers[number] = uppers;
+        }
+    }
+}
+
+/// What is asked of every block.
+struct Cheap {
+    tags: u64,
+    io: u64,
+    marks: u64,
+    /// Some word of 64 bits has the highest byte of an address of the kernel's half.
+    kernel: bool,
+}
+
+#[inline(always)]
+fn cheap<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Cheap {
+    let (mut tags, mut io, mut marks) = (0, 0, 0);
+    let mut highest = u8x32::splat(simd, 0);
+    for (number, bytes) in block.as_chunks::<32>().0.iter().enumerate() {
+        let bytes = u8x32::simd_from(simd, *bytes);
+        let words: u32x8<S> = bytes.bitcast();
+        highest = highest.max(bytes);
+        let shift = 8 * number as u32;
+        tags |= is_text(words).to_bitmask() << shift;
+        io |= is_io(words).to_bitmask() << shift;
+        marks |= is_alike(words, MARKS).to_bitmask() << shift;
+    }
+    let kernel = highest.simd_eq(KERNEL).to_bitmask() & 0x8080_8080 != 0;
+    Cheap { tags: tags & SECOND, io: io & FIRST, marks, kernel }
+}
+
+/// What needs an address of the kernel's half: first words of slots, and upper halves.
+#[inline(always)]
+fn pointed<S: Simd>(simd: S, block: &[u8; BLOCK], (first, len): (u32, u32)) -> (u64, u64) {
+    let (mut dispatchers, mut bases, mut uppers) = (0, 0, 0);
+    for (number, bytes) in block.as_chunks::<32>().0.iter().enumerate() {
+        let words: u32x8<S> = u8x32::simd_from(simd, *bytes).bitcast();
+        let shift = 8 * number as u32;
+        dispatchers |= DISPATCHER.passes(simd, words).to_bitmask() << shift;
+        bases |= BASE.passes(simd, words).to_bitmask() << shift;
+        uppers |= (words - first).simd_le(len).to_bitmask() << shift;
+    }
+    let dispatchers = dispatchers & dispatchers >> 1 & dispatchers >> 2 & dispatchers >> 3;
+    ((dispatchers | bases & bases >> 1) & FIRST, uppers & UPPER)
+}
+
+/// Four characters; bytes are compared as signed numbers, so that those beyond ASCII are below all characters.
+#[inline(always)]
+fn is_text<S: Simd>(words: u32x8<S>) -> mask32x8<S> {
+    let characters: i8x32<S> = (words & !PROTECTED).bitcast();
+    let text: u32x8<S> = characters.simd_ge(SPACE).to_vector().bitcast();
+    text.simd_eq(u32::MAX)
+}
+
+/// `Type` 0 to 7 and a `Size` of [`LEAST_IO`] or more: in two halves of 16 bits, of which the lower has none and the upper
+/// has some of the bits that count.
+#[inline(always)]
+fn is_io<S: Simd>(words: u32x8<S>) -> mask32x8<S> {
+    let halves: u16x16<S> = (words & (0xffff_fff8 & !((LEAST_IO - 1) << 16))).bitcast();
+    let zero: u32x8<S> = halves.simd_eq(0).to_vector().bitcast();
+    zero.simd_eq(0xffff)
+}
+
+#[inline(always)]
+fn is_alike<S: Simd>(words: u32x8<S>, alike: Alike) -> mask32x8<S> {
+    let (bits, value) = alike.bits();
+    (words & bits).simd_eq(value)
+}
+
+/// A test of the four words of a slot: of the bits that count, less the first value that passes, none is beyond a
+/// length.
+struct Lanes {
+    bits: [u32; 4],
+    first: [u32; 4],
+    len: [u32; 4],
+}
+
+/// `Type` 2, 3, 6 or 7, a `SignalState` from -0x8000 to 1, and the upper half of `WaitListHead.Flink`.
+const DISPATCHER: Lanes = Lanes {
+    bits: [0x7a, u32::MAX, 0, u32::MAX],
+    first: [2, 0x8000u32.wrapping_neg(), 0, KERNEL_UPPER],
+    len: [0, 0x8001, 0, u32::MAX - KERNEL_UPPER],
+};
+
+/// The address of a page in the kernel's half.
+const BASE: Lanes = Lanes {
+    bits: [0xfff, u32::MAX, 0, 0],
+    first: [0, KERNEL_UPPER, 0, 0],
+    len: [0, u32::MAX - KERNEL_UPPER, 0, 0],
+};
+
+impl Lanes {
+    #[inline(always)]
+    fn passes<S: Simd>(&self, simd: S, words: u32x8<S>) -> mask32x8<S> {
+        let twice = |[a, b, c, d]: [u32; 4]| u32x8::simd_from(simd, [a, b, c, d, a, b, c, d]);
+        ((words & twice(self.bits)) - twice(self.first)).simd_le(twice(self.len))
+    }
+}
+
+#[cfg(test)]
+mod tests;
