@@ -108,13 +108,9 @@ fn stem(name: &str) -> String {
     extensions.iter().find_map(|extension| name.strip_suffix(extension)).unwrap_or(&name).to_string()
 }
 
-/// The image file of a module, if somebody has it.
+/// The image file of a module, if somebody has it at hand. Not from a server: all modules are asked for.
 pub fn file(system: &System<'_>, owner: &Owner) -> Option<Vec<u8>> {
     let by_headers = system.module_headers(owner.base).and_then(|(_, facts)| facts.timestamp);
     let timestamp = by_headers.or(owner.timestamp)?;
-    let found = system.names?.image(&owner.name, timestamp, u32::try_from(owner.size).ok()?);
-    let problem = |e: &nt::symbols::Error| {
-        system.problem("symbols", "symbols", "", None, "the file of an image", &e.to_string());
-    };
-    found.inspect_err(problem).ok().flatten()
+    system.names?.image_at_hand(&owner.name, timestamp, u32::try_from(owner.size).ok()?)
 }

@@ -19,7 +19,7 @@ impl Provider for Files {
         self.kernel.choose(wish, wanted)
     }
 
-    fn image(&self, name: &str, timestamp: u32, size: u32) -> Option<Vec<u8>> {
+    fn image_at_hand(&self, name: &str, timestamp: u32, size: u32) -> Option<Vec<u8>> {
         let mut files = self.files.iter();
         files
             .find(|file| (file.0.as_str(), file.1, file.2) == (name, timestamp, size))
