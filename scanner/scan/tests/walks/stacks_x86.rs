@@ -105,8 +105,7 @@ fn zeros_are_no_start() {
         let mut slots = recursions.map(|(index, frame)| (index, frame.returns.unwrap().0));
         // Near the top a start is possible; far from it nothing that is 0 up to the base is one.
         let far = |&(_, slot): &(usize, u64)| base - slot > 0x1000;
-        let (broken, slot) =
-            if to_the_base { slots.filter(far).next_back() } else { slots.nth(150) }.unwrap();
+        let (broken, slot) = if to_the_base { slots.rfind(far) } else { slots.nth(150) }.unwrap();
         assert!(to_the_base || base - slot < 0x1000);
         // The first row of a thread that waits is where SwapContext returns to.
         let whole = broken + usize::from(stack.processor.is_some());
