@@ -158,7 +158,8 @@ fn hostile_text_stays_text() {
         show(Format::Csv),
         "name\r\n\"\"\"; DROP VIEW dumps; --\u{1b}[2J\u{9b}31m|\n\u{202e}gpj.exe\"\r\n"
     );
-    let terminal = ask(&session, sql, Style { format: Format::Csv, terminal: true, ..Style::default() }).unwrap();
+    let terminal =
+        ask(&session, sql, Style { format: Format::Csv, terminal: true, ..Style::default() }).unwrap();
     assert!(!terminal.contains('\u{1b}'), "{terminal:?}");
     assert_eq!(csv(&session, "SELECT count(*) FROM dumps"), "0", "the view is still there");
 }
