@@ -7,7 +7,8 @@
 --   where it lies above the stack pointer and the dump shows that it points to code: the stack trace then leads past it.
 --   Weak where it is left below the stack pointer, or nothing shows that it points to code.
 -- Limits: an interrupt leaves the same frame as an exception, and both mostly end well: read what was interrupted. Records
---   of exceptions (EXCEPTION_RECORD, CONTEXT) are not looked for, and threads are looked at on x64 only.
+--   of exceptions (EXCEPTION_RECORD, CONTEXT) are not looked for. On x86 and ARM64 a kernel whose layouts lack trap frames
+--   shows none (`faults`).
 SELECT t.dump_id, 'thread' AS subject_kind, who(p.name, t.process_id, t.thread_id) AS subject,
        coalesce(t.trap_frame, t.machine_frame) AS address,
        json_object('trap_frame', hex_address(coalesce(t.trap_frame, t.machine_frame)), 'interrupted', t.text, 'ip',

@@ -6,7 +6,7 @@
 -- Weight: context
 -- Reading: one row a process with a 32-bit half: its 32-bit PEB, and how many modules each loader has. Such a process has
 --   two stacks, two heaps and two loaders; look at both.
--- Limits: x64 programs on ARM64 are emulated without this mark (ARM64EC) and are not told here.
+-- Limits: x64 programs on ARM64 are emulated without this mark: see the pattern arm64ec_process.
 SELECT p.dump_id, 'process' AS subject_kind, who(p.name, p.process_id, NULL) AS subject, p.eprocess AS address,
        json_object('peb32', hex_address(p.wow64_peb), 'peb', hex_address(p.peb), 'modules_32', m.n32, 'modules_64', m.n64,
                    'architecture', d.architecture) AS evidence,

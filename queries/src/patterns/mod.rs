@@ -81,6 +81,7 @@ shipped! {
         handle_leak
         insufficient_memory
         hooked_functions
+        changed_code
         hidden_objects
         injected_memory
         wait_chain_threads
@@ -99,6 +100,7 @@ shipped! {
         input_thread
         dialog_box
         wow64_process
+        arm64ec_process
         isa_specific_code
         virtualized_system
         unloaded_module

@@ -79,7 +79,7 @@ impl Exports {
 }
 
 /// A name: printable ASCII up to a NUL.
-fn text(space: Space<'_>, va: Va) -> Option<Box<str>> {
+pub(crate) fn text(space: Space<'_>, va: Va) -> Option<Box<str>> {
     let mut bytes = [0; LONGEST];
     // The name may end right before memory that is missing.
     let page = (memory::PAGE_SIZE - va.0 % memory::PAGE_SIZE) as usize;

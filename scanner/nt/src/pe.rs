@@ -28,12 +28,18 @@ pub struct ImageFacts {
     pub sections: Vec<(String, u32, u32)>,
     /// Relative addresses and sizes of the sections that may be executed (`IMAGE_SCN_MEM_EXECUTE`).
     pub executable: Vec<(u32, u32)>,
+    /// The same of the sections that are discarded after the start (`IMAGE_SCN_MEM_DISCARDABLE`).
+    pub discardable: Vec<(u32, u32)>,
+    /// Its pointers have eight bytes (`IMAGE_OPTIONAL_HEADER64`).
+    pub wide: bool,
     /// The section table is cut off, as it is in small dumps that captured the front of an image: there are more sections.
     pub sections_missing: bool,
 }
 
 /// `IMAGE_SCN_MEM_EXECUTE`.
 const MEM_EXECUTE: u32 = 0x2000_0000;
+/// `IMAGE_SCN_MEM_DISCARDABLE`.
+const MEM_DISCARDABLE: u32 = 0x0200_0000;
 
 /// An image has at most so many debug entries and sections that are looked at.
 const MOST_DEBUG_ENTRIES: u32 = 32;
@@ -66,6 +72,7 @@ pub fn image_facts(space: Space<'_>, base: Va) -> Option<ImageFacts> {
         size: field(56),
         checksum: field(64),
         entry_point: field(16),
+        wide,
         ..ImageFacts::default()
     };
     let directories = if wide { 112 } else { 96 };
@@ -78,6 +85,9 @@ pub fn image_facts(space: Space<'_>, base: Va) -> Option<ImageFacts> {
     for (name, rva, size, flags) in sections {
         if flags & MEM_EXECUTE != 0 {
             facts.executable.push((rva, size));
+        }
+        if flags & MEM_DISCARDABLE != 0 {
+            facts.discardable.push((rva, size));
         }
         facts.sections.push((name, rva, size));
     }

@@ -7,7 +7,8 @@ mod frames;
 mod layers;
 mod process;
 
-use frames::Traps;
+pub use frames::Traps;
+pub use layers::ImageFile;
 use layers::{Layers, Origin};
 use memory::{Architecture, Space, Va};
 use nt::{

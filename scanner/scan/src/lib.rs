@@ -9,6 +9,7 @@
 mod code;
 mod hash;
 mod instruction;
+mod integrity;
 mod names;
 mod needle;
 mod out;

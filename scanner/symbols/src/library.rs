@@ -11,10 +11,14 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
+
+mod shared;
+
+use shared::Shared;
 
 /// A symbol path that the user names, then the layout pack.
 #[derive(Default)]
@@ -31,7 +35,7 @@ pub struct Library<'a> {
     /// Image files that no server has, with what went wrong if something did.
     missing_images: Mutex<HashMap<(String, ImageId), Option<String>>>,
     /// Frame data that somebody holds: many processes have the same modules.
-    frames: Mutex<HashMap<(String, PdbId), Weak<Frames>>>,
+    frames: Shared<(String, PdbId), Frames>,
     /// Whether any kernel's layouts were wanted.
     asked: AtomicBool,
     /// Files and URLs that layouts were taken from.
@@ -79,9 +83,13 @@ impl Provider for Library<'_> {
         choice
     }
 
+    fn image_at_hand(&self, name: &str, timestamp: u32, size: u32) -> Option<Vec<u8>> {
+        store::image(&self.images, &self.path, name, ImageId { timestamp, size })
+    }
+
     fn image(&self, name: &str, timestamp: u32, size: u32) -> Result<Option<Vec<u8>>> {
         let id = ImageId { timestamp, size };
-        let local = || store::image(&self.images, &self.path, name, id);
+        let local = || self.image_at_hand(name, timestamp, size);
         if let Some(found) = local().map(Some) {
             return Ok(found);
         }
@@ -110,16 +118,7 @@ impl Provider for Library<'_> {
     }
 
     fn frames(&self, name: &str, id: PdbId) -> Result<Option<Arc<Frames>>> {
-        let key = (file_name(name), id);
-        // Who asks while it is read waits, so that no file is read twice.
-        let Ok(mut known) = self.frames.lock() else { return Ok(None) };
-        if let Some(frames) = known.get(&key).and_then(Weak::upgrade) {
-            return Ok(Some(frames));
-        }
-        let found = self.of_pdb(&key, frames::frames)?.map(Arc::new);
-        known.retain(|_, frames| frames.strong_count() > 0);
-        known.extend(found.as_ref().map(|frames| (key, Arc::downgrade(frames))));
-        Ok(found)
+        self.frames.get((file_name(name), id), |key| self.of_pdb(key, frames::frames))
     }
 }
 

@@ -62,6 +62,11 @@ pub trait Provider: Sync {
     fn image(&self, _name: &str, _timestamp: u32, _size: u32) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
+
+    /// The same of files that are at hand: nothing is downloaded, however many images are asked for.
+    fn image_at_hand(&self, _name: &str, _timestamp: u32, _size: u32) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Finds nothing.

@@ -21,7 +21,7 @@ mod switch;
 mod tests;
 mod xdata;
 
-pub use hybrid::{Code, Hybrid};
+pub use hybrid::{Code, Hybrid, is_chpe};
 pub use pdata::Function;
 pub use switch::{Switch, switched_out};
 

@@ -104,6 +104,18 @@ fn slot(memory: &dyn Memory, at: u64) -> Result<u64, Why> {
 /// is a return address: the function that called is the one that holds the byte *before* it, because a call may be a
 /// function's last instruction, and it is in no epilogue.
 pub fn step(image: &Image, memory: &dyn Memory, registers: &mut Registers, first: bool) -> Result<Step, Why> {
+    step_between(image, memory, registers, first, &|_, _| false)
+}
+
+/// As [`step`], where a function with a frame pointer may have gone over to another stack: `switches` says whether two
+/// stack pointers, its own and the caller's, are on different stacks, so that the second may be the lower one.
+pub fn step_between(
+    image: &Image,
+    memory: &dyn Memory,
+    registers: &mut Registers,
+    first: bool,
+    switches: &dyn Fn(u64, u64) -> bool,
+) -> Result<Step, Why> {
     let mut caller = *registers;
     let lookup = if first { caller.rip } else { caller.rip.wrapping_sub(1) };
     let rva = image.rva(lookup).ok_or(Why::NoUnwindData)?;
@@ -120,7 +132,7 @@ pub fn step(image: &Image, memory: &dyn Memory, registers: &mut Registers, first
         return Err(Why::SpNotAligned);
     }
     let same_stack = !matches!(step, Step::MachineFrame { .. });
-    if same_stack && caller.sp() <= registers.sp() {
+    if same_stack && caller.sp() <= registers.sp() && !switches(registers.sp(), caller.sp()) {
         return Err(Why::SpNotRising);
     }
     caller.known &= NONVOLATILE;

@@ -23,7 +23,8 @@ pub use symbols::FrameData;
 /// Numbers of registers, as instructions encode them.
 const EBX: u8 = 3;
 const ESP: u8 = 4;
-const EBP: u8 = 5;
+/// Number of ebp in [`Registers::gpr`].
+pub const EBP: u8 = 5;
 const ESI: u8 = 6;
 const EDI: u8 = 7;
 /// Registers that calls preserve: ebx, esp, ebp, esi, edi.
@@ -105,10 +106,13 @@ pub struct Place<'a> {
     pub returns: &'a dyn Fn(u32) -> bool,
 }
 
+/// `_KTRAP_FRAME.DbgArgMark`: handlers of x86 write it for debuggers.
+pub const TRAP_MARK: u32 = 0xbadb_0d00;
+
 /// Offsets in `_KTRAP_FRAME` of x86, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrapFrame {
-    /// `DbgArgMark`: 0xbadb0d00, for debuggers.
+    /// `DbgArgMark`: [`TRAP_MARK`].
     pub mark: u32,
     /// `Ebp`
     pub ebp: u32,
@@ -182,13 +186,12 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
 /// Where the trap frame of a handler is: the frame pointer is at it, as its record says, or as the mark in it does where
 /// there is no record.
 fn trap_at(place: &Place, memory: &dyn Memory, now: &Registers, first: bool) -> Option<u32> {
-    const MARK: u32 = 0xbadb_0d00;
     let ebp = now.get(EBP).filter(|ebp| *ebp >= now.esp() && ebp.is_multiple_of(4))?;
     match (place.frame.map(|frame| frame.kind), place.trap) {
         (Some(Kind::Trap), _) => Some(ebp),
         (None, Some(layout)) if !first => {
             let mark = word(memory, ebp.checked_add(layout.mark)?).ok()?;
-            (mark == MARK && trap_frame(memory, ebp, layout).is_ok()).then_some(ebp)
+            (mark == TRAP_MARK && trap_frame(memory, ebp, layout).is_ok()).then_some(ebp)
         }
         _ => None,
     }

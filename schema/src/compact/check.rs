@@ -1,6 +1,9 @@
 //! Whether merged files are as they were written.
 
-use super::state::{Compacted, MEMBERS};
+use super::{
+    Broken,
+    state::{Compacted, MEMBERS},
+};
 use crate::{
     check::{Damage, broken},
     lake::{Lake, rows_in},
@@ -36,6 +39,23 @@ impl Compacted {
     /// The same, and files that hold another number of rows of a dump than its conversion counted.
     pub(crate) fn verify(&self, lake: &Lake) -> Vec<Damage> {
         self.compare(lake, |file| counts(file).map(Some))
+    }
+
+    /// A merged file that could not be read to its end, for each dump that has rows in it.
+    pub(super) fn damage_by(&self, root: &Path, broken: &Broken) -> Vec<Damage> {
+        let Broken { generation, table, why } = broken;
+        let file = generation.folder(root).join(format!("{table}.parquet"));
+        let of_it = self.dumps.iter().filter(|(_, (number, pairs))| {
+            let due = rows_in(pairs).and_then(|rows| rows.get(table).copied()).unwrap_or(0);
+            due > 0 && self.generations.get(*number).is_some_and(|one| one.name == generation.name)
+        });
+        let damage = |id: &String| Damage {
+            dump_id: id.clone(),
+            table: table.clone(),
+            file: file.clone(),
+            why: why.clone(),
+        };
+        of_it.map(|(id, _)| damage(id)).collect()
     }
 
     fn compare(

@@ -1,7 +1,7 @@
 //! Writing the files of a new generation: table by table, dump by dump.
 
 use super::{
-    Job,
+    Broken, Job,
     state::{Generation, MEMBERS, Pairs},
 };
 use crate::{
@@ -39,8 +39,13 @@ pub fn write(job: &mut Job, root: &Path, folder: &Path) -> Result<Vec<PathBuf>> 
     for (table, shape) in job.tables.clone() {
         let mut merged = Merged::new(folder.join(format!("{table}.parquet")), &shape);
         for generation in &job.absorbed {
-            if let Some(file) = generation.file(root, &table) {
-                absorb(&file, generation, &mut merged)?;
+            let is_wanted = job.wanted.contains(&(generation.name.clone(), table.clone()));
+            if let Some(file) = generation.file(root, &table).filter(|_| is_wanted)
+                && let Err(why) = absorb(&file, generation, &mut merged)?
+            {
+                let error = Error::new("read", &file, &why);
+                job.broken = Some(Broken { generation: generation.clone(), table, why });
+                return Err(error);
             }
         }
         for (dump_id, candidate) in &job.dumps {
@@ -111,19 +116,34 @@ fn read(file: &Path) -> Result<Vec<RecordBatch>, String> {
     batches.collect::<Result<Vec<_>, _>>().map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Copies the rows of an older generation that still count.
-fn absorb(file: &Path, generation: &Generation, merged: &mut Merged) -> Result<()> {
-    let failed = |error: &dyn std::fmt::Display| Error::new("read", file, error);
-    let opened = File::open(file).map_err(|error| failed(&error))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(opened).and_then(|builder| builder.build());
-    for batch in reader.map_err(|error| failed(&error))? {
-        let batch = batch.map_err(|error| failed(&error))?;
-        let ids = batch.column(0).as_string_opt::<i32>().ok_or_else(|| failed(&"its ids are no text"))?;
-        let counts: BooleanArray =
-            ids.iter().map(|id| Some(id.is_some_and(|id| !generation.gone.contains(id)))).collect();
-        merged.rows(&filter_record_batch(&batch, &counts)?)?;
+/// Copies the rows of an older generation that still count; `Ok(Err)` if they cannot be read.
+fn absorb(file: &Path, generation: &Generation, merged: &mut Merged) -> Result<Result<(), String>> {
+    let failed = |error: &dyn std::fmt::Display| format!("cannot be read to its end ({error})");
+    let opened = File::open(file).map_err(|error| failed(&error));
+    let reader = opened.and_then(|opened| {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(opened).and_then(|builder| builder.build());
+        reader.map_err(|error| failed(&error))
+    });
+    let reader = match reader {
+        Ok(reader) => reader,
+        Err(why) => return Ok(Err(why)),
+    };
+    for batch in reader {
+        let counted = batch.map_err(|error| failed(&error)).and_then(|batch| counting(&batch, generation));
+        match counted {
+            Ok(batch) => merged.rows(&batch)?,
+            Err(why) => return Ok(Err(why)),
+        }
     }
-    Ok(())
+    Ok(Ok(()))
+}
+
+/// Of some rows of a generation those that still count.
+fn counting(batch: &RecordBatch, generation: &Generation) -> Result<RecordBatch, String> {
+    let ids = batch.column(0).as_string_opt::<i32>().ok_or("its ids are no text")?;
+    let counts: BooleanArray =
+        ids.iter().map(|id| Some(id.is_some_and(|id| !generation.gone.contains(id)))).collect();
+    filter_record_batch(batch, &counts).map_err(|error| error.to_string())
 }
 
 fn write_members(job: &Job, folder: &Path) -> Result<PathBuf> {

@@ -24,6 +24,7 @@ mod state;
 mod tests;
 
 use crate::{
+    check::Damage,
     disk,
     error::{Error, Result},
     lake::{Lake, check_id, rows_in},
@@ -64,6 +65,8 @@ pub struct Compaction {
     pub absorbed: u64,
     /// Dumps whose files stay as they are, each with the reason.
     pub left: BTreeMap<String, String>,
+    /// Merged files that are damaged, for each dump that has rows in them. Their generations stay as they are.
+    pub damaged: Vec<Damage>,
 }
 
 /// A dump whose files can be merged.
@@ -82,6 +85,18 @@ struct Job {
     /// Dumps of the absorbed generations that still count.
     kept: BTreeMap<String, Pairs>,
     failed: BTreeMap<String, String>,
+    /// Generation and table of each merged file that has rows of them: others need not be read, whole or not.
+    wanted: BTreeSet<(String, String)>,
+    /// A file of an absorbed generation that cannot be read to its end: the generation, the table, the reason.
+    broken: Option<Broken>,
+}
+
+/// A merged file that cannot be read to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Broken {
+    pub generation: Generation,
+    pub table: String,
+    pub why: String,
 }
 
 /// Tells a file from one that came into its place.
@@ -103,7 +118,8 @@ impl Lake {
     /// before that.
     ///
     /// # Errors
-    /// Another compaction is at work, or the file system refuses. The lake is what it was then.
+    /// Another compaction is at work, or the file system refuses. The lake is what it was then. A merged file that is
+    /// damaged is no error: its generation stays as it is, and [`Compaction::damaged`] says which dumps that concerns.
     pub fn compact(&self) -> Result<Compaction> {
         let shapes = crate::all().iter().map(|spec| (spec.name.to_string(), spec.schema()));
         self.compact_tables(shapes.collect())
@@ -111,26 +127,50 @@ impl Lake {
 
     pub(crate) fn compact_tables(&self, tables: BTreeMap<String, SchemaRef>) -> Result<Compaction> {
         let _alone = self.alone()?;
-        let (mut job, left) = self.plan(tables)?;
-        if job.dumps.is_empty() && job.absorbed.is_empty() {
-            return Ok(Compaction { left, ..Compaction::default() });
+        let mut broken: Vec<Broken> = Vec::new();
+        loop {
+            let (mut job, left) = self.plan(tables.clone(), &broken)?;
+            let nothing = job.dumps.is_empty() && job.absorbed.is_empty();
+            match if nothing { Ok(()) } else { self.write_generation(&mut job) } {
+                Ok(()) => {
+                    let merged = (job.dumps.len() - job.failed.len()) as u64;
+                    let left = left.into_iter().chain(job.failed).collect();
+                    let damaged = self.damage_of_merged(&broken)?;
+                    return Ok(Compaction { merged, absorbed: job.kept.len() as u64, left, damaged });
+                }
+                // Without the generation that has it: each time around it is another one.
+                Err(error) => broken.push(job.broken.take().ok_or(error)?),
+            }
         }
-        self.write_generation(&mut job)?;
-        let merged = (job.dumps.len() - job.failed.len()) as u64;
-        let left = left.into_iter().chain(job.failed).collect();
-        Ok(Compaction { merged, absorbed: job.kept.len() as u64, left })
     }
 
-    /// What is to be merged, and the dumps that must stay as they are.
-    fn plan(&self, tables: BTreeMap<String, SchemaRef>) -> Result<(Job, BTreeMap<String, String>)> {
+    /// What is wrong with merged files: those whose ends say so, and those that were found out while they were read.
+    fn damage_of_merged(&self, broken: &[Broken]) -> Result<Vec<Damage>> {
+        let now = Compacted::read(self.root())?;
+        let mut found = now.damage(self);
+        for one in broken {
+            found.extend(now.damage_by(self.root(), one));
+        }
+        Ok(found)
+    }
+
+    /// What is to be merged without generations that are known to be damaged, and the dumps that must stay as they are.
+    fn plan(
+        &self,
+        tables: BTreeMap<String, SchemaRef>,
+        broken: &[Broken],
+    ) -> Result<(Job, BTreeMap<String, String>)> {
         let before = Compacted::read(self.root())?;
         let (dumps, left) = self.candidates(&before, &tables);
-        let absorbed = absorbed(&before, dumps.len(), self.root(), &tables);
+        let mut absorbed = absorbed(&before, dumps.len(), self.root(), &tables);
+        absorbed.retain(|one| !broken.iter().any(|other| other.generation.name == one.name));
         let in_absorbed = |id: &&String| before.generation_of(id).is_some_and(|of| absorbed.contains(of));
         let kept = before.dumps.iter().map(|(id, (_, pairs))| (id, pairs));
         let kept = kept.filter(|(id, _)| in_absorbed(id)).map(|(id, pairs)| (id.clone(), pairs.clone()));
-        let kept = kept.collect();
-        Ok((Job { tables, dumps, absorbed, kept, failed: BTreeMap::new() }, left))
+        let kept: BTreeMap<String, Pairs> = kept.collect();
+        let wanted = wanted(&before, &kept, &tables);
+        let (failed, broken) = Default::default();
+        Ok((Job { tables, dumps, absorbed, kept, failed, wanted, broken }, left))
     }
 
     /// The lock of the one compaction that may be at work.
@@ -233,6 +273,24 @@ impl Lake {
         disk::sync_folder(&root.join(FOLDER)).map_err(failed)?;
         Compacted::write(root, &generations)
     }
+}
+
+/// Which merged files have rows of some dumps, by generation and table. One of which nobody counted the rows has them
+/// anywhere.
+fn wanted(
+    state: &Compacted,
+    kept: &BTreeMap<String, Pairs>,
+    tables: &BTreeMap<String, SchemaRef>,
+) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for (id, pairs) in kept {
+        let Some(generation) = state.generation_of(id) else { continue };
+        let rows = rows_in(pairs);
+        let has =
+            |table: &&String| rows.as_ref().is_none_or(|rows| rows.get(*table).is_some_and(|&rows| rows > 0));
+        found.extend(tables.keys().filter(has).map(|table| (generation.name.clone(), table.clone())));
+    }
+    found
 }
 
 /// Which row of `dumps` each partition has: replaced with its dump.

@@ -204,7 +204,7 @@ fn dumps_that_change_during_a_compaction() {
     for merged in [false, true] {
         let scratch = Scratch::new(&format!("during-{merged}"));
         let lake = lake_with(&scratch.0, merged);
-        let (mut job, _) = lake.plan(shapes()).unwrap();
+        let (mut job, _) = lake.plan(shapes(), &[]).unwrap();
         convert(&lake, ID, "new", &NEW).unwrap();
         assert!(lake.remove(OTHER).unwrap());
         convert(&lake, "d00000000000000bb", "fourth", &OLD).unwrap();
@@ -300,6 +300,71 @@ fn damage_of_merged_files_is_found() {
     // And a state that is none: nobody knows which rows count.
     fs::write(scratch.0.join("compacted/state"), "generation x\n").unwrap();
     assert!(Lake::open(&scratch.0).unwrap_err().to_string().contains("it is damaged"));
+}
+
+/// A merged file whose end is whole and whose rows are not: what is in its generation stays, the rest is merged.
+#[test]
+fn a_damaged_generation_does_not_stop_the_next_compaction() {
+    let scratch = Scratch::new("damaged-generation");
+    let lake = lake_with(&scratch.0, true);
+    let generation = Compacted::read(&scratch.0).unwrap().generations[0].clone();
+    let modules = generation.folder(&scratch.0).join("modules.parquet");
+    let whole = fs::read(&modules).unwrap();
+    let mut bytes = whole.clone();
+    let end = bytes.len() / 4;
+    bytes[4..end].fill(0xff);
+    fs::write(&modules, &bytes).unwrap();
+    // Enough new dumps that the old generation would be merged with them.
+    let more: Vec<String> = (0..4).map(|number| format!("d{number:016x}")).collect();
+    more.iter().for_each(|id| convert(&lake, id, "more", &NEW).unwrap());
+    let done = compact(&lake).unwrap();
+    assert_eq!((done.merged, done.absorbed, done.left.len()), (5, 0, 0));
+    let named: Vec<_> = done.damaged.iter().map(|one| (one.dump_id.as_str(), one.table.as_str())).collect();
+    let mut expected = [(ID, "modules"), (OTHER, "modules")];
+    expected.sort();
+    assert_eq!(named, expected);
+    assert!(
+        done.damaged.iter().all(|one| one.file == modules && one.why.contains("cannot be read to its end"))
+    );
+    assert_eq!((generations(&scratch.0), staging(&scratch.0)), (2, Vec::<String>::new()));
+    lake.prune().unwrap();
+    assert_eq!(content(&scratch.0, THIRD), tables(&NEW, "third"));
+    // Converted again they are whole, and the damaged file has no rows that count.
+    convert(&lake, ID, "old", &OLD).unwrap();
+    convert(&lake, OTHER, "other", &OLD).unwrap();
+    let done = compact(&lake).unwrap();
+    assert_eq!((done.merged, done.damaged), (2, Vec::new()));
+    lake.prune().unwrap();
+    assert!(!modules.exists());
+    is_whole(&scratch.0, "converted again");
+    // One whose end is damaged, too.
+    let names = Compacted::read(&scratch.0).unwrap().generations;
+    let files = names.iter().map(|one| one.folder(&scratch.0).join("modules.parquet"));
+    files.for_each(|file| fs::write(file, "no parquet").unwrap());
+    let done = compact(&lake).unwrap();
+    assert!(done.damaged.iter().any(|one| one.dump_id == ID && one.table == "modules"), "{:?}", done.damaged);
+}
+
+#[test]
+fn damage_where_no_row_counts_any_more_costs_nothing() {
+    let scratch = Scratch::new("damaged-leftover");
+    let lake = Lake::create_or_open(&scratch.0).unwrap();
+    convert(&lake, ID, "old", &OLD).unwrap();
+    convert(&lake, THIRD, "third", &NEW).unwrap();
+    compact(&lake).unwrap();
+    lake.prune().unwrap();
+    // Only the dump that is removed has rows in this file.
+    let threads =
+        Compacted::read(&scratch.0).unwrap().generations[0].folder(&scratch.0).join("threads.parquet");
+    let mut bytes = fs::read(&threads).unwrap();
+    bytes[4..20].fill(0xff);
+    fs::write(&threads, bytes).unwrap();
+    lake.remove(ID).unwrap();
+    let done = compact(&lake).unwrap();
+    assert_eq!((done.merged, done.absorbed, done.damaged), (0, 1, Vec::new()));
+    lake.prune().unwrap();
+    assert!(!threads.exists());
+    assert_eq!(content(&scratch.0, THIRD), tables(&NEW, "third"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod alpc_messages;
 mod calls;
+mod code;
 mod contexts;
 mod crashes;
 mod discovery;
@@ -10,6 +11,7 @@ mod dumps;
 mod entries;
 mod exceptions;
 mod faults;
+mod firmware;
 mod found_images;
 mod found_objects;
 mod handles;
@@ -36,6 +38,7 @@ mod waits;
 
 pub use alpc_messages::{AlpcMessageRow, AlpcMessages};
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
+pub use code::{CodeChangeRow, CodeChanges, CodeCheckRow, CodeChecks};
 pub use contexts::{ContextRow, Contexts};
 pub use crashes::{CrashRow, Crashes};
 pub use discovery::{Discovery, DiscoveryRow};
@@ -44,6 +47,7 @@ pub use dumps::{DumpRow, Dumps};
 pub use entries::{CallbackRow, Callbacks, InterruptRow, Interrupts, SyscallRow, Syscalls};
 pub use exceptions::{ExceptionRow, Exceptions};
 pub use faults::{FaultRow, Faults};
+pub use firmware::{Firmware, FirmwareRow};
 pub use found_images::{FoundImageRow, FoundImages, FoundRecordRow, FoundRecords};
 pub use found_objects::{FoundObjectRow, FoundObjects};
 pub use handles::{HandleRow, Handles};
@@ -91,6 +95,8 @@ pub fn all() -> &'static [&'static TableSpec] {
             MemoryCounters::spec(),
             Modules::spec(),
             UnloadedModules::spec(),
+            CodeChecks::spec(),
+            CodeChanges::spec(),
             Vads::spec(),
             UserModules::spec(),
             CriticalSections::spec(),
@@ -131,6 +137,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             PoolAllocations::spec(),
             PoolPages::spec(),
             TaggedBlobs::spec(),
+            Firmware::spec(),
             Streams::spec(),
         ]
     })

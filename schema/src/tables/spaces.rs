@@ -97,6 +97,8 @@ table! {
         timestamp: Option<u32>,
         /// `IMAGE_FILE_HEADER.Machine` of the image in memory: 0x8664 x64, 0x14c x86, 0xaa64 ARM64; NULL where its headers are not in the dump.
         machine: Option<u32>,
+        /// Of an ARM64 system: whether the image holds code of two architectures, by the metadata of its load configuration (`CHPEMetadataPointer`). `ARM64EC`: its header says x64; `ARM64X`: its header says ARM64; `CHPE`: x86; `none`: it does not. NULL elsewhere, and where its headers or its load configuration are not in the dump.
+        hybrid: Option<&'static str>,
         /// PE `CheckSum` of the image's header.
         checksum: Option<u32>,
         /// File version `a.b.c.d` (`VS_FIXEDFILEINFO.dwFileVersionMS`, `dwFileVersionLS`).

@@ -85,9 +85,9 @@ table! {
         mode: String,
         /// Which stack it lies on: `kernel` or `user`, the thread's own; `wow64`, the 32-bit one of a thread of a 32-bit process on x64, which lies outside of the 64-bit layer's frames, or takes their place where the trap came in 32-bit code or a user minidump states the registers of 32-bit code; `dpc` or `interrupt`, one of the processor that runs the thread.
         stack: String,
-        /// Which instructions `ip` points to: `x64`, `x86`, `arm64`.
+        /// Which instructions `ip` points to: `x64`, `x86`, `ARM64`.
         instruction_set: String,
-        /// First parameter of the function, where it is home: on x64 the function's first instructions store it above the return address, with 4 bytes if it stores no more; on x86 the first word above the return address, where a frame pointer leads there, whether the function has a parameter or not. It may have been changed since. NULL elsewhere.
+        /// First parameter of the function, where it is home: on x64 the function's first instructions store it above the return address, with 4 bytes if it stores no more; on x86 the first word above the return address: where the frame data of a PDB leads to the caller, if it states so many parameters; where a frame pointer does, whether the function has a parameter or not. It may have been changed since. NULL elsewhere.
         parameter1: Option<u64>,
         /// The second one.
         parameter2: Option<u64>,
@@ -99,7 +99,7 @@ table! {
 }
 
 table! {
-    /// One row for every trap frame found on a kernel stack of an x64 dump: what was interrupted by a trap or an interrupt, or called the system.
+    /// One row for every trap frame found on a kernel stack: what was interrupted by a trap or an interrupt, or called the system. Where its members lie is what the kernel's layouts say; of a kernel whose layouts lack them (`faults`) there are only the words that x64 pushes.
     pub trap_frames: TrapFrames of TrapFrameRow {
         /// Address of the thread's `_ETHREAD`.
         ethread: Option<u64>,
@@ -107,27 +107,27 @@ table! {
         thread_id: Option<u32>,
         /// Process id.
         process_id: Option<u32>,
-        /// Address of the `_KTRAP_FRAME`, as `.trap` takes it; NULL where it is not the kernel's handler that was entered. Of `scan` it is where it would be: nothing tells who was entered.
+        /// Address of the `_KTRAP_FRAME`, as `.trap` takes it; NULL on x64 where it is not the kernel's handler that was entered, or the layouts do not say where it begins. Of `scan` on x64 it is where it would be: nothing tells who was entered.
         trap_frame: Option<u64>,
-        /// Address of what the processor pushed: ip, code segment, flags, stack pointer, stack segment.
-        machine_frame: u64,
+        /// Address of what the processor pushed: ip, code segment, flags, and (on x86 only from user mode) stack pointer and stack segment. NULL on ARM64, which pushes nothing.
+        machine_frame: Option<u64>,
         /// Instruction that was interrupted, or that follows the system call.
         ip: u64,
         /// Its stack pointer.
         sp: u64,
-        /// Its frame pointer (`_KTRAP_FRAME.Rbp`); NULL where only the shape tells that this is a trap frame.
+        /// Its frame pointer (`_KTRAP_FRAME.Rbp`, `Ebp`, `Fp`); NULL on x64 where only the shape tells that this is a trap frame.
         frame_pointer: Option<u64>,
-        /// Its flags register.
+        /// Its flags register; on ARM64 the saved status (`SPSR_EL1`): condition flags, masks, exception level.
         flags_register: u32,
-        /// Its code segment: 0x10 kernel, 0x33 user, 0x23 user in 32-bit code.
-        code_segment: u16,
+        /// Its code segment: 0x10 kernel, 0x33 user, 0x23 user in 32-bit code; on x86 8 kernel, 0x1b user. NULL on ARM64.
+        code_segment: Option<u16>,
         /// `kernel` or `user`: what was interrupted.
         mode: String,
-        /// Which instructions `ip` points to: `x64`, `x86`.
+        /// Which instructions `ip` points to: `x64`, `x86`, `ARM64`.
         instruction_set: String,
-        /// Error code that the processor pushed; NULL where there is none, or nothing tells whether there is one.
+        /// Error code that the processor pushed; NULL where there is none, or nothing tells whether there is one: on x86 the name of the handler does (`KiTrap0E`).
         error_code: Option<u64>,
-        /// Address that was accessed (`_KTRAP_FRAME.FaultAddress`), where the handler of page faults was entered.
+        /// Address that was accessed (`_KTRAP_FRAME.FaultAddress`), where the handler of page faults was entered; on ARM64 the handler of exceptions, whose `Esr` says that there is one. NULL on x86, whose trap frame does not hold it.
         fault_address: Option<u64>,
         /// Module that holds `ip`.
         module: Option<String>,
@@ -137,9 +137,9 @@ table! {
         offset: Option<u64>,
         /// `module!function+offset`, or `module+offset`, or the address.
         text: String,
-        /// How it was found: `walk` (the stack was unwound over it), `thread` (`_KTHREAD.TrapFrame` leads to it, and it has the shape), `scan` (words with the shape of one).
+        /// How it was found: `walk` (the stack was unwound over it), `thread` (`_KTHREAD.TrapFrame` leads to it, and it has the shape), `scan` (words with the shape of one: selectors or status bits, flags and stack pointer that fit each other; on x86 also the mark for debuggers and its copies of `Ebp` and `Eip`, on ARM64 the frame pointer).
         source: String,
-        /// `high`: a walk without guesses, or the thread's own statement; `medium`: the shape, and `ip` points to code of the kernel or into user mode; `low`: the same, and the dump does not hold what would show that it is code.
+        /// `high`: a walk without guesses, or the thread's own statement; `medium`: the shape, and `ip` points to code of a module, or into user memory outside of all modules that the dump holds; `low`: the dump does not hold what would show that it is code.
         confidence: String,
         /// It lies above the innermost frame's stack pointer; false: it is left from something that has returned; NULL: the thread's stack pointer is elsewhere or not known.
         live: Option<bool>,

@@ -213,6 +213,71 @@ fn tables_that_lead_elsewhere() {
     only(&lake, "hooked_functions", &[("processor 0", "strong")]);
 }
 
+/// A row of `code_changes`.
+fn change<'a>(
+    kind: &'a str,
+    module: &'a str,
+    effect: &'a str,
+    to: (&'a str, &'a str),
+) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("module", module),
+        ("base", "4096"),
+        ("va", "4128"),
+        ("kind", kind),
+        ("bytes", "5"),
+        ("function", "'nt!IoOne'"),
+        ("found", "'e900000000'"),
+        ("effect", effect),
+        ("target", to.0),
+        ("target_module", to.1),
+        ("target_text", if to.1 == "NULL" { "NULL" } else { "'evil.sys+0x10'" }),
+    ]
+}
+
+#[test]
+fn imports_and_functions_that_lead_elsewhere() {
+    for (kind, subject) in [("'import'", "x.sys imports nt!IoOne"), ("'entry'", "x.sys!nt!IoOne")] {
+        for (module, strength) in [("NULL", "certain"), ("'evil.sys'", "strong")] {
+            let row = change(kind, "'x.sys'", "'pointer'", ("65536", module));
+            // Code that was changed is told by a pattern of its own.
+            let lake = pair("code_changes", &row, &change("'code'", "'x.sys'", "'jump'", ("65536", module)));
+            only(&lake, "hooked_functions", &[(subject, strength)]);
+        }
+    }
+    let verifier = change("'import'", "'x.sys'", "'pointer'", ("65536", "'VerifierExt.sys'"));
+    let lake = kernel_dumps();
+    lake.put("code_changes", FIRST, &[&verifier]);
+    only(&lake, "hooked_functions", &[("x.sys imports nt!IoOne", "weak")]);
+}
+
+#[test]
+fn code_that_was_changed_in_place() {
+    for (module, effect, to, strength) in [
+        ("'x.sys'", "'jump'", ("65536", "NULL"), "certain"),
+        ("'x.sys'", "'call'", ("65536", "'evil.sys'"), "strong"),
+        ("'x.sys'", "'return'", ("NULL", "NULL"), "strong"),
+        ("'ntoskrnl.exe'", "'other'", ("NULL", "NULL"), "weak"),
+        ("'ntoskrnl.exe'", "'jump'", ("65536", "'ntoskrnl.exe'"), "weak"),
+        ("'ntoskrnl.exe'", "'jump'", ("65536", "'evil.sys'"), "strong"),
+    ] {
+        let row = change("'code'", module, effect, to);
+        let lake = pair("code_changes", &row, &change("'import'", module, "'pointer'", to));
+        let name = module.trim_matches('\'');
+        only(&lake, "changed_code", &[(&format!("{name}+0x0000000000000020"), strength)]);
+    }
+    // Without a file nothing can be said; with one, and no change, that there is none.
+    let check = |pages: &'static str| {
+        [("module", "'x.sys'"), ("base", "4096"), ("image_file", "true"), ("pages_compared", pages)]
+    };
+    let lake = pair("code_checks", &check("NULL"), &check("7"));
+    let outcome = outcome(&lake, "changed_code");
+    assert_eq!(outcome.not_found, [SECOND]);
+    let undecidable: Vec<_> = outcome.undecidable.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(undecidable, [FIRST, THIRD]);
+    assert!(outcome.undecidable[0].1.contains("--images"), "{}", outcome.undecidable[0].1);
+}
+
 #[test]
 fn what_the_lists_do_not_have() {
     let process = |hidden: &'static str| {

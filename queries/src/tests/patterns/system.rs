@@ -12,6 +12,45 @@ fn a_32_bit_program() {
 }
 
 #[test]
+fn an_x64_program_on_arm64() {
+    let image = |order: &'static str, machine: &'static str, hybrid: &'static str| {
+        [
+            ("process_id", "10"),
+            ("eprocess", "64"),
+            ("base", "4096"),
+            ("name", "'a.dll'"),
+            ("machine", machine),
+            ("hybrid", hybrid),
+            ("load_order", order),
+            ("is_wow64", "false"),
+        ]
+    };
+    let lake = Lake::empty();
+    for (id, architecture) in [(FIRST, "'ARM64'"), (SECOND, "'ARM64'"), (THIRD, "'x64'")] {
+        lake.put("dumps", id, &[&[("format", "'kernel bitmap'"), ("architecture", architecture)]]);
+    }
+    let system = image("1", "34404", "'ARM64EC'");
+    lake.put(
+        "user_modules",
+        FIRST,
+        &[&image("0", "34404", "'none'"), &system, &image("2", "43620", "'ARM64X'")],
+    );
+    // Near misses: an ARM64 program that has an x64 image as data, an x64 program on x64.
+    lake.put("user_modules", SECOND, &[&image("0", "43620", "'none'"), &system]);
+    lake.put("user_modules", THIRD, &[&image("0", "34404", "NULL")]);
+    only(&lake, "arm64ec_process", &[("a process 10", "certain")]);
+    let found = found(&lake, "arm64ec_process").remove(0);
+    assert!(
+        found.reading.contains("1 of 3 images are x64 code that is emulated, 1 hold"),
+        "{}",
+        found.reading
+    );
+    // The header of the program is not in the dump.
+    lake.put("user_modules", FIRST, &[&system]);
+    only(&lake, "arm64ec_process", &[("a process 10", "strong")]);
+}
+
+#[test]
 fn code_of_another_machine() {
     let image = |machine: &'static str| {
         [("process_id", "10"), ("base", "4096"), ("name", "'a.dll'"), ("machine", machine)]
@@ -29,6 +68,16 @@ fn a_guest_of_a_hypervisor() {
     only(&lake, "virtualized_system", &[("VMware", "strong")]);
     lake.put("modules", FIRST, &[&module("'vmci.sys'")]);
     only(&lake, "virtualized_system", &[("VMware", "weak")]);
+    // What the machine calls itself: a guest of Hyper-V, and a machine of the same maker.
+    let table = |maker: &'static str, product: &'static str| {
+        [("source", "'x'"), ("system_manufacturer", maker), ("system_product", product)]
+    };
+    let guest = table("'Microsoft Corporation'", "'Virtual Machine'");
+    let lake = pair("firmware", &guest, &table("'Microsoft Corporation'", "'Surface Laptop'"));
+    only(&lake, "virtualized_system", &[("Hyper-V", "certain")]);
+    let guest = table("'Amazon EC2'", "'c5.large'");
+    let lake = pair("firmware", &guest, &table("'Amazon EC2'", "'c5.metal'"));
+    only(&lake, "virtualized_system", &[("Amazon EC2", "certain")]);
 }
 
 #[test]
@@ -103,6 +152,38 @@ fn processors_that_differ() {
     lake.put("processors", FIRST, &[&cpu("0", "9", "8589934592")]);
     let found: Vec<_> = subjects(&lake, "not_my_version_hardware").into_iter().map(|f| (f.0, f.2)).collect();
     assert_eq!(found, [(FIRST.to_owned(), "weak".to_owned()), (SECOND.to_owned(), "weak".to_owned())]);
+}
+
+#[test]
+fn firmware_that_differs() {
+    let table = |product: &'static str, version: &'static str| {
+        [
+            ("source", "'x'"),
+            ("system_manufacturer", "'Contoso'"),
+            ("system_product", product),
+            ("bios_version", version),
+            ("bios_date", "'05/17/2024'"),
+        ]
+    };
+    let lake = kernel_dumps();
+    for (dump, product, version) in
+        [(FIRST, "'Server 9'", "'1.2'"), (SECOND, "'Server 9'", "'1.3'"), (THIRD, "'Laptop'", "'7'")]
+    {
+        lake.put("firmware", dump, &[&table(product, version)]);
+    }
+    let found: Vec<_> =
+        subjects(&lake, "not_my_version_hardware").into_iter().map(|f| (f.0, f.1, f.2)).collect();
+    let of = |dump: &str| (dump.to_owned(), "Contoso Server 9".to_owned(), "weak".to_owned());
+    assert_eq!(found, [of(FIRST), of(SECOND)]);
+    // No model at all: makers of boards leave this text.
+    let unnamed = |version: &'static str| {
+        [("source", "'x'"), ("system_product", "'System Product Name'"), ("bios_version", version)]
+    };
+    lake.put("firmware", THIRD, &[&unnamed("'7'"), &unnamed("'8'")]);
+    assert_eq!(subjects(&lake, "not_my_version_hardware").len(), 2);
+    // The same version everywhere.
+    lake.put("firmware", SECOND, &[&table("'Server 9'", "'1.2'")]);
+    only(&lake, "not_my_version_hardware", &[]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds, Claims, Confidence, End, Exact, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts,
-    Trap, halves::UserHalf, parameters::parameters, places, traps::Finder, walk, wow64,
+    Trap, halves::UserHalf, parameters::parameters, places, traps::Finder, user, walk, wow64,
 };
 use crate::code::{Code, Symbol};
 use memory::Space;
@@ -76,14 +76,14 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
     let narrow = narrow(system, &starts, &users);
     let walk_one = |(index, thread): (usize, &Thread)| {
         let narrow = narrow.get(index).and_then(Option::as_ref);
-        let walker = Walker { system, code: &code, user: users.get(thread.process), narrow };
+        let (user, teb) = (users.get(thread.process), starts.teb(thread));
+        let walker = Walker { system, code: &code, user, narrow, teb };
         walker.walked(index, thread, starts.of(thread))
     };
     let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
-    let user_code =
-        |stack: &ThreadStack, kind| users.get(system.threads().get(stack.thread)?.process)?.code(kind);
+    let user = |stack: &ThreadStack| users.get(system.threads().get(stack.thread)?.process);
     let code_of = |stack: &ThreadStack, frame: &Frame| {
-        if frame.is_user() { user_code(stack, frame.kind) } else { Some(&code) }
+        if frame.is_user() { user(stack)?.code(frame.kind) } else { Some(&code) }
     };
     let problem = |found: &str| {
         system.problem("symbols", "symbols", "", None, "symbols of a module", found);
@@ -93,7 +93,7 @@ pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
         system.problem("symbols", "symbols", "", None, "the file of an image", found);
     });
     let stated = |stack: &ThreadStack| starts.trap_frame(system.threads().get(stack.thread)?);
-    Finder { system, code: &code, user: &user_code, stated: &stated }.add(&mut stacks);
+    Finder { system, code: &code, user: &user, stated: &stated }.add(&mut stacks);
     stacks
 }
 
@@ -116,6 +116,8 @@ struct Walker<'a, 'u> {
     code: &'a Code<'a>,
     user: Option<&'u UserHalf<'a>>,
     narrow: Option<&'u wow64::Start>,
+    /// `_KTHREAD.Teb`.
+    teb: Option<u64>,
 }
 
 impl Walker<'_, '_> {
@@ -160,7 +162,9 @@ impl Walker<'_, '_> {
         if trapped.is_none() {
             let Some(code) = user.code(Kind::User) else { return };
             let sp = registers.sp();
-            let range = sp..sp.saturating_add(UNKNOWN);
+            let width = self.system.pointer_size().into();
+            let stated = self.teb.and_then(|teb| user::tib(space, teb, width, Some(sp)));
+            let range = sp..stated.map_or(sp.saturating_add(UNKNOWN), |(base, _)| base);
             let part = in_user_mode(code, space, range, Kind::User, (registers, Method::Trap));
             walked.extend(code, space, part);
         }

@@ -3,11 +3,12 @@
 //! x64 passes them in registers. The caller leaves four words above the return address in which a function may store
 //! them, and only its own first instructions tell whether it does: nothing is taken from a function whose code is not
 //! there, nor from a slot in which something else was stored. Not even that says that the slot was not changed since.
-//! On x86 they lie above the return address; how many there are nobody says, so that only the words are given, and
-//! only where a frame pointer leads there.
+//! On x86 they lie above the return address. The frame data of a PDB says how many bytes there are; where only a frame
+//! pointer leads there, nobody does, so that four words are given.
 
 use super::{Frame, Method, Stack, link};
 use crate::code::Code;
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use memory::Architecture;
 use unwind::Memory;
 
@@ -16,8 +17,8 @@ pub type Parameters = [Option<u64>; 4];
 
 /// Bytes of code in which a function stores its parameters: four stores, and those of saved registers between.
 const PROLOGUE: usize = 48;
-/// rcx, rdx, r8, r9: the registers of the parameters in their order.
-const REGISTERS: [u8; 4] = [1, 2, 8, 9];
+/// The registers of the parameters in their order.
+const REGISTERS: [Register; 4] = [Register::RCX, Register::RDX, Register::R8, Register::R9];
 
 /// The parameters of all frames of a part of a stack.
 pub fn parameters(code: &Code<'_>, memory: &dyn Memory, stack: &Stack) -> Vec<Parameters> {
@@ -36,8 +37,21 @@ fn of_frame(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, outer: &Frame) 
         (Architecture::X86, Method::FramePointer) => {
             std::array::from_fn(|index| link::read(memory, outer.sp.checked_add(index as u64 * 4)?, 4))
         }
+        (Architecture::X86, Method::FrameData | Method::Unwind) => {
+            pushed(code, memory, frame, outer).unwrap_or_default()
+        }
         _ => Parameters::default(),
     }
+}
+
+/// Those that the caller of a function of x86 pushed, as many as its frame data states.
+fn pushed(code: &Code<'_>, memory: &dyn Memory, frame: &Frame, outer: &Frame) -> Option<Parameters> {
+    let at = frame.ip.checked_sub(u64::from(!frame.exact))?;
+    let count = u64::from(code.module(at)?.frame_data(at)?.params / 4);
+    // They begin above the return address, if that is where the walk went on.
+    link::read(memory, outer.sp.checked_sub(4)?, 4).filter(|word| *word == outer.ip)?;
+    let word = |index: u64| link::read(memory, outer.sp.checked_add(index * 4)?, 4);
+    Some([0, 1, 2, 3].map(|index| word(index).filter(|_| index < count)))
 }
 
 /// Those that a function of x64 stored above its return address.
@@ -72,55 +86,36 @@ struct Store {
 /// Which parameters the first instructions of a function store in their places: `mov [rsp+8], rcx` and its kin, also
 /// over `mov rax, rsp`. The first instruction of another kind ends it, as after a push the places are others.
 fn stores(code: &[u8]) -> [Option<Store>; 4] {
-    let (mut found, mut at, mut rax_is_rsp) = ([None; 4], 0, false);
-    while let Some((length, kind)) = decoded(&code[at..], rax_is_rsp) {
-        at += length;
-        match kind {
-            Kind::RaxIsRsp => rax_is_rsp = true,
-            Kind::Store { register, slot, size } => {
-                let own = REGISTERS.get(slot) == Some(&register);
-                if let Some(place) = found.get_mut(slot) {
-                    *place = own.then_some(Store { end: at, size });
-                }
-            }
+    let (mut found, mut rax_is_rsp) = ([None; 4], false);
+    // Code that is cut off is no instruction.
+    for instruction in Decoder::new(64, code, DecoderOptions::NONE) {
+        if (instruction.mnemonic(), instruction.op0_register(), instruction.op1_register())
+            == (Mnemonic::Mov, Register::RAX, Register::RSP)
+        {
+            rax_is_rsp = true;
+            continue;
+        }
+        let Some((register, slot)) = stored(&instruction, rax_is_rsp) else { break };
+        let own = REGISTERS.get(slot) == Some(&register.full_register());
+        if let Some(place) = found.get_mut(slot) {
+            let (end, size) = (instruction.next_ip() as usize, register.size());
+            *place = own.then_some(Store { end, size });
         }
     }
     found
 }
 
-enum Kind {
-    RaxIsRsp,
-    /// Slot 0 is the first word above the return address.
-    Store {
-        register: u8,
-        slot: usize,
-        size: usize,
-    },
-}
-
-/// Length and meaning of an instruction that is one of these.
-fn decoded(code: &[u8], rax_is_rsp: bool) -> Option<(usize, Kind)> {
-    if code.starts_with(&[0x48, 0x8b, 0xc4]) {
-        return Some((3, Kind::RaxIsRsp));
-    }
-    let (rex, rest) = match code.split_first()? {
-        (&rex @ 0x40..=0x4f, rest) => (rex, rest),
-        _ => (0, code),
-    };
-    let [0x89, modrm, rest @ ..] = rest else { return None };
-    let (length, displacement) = match (modrm & 0xc7, rest) {
-        (0x44, [0x24, displacement, ..]) => (4, displacement), // [rsp + displacement]
-        (0x40, [displacement, ..]) if rax_is_rsp => (3, displacement), // [rax + displacement]
-        _ => return None,
-    };
-    // REX.X and REX.B would make it another address.
-    if rex & 3 != 0 || displacement % 8 != 0 || !(8..=0x20).contains(displacement) {
-        return None;
-    }
-    let register = modrm >> 3 & 7 | (rex & 4) << 1;
-    let size = if rex & 8 != 0 { 8 } else { 4 };
-    let slot = usize::from(displacement / 8 - 1);
-    Some((length + usize::from(rex != 0), Kind::Store { register, slot, size }))
+/// The register that an instruction stores above the return address, and in which word there: 0 is the first one.
+fn stored(instruction: &Instruction, rax_is_rsp: bool) -> Option<(Register, usize)> {
+    let kinds = (instruction.mnemonic(), instruction.op0_kind(), instruction.op1_kind());
+    let base = instruction.memory_base();
+    let at = instruction.memory_displacement64();
+    let (register, index) = (instruction.op1_register(), instruction.memory_index());
+    let plain = kinds == (Mnemonic::Mov, OpKind::Memory, OpKind::Register)
+        && (base == Register::RSP || base == Register::RAX && rax_is_rsp)
+        && (index, instruction.segment_prefix()) == (Register::None, Register::None)
+        && (register.is_gpr64() || register.is_gpr32());
+    (plain && at.is_multiple_of(8) && (8..=0x20).contains(&at)).then(|| (register, at as usize / 8 - 1))
 }
 
 #[cfg(test)]

@@ -109,8 +109,14 @@ impl Registers {
         }
     }
 
-    /// Turns them into those of the caller.
-    pub fn step(&mut self, code: &Code<'_>, stack: &dyn Memory, first: bool) -> Result<Step, Why> {
+    /// Turns them into those of the caller. `switches` says whether two stack pointers are on different stacks.
+    pub fn step(
+        &mut self,
+        code: &Code<'_>,
+        stack: &dyn Memory,
+        first: bool,
+        switches: &dyn Fn(u64, u64) -> bool,
+    ) -> Result<Step, Why> {
         let ip = self.ip();
         let lookup = if first { ip } else { ip.wrapping_sub(1) };
         let image = code.module(lookup).and_then(Module::image);
@@ -138,7 +144,7 @@ impl Registers {
         }
         match (self, image) {
             (Registers::X64(registers), Some(image)) if image.machine == unwind::MACHINE_AMD64 => {
-                x64::step(&image, stack, registers, first)
+                x64::step_between(&image, stack, registers, first, switches)
             }
             (Registers::Arm64(registers), Some(image)) => {
                 registers.pc = arm64::strip(registers.pc);

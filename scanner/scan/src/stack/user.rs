@@ -150,21 +150,23 @@ fn ends(
     sp: Option<u64>,
 ) -> (Option<u64>, Option<u64>) {
     let width = set.pointer_size().into();
-    let word = |teb: u64, index: u64| link::read(space, teb.checked_add(index * width)?, width);
-    let tib = |teb: u64| {
-        let (base, limit, own) = (word(teb, 1)?, word(teb, 2)?, word(teb, 6)?);
-        (own == teb && limit < base && sp.is_none_or(|sp| (limit..base).contains(&sp)))
-            .then_some((base, limit))
-    };
     let captured = || {
         let (start, size) = (thread.stack_start?, thread.stack_size?);
         let base = start.checked_add(size)?;
         sp.is_none_or(|sp| (start..base).contains(&sp)).then_some(base)
     };
-    match tebs(thread, stated, set).find_map(tib) {
+    match tebs(thread, stated, set).find_map(|teb| tib(space, teb, width, sp)) {
         Some((base, limit)) => (Some(base), Some(limit)),
         None => (captured(), None),
     }
+}
+
+/// Top and lowest address of a stack as the `NT_TIB` of its thread says, if this stack pointer is on it.
+pub fn tib(space: &Space<'_>, teb: u64, width: u64, sp: Option<u64>) -> Option<(u64, u64)> {
+    let word = |index: u64| link::read(space, teb.checked_add(index * width)?, width);
+    let (base, limit, own) = (word(1)?, word(2)?, word(6)?);
+    let fits = own == teb && limit < base && sp.is_none_or(|sp| (limit..base).contains(&sp));
+    fits.then_some((base, limit))
 }
 
 impl Start {

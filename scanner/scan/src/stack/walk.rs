@@ -10,6 +10,11 @@ use unwind::{Memory, Step, Why};
 const NO_MODULE: &str = "the return address is in no module";
 /// Why it gave way although a return address was found: it may be one of another frame.
 const NOT_THERE: &str = "the return address is not where the frame data has it";
+/// Why a walk of x86 does not end at a return address of 0.
+const ZERO: &str = "the return address is 0, and this is not where the stack begins";
+/// Bytes at the top of a stack of x86 in which a thread's first function returns to 0: above it the kernel keeps the
+/// floating point state.
+const FIRST: u64 = 0x1000;
 /// More frames than this no stack holds: a megabyte of words.
 const MOST_FRAMES: usize = 0x2_0000;
 /// Frames that a walk may find on another stack than the one that it is of.
@@ -75,13 +80,18 @@ impl Walk<'_> {
                 return (End::TooMany, None);
             }
             self.push(&registers, method, confidence, exact);
-            let step = registers.step(self.code, self.bounds.memory, exact);
+            let switches = |from: u64, to: u64| self.goes_over(from, to);
+            let step = registers.step(self.code, self.bounds.memory, exact, &switches);
             if let Ok(Step::MachineFrame { at, error_code }) = step {
                 let handler = self.frames.len() - 1;
                 self.crossings.push(Crossing { handler, at, error_code, confidence });
             }
             match step {
-                Ok(_) if registers.ip() == 0 => return (End::ThreadStart, None),
+                Ok(_) if registers.ip() == 0 && self.is_start(&registers) => return (End::ThreadStart, None),
+                Ok(_) if registers.ip() == 0 => match self.resume(&registers, Why::BadUnwindData(ZERO)) {
+                    Ok(found) => (registers, method, confidence, exact) = found,
+                    Err(end) => return (end, None),
+                },
                 // A return address that merely points there was overwritten.
                 Ok(Step::MachineFrame { .. })
                     if !self.bounds.kind.is_user() && (self.bounds.is_user)(registers.ip()) =>
@@ -127,9 +137,41 @@ impl Walk<'_> {
         self.frames.push(Frame { ip, sp, method, confidence, kind, set, exact });
     }
 
+    /// Whether two stack pointers are on different stacks, both of them known.
+    fn goes_over(&self, from: u64, to: u64) -> bool {
+        let own = self.bounds.range.iter();
+        let stacks = self.bounds.others.iter().map(|(range, _)| range).chain(own);
+        let found = |va: u64| stacks.clone().position(|range| range.contains(&va));
+        found(from).zip(found(to)).is_some_and(|(from, to)| from != to)
+    }
+
     /// The other stack that an address is on.
     fn other(&self, va: u64) -> Option<&(Range<u64>, Kind)> {
         self.bounds.others.iter().find(|(range, _)| range.contains(&va))
+    }
+
+    /// Whether a thread can have started where the return address is 0. On x86 a frame pointer leads to any two zeros:
+    /// they count at the top of the stack, and with nothing above them that has been returned to.
+    fn is_start(&self, registers: &Registers) -> bool {
+        let sp = registers.sp();
+        if registers.set() != Architecture::X86 {
+            return true;
+        }
+        let range = self.range_of(sp);
+        let end = range.map_or(u64::MAX, |range| range.end);
+        for at in (sp..end).step_by(self.bounds.width as usize) {
+            // What is not there is above the stack.
+            let Some(word) = link::read(self.bounds.memory, at, self.bounds.width) else { return true };
+            if at - sp >= FIRST || self.judge(registers.address(word)) == Some(Confidence::Medium) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The stack that an address is on, or the one that is walked.
+    fn range_of(&self, va: u64) -> Option<Range<u64>> {
+        self.other(va).map(|(range, _)| range.clone()).or_else(|| self.bounds.range.clone())
     }
 
     /// Goes on at the next word of the stack that can be a return address.
@@ -141,7 +183,7 @@ impl Walk<'_> {
         let width = self.bounds.width;
         let mut at =
             self.frames.last().map_or(registers.sp(), |frame| frame.sp.max(registers.sp())) / width * width;
-        let range = self.other(at).map(|(range, _)| range.clone()).or_else(|| self.bounds.range.clone());
+        let (range, from) = (self.range_of(at), at);
         let end = range.as_ref().map_or(u64::MAX, |range| range.end).min(at.saturating_add(SEARCH));
         while at < end {
             let mut word = [0; 8];
@@ -157,7 +199,7 @@ impl Walk<'_> {
             }
         }
         let whole = range.as_ref().is_some_and(|range| end >= range.end);
-        if registers.begins() && whole {
+        if registers.begins() && whole && end.saturating_sub(from) < FIRST {
             return Err(End::ThreadStart);
         }
         self.gave_way.get_or_insert(why);

@@ -3,6 +3,7 @@
 mod alpc_messages;
 mod apcs;
 mod callbacks;
+mod code;
 mod contexts;
 mod crashes;
 mod critical_sections;
@@ -12,6 +13,7 @@ mod drivers;
 mod dumps;
 mod exceptions;
 mod faults;
+mod firmware;
 mod found;
 mod found_objects;
 mod handles;
@@ -57,6 +59,8 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::MemoryCounters::spec(), memory_counters::walk),
         (tables::Modules::spec(), modules::walk),
         (tables::UnloadedModules::spec(), unloaded_modules::walk),
+        (tables::CodeChecks::spec(), code::checks),
+        (tables::CodeChanges::spec(), code::changes),
         (tables::Vads::spec(), vads::walk),
         (tables::UserModules::spec(), user_modules::walk),
         (tables::CriticalSections::spec(), critical_sections::walk),
@@ -93,6 +97,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::PoolTags::spec(), pool::pool_tags),
         (tables::TagConstants::spec(), tag_constants::walk),
         (tables::TaggedBlobs::spec(), tagged_blobs::walk),
+        (tables::Firmware::spec(), firmware::walk),
         (tables::Streams::spec(), streams::walk),
         (tables::Tokens::spec(), tokens::walk),
         (tables::TokenSids::spec(), tokens::sids),

@@ -29,7 +29,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 }
 
 /// The blob's bytes, `None` when the file ends before them.
-fn data<'a>(file: &'a [u8], blob: &Blob) -> Option<&'a [u8]> {
+pub(super) fn data<'a>(file: &'a [u8], blob: &Blob) -> Option<&'a [u8]> {
     let start = usize::try_from(blob.offset).ok()?;
     let end = usize::try_from(blob.offset.checked_add(blob.size)?).ok()?;
     file.get(start..end)

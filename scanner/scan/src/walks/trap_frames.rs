@@ -6,7 +6,6 @@ use crate::{
     out::Out,
     stack::{ThreadStack, Trap},
 };
-use memory::Architecture;
 use schema::{
     Sink,
     tables::{TrapFrameRow, TrapFrames},
@@ -23,27 +22,26 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 }
 
 fn row(stack: &ThreadStack, trap: &Trap) -> TrapFrameRow {
-    let (machine, symbol) = (&trap.machine, &trap.symbol);
-    let set = if machine.is_32_bit() { Architecture::X86 } else { Architecture::X64 };
+    let (saved, symbol) = (&trap.saved, &trap.symbol);
     TrapFrameRow {
         ethread: stack.ids.ethread,
         thread_id: stack.ids.thread,
         process_id: stack.ids.process,
-        trap_frame: trap.frame,
-        machine_frame: trap.at,
-        ip: machine.rip,
-        sp: machine.rsp,
-        frame_pointer: trap.rbp,
-        flags_register: machine.eflags,
-        code_segment: machine.cs,
-        mode: if machine.is_user() { "user" } else { "kernel" }.into(),
-        instruction_set: set.name().into(),
+        trap_frame: saved.frame,
+        machine_frame: saved.machine,
+        ip: saved.ip,
+        sp: saved.sp,
+        frame_pointer: saved.frame_pointer,
+        flags_register: saved.flags,
+        code_segment: saved.cs,
+        mode: if saved.user { "user" } else { "kernel" }.into(),
+        instruction_set: saved.set.name().into(),
         error_code: trap.error_code,
         fault_address: trap.fault_address,
         module: symbol.module.clone(),
         symbol: symbol.name.clone(),
         offset: symbol.offset,
-        text: text(symbol, machine.rip),
+        text: text(symbol, saved.ip),
         source: trap.source.into(),
         confidence: trap.confidence.name().into(),
         live: trap.live,

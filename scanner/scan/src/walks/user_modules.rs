@@ -2,7 +2,7 @@
 
 use super::modules::base_name;
 use crate::{Job, out::Out};
-use memory::{Space, Va};
+use memory::{Architecture, Space, Va};
 use nt::{
     System, image_facts, image_version,
     peb::{Halves, Loaded},
@@ -15,6 +15,10 @@ use schema::{
     tables::{UserModuleRow, UserModules},
 };
 use std::collections::BTreeMap;
+use unwind::{
+    Image, MACHINE_AMD64, MACHINE_I386,
+    arm64::{Hybrid, is_chpe},
+};
 
 /// An image of a process as its sources have it.
 #[derive(Default)]
@@ -52,7 +56,9 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
                 in_vad: has_vads.then_some(known.vad.is_some()),
                 ..row
             };
-            out.push(with_header(space, row))?;
+            let row = with_header(space, row);
+            let hybrid = if system.architecture == Architecture::Arm64 { hybrid(space, &row) } else { None };
+            out.push(UserModuleRow { hybrid, ..row })?;
         }
     }
     out.finish()
@@ -125,5 +131,19 @@ fn with_header(space: Option<Space>, row: UserModuleRow) -> UserModuleRow {
         pdb_age: facts.pdb.map(|id| id.age),
         pdb_name: facts.pdb_name,
         ..row
+    }
+}
+
+/// Whether an image holds code of two architectures; `None` where that cannot be read.
+fn hybrid(space: Option<Space>, row: &UserModuleRow) -> Option<&'static str> {
+    let (space, machine) = (space?, row.machine?);
+    let image = Image::open(row.base, &space).ok()?;
+    if machine == u32::from(MACHINE_I386) {
+        return Some(if is_chpe(&image).ok()? { "CHPE" } else { "none" });
+    }
+    match Hybrid::open(&image).ok()? {
+        Some(_) if machine == u32::from(MACHINE_AMD64) => Some("ARM64EC"),
+        Some(_) => Some("ARM64X"),
+        None => Some("none"),
     }
 }

@@ -4,9 +4,11 @@ extern crate dumplake_scan as scan;
 
 mod account;
 mod alpc;
+mod code_checks;
 mod discovery;
 mod drivers;
 mod entries;
+mod firmware;
 mod handles;
 mod hostile;
 mod interrupts;

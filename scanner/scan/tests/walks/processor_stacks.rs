@@ -3,7 +3,11 @@
 //! The stack that was executed is taken from the thread and given to the processor.
 
 use crate::support::{Row, some_tables};
-use fixtures::{Arch, Build, Format, Machine, Space, Thread, scenario, stacks::Stack};
+use fixtures::{
+    Arch, Build, Format, Machine, ProcessId, Space, Thread, scenario,
+    stack::{At, Calls},
+    stacks::Stack,
+};
 
 /// A machine, a thread that runs, its stack, the addresses of `_KPRCB` and `_KPCR` of its processor, and room for a task
 /// state.
@@ -75,4 +79,92 @@ fn of_nobody() {
     let tables = some_tables(&machine, Format::Full, &["stacks", "frames", "threads", "faults"]);
     let row = tables["stacks"].iter().find(|row| row["ethread"] == thread.ethread.to_string()).unwrap();
     assert_eq!(row["end_reason"], "no start");
+}
+
+/// A stack of a processor above that of the thread, and one below it.
+const AWAY: [i64; 2] = [0x40_0000, -0x40_0000];
+
+/// A thread of which a function goes over to a stack of its processor, and where that stack is.
+struct Away {
+    machine: Machine,
+    thread: Thread,
+    stack: Stack,
+    kprcb: u64,
+    place: std::ops::Range<u64>,
+}
+
+/// Executes the calls: they go to `place` on the way.
+fn away(build: &Build, distance: i64, calls: impl Fn(Calls) -> Calls) -> Away {
+    let mut machine = scenario::stacks(Arch::X64, build.clone());
+    let processor = machine.facts.processors as usize;
+    machine.processors(processor as u32 + 1);
+    let thread = machine.thread(ProcessId(0), 0x4444);
+    let base = machine.facts.threads[thread.0].stack_base.wrapping_add_signed(distance);
+    let place = base - 0x6000..base;
+    let from = Calls::from("KiStartSystemThread").call("PspSystemThreadStartup").call("contoso!Worker");
+    let calls = calls(from.other_stack(place.start, place.end)).running(processor, At::Body);
+    machine.stack(thread, &calls);
+    let stack = machine.facts.stacks.of(thread).unwrap().clone();
+    let thread = machine.facts.threads[thread.0].clone();
+    let kprcb = machine.dump(Format::Full).plan.processors[processor].kprcb;
+    Away { machine, thread, stack, kprcb, place }
+}
+
+/// Every frame of the plan is found, with the stack that it is on; those on the other one are `kind`.
+fn check_away(away: &Away, kind: &str, name: &str) {
+    let tables =
+        some_tables(&away.machine, Format::Full, &["stacks", "frames", "trap_frames", "threads", "faults"]);
+    let own = |row: &&Row| row["ethread"] == away.thread.ethread.to_string();
+    let rows: Vec<&Row> = tables["frames"].iter().filter(own).collect();
+    let found: Vec<_> =
+        rows.iter().map(|row| (row["ip"].clone(), row["sp"].clone(), row["stack"].as_str())).collect();
+    let inside = |sp: u64| away.place.start <= sp && sp <= away.place.end;
+    let kind_of = |sp: u64| if inside(sp) { kind } else { "kernel" };
+    let frames = &away.stack.frames;
+    let planned: Vec<_> =
+        frames.iter().map(|frame| (frame.ip.to_string(), frame.sp.to_string(), kind_of(frame.sp))).collect();
+    assert_eq!(found, planned, "{name}");
+    assert!(planned.iter().filter(|frame| frame.2 == kind).count() >= 3, "{name}");
+    assert!(rows.iter().all(|row| row["confidence"] == "high"), "{name}");
+    let row = tables["stacks"].iter().find(own).unwrap();
+    assert_eq!((row["end_reason"].as_str(), row["truncated"].as_str()), ("thread start", "false"), "{name}");
+    let traps: Vec<_> =
+        tables["trap_frames"].iter().filter(own).map(|row| row["trap_frame"].clone()).collect();
+    let planned: Vec<_> = away.stack.traps.iter().map(|trap| trap.va.to_string()).collect();
+    assert_eq!(traps, planned, "{name}");
+}
+
+/// An interrupt came while a driver ran: its routine runs on the stack that `_KPRCB.IsrStack` names, which builds before
+/// 9600 do not have. The frames of the driver are those of the trap frame on the thread's own stack.
+#[test]
+fn of_interrupts() {
+    let mut checked = 0;
+    for build in Build::X64 {
+        for distance in AWAY {
+            let mut away = away(&build, distance, |calls| {
+                let interrupted = calls.call("Framed").call("Leaf").trap(At::Body, "KiInterruptDispatch", 0);
+                interrupted.call("contoso!Saver").call("Leaf")
+            });
+            if away.machine.facts.layout().find("_KPRCB", "IsrStack").is_none() {
+                continue;
+            }
+            patch(&mut away.machine, away.kprcb, "_KPRCB", "IsrStack", away.place.end);
+            check_away(&away, "interrupt", &format!("{} {distance:#x}", build.number));
+            checked += 1;
+        }
+    }
+    assert!(checked >= 10, "{checked}");
+}
+
+/// The kernel went over to the stack of deferred calls by itself: from its frame pointer the walk finds back to the
+/// thread's own stack, also where that lies below.
+#[test]
+fn of_deferred_calls_and_the_thread_below() {
+    for distance in AWAY {
+        let mut away = away(&Build::WIN10_19041, distance, |calls| {
+            calls.call("nt!KiRetire").call("contoso!Saver").call("Leaf")
+        });
+        patch(&mut away.machine, away.kprcb, "_KPRCB", "DpcStack", away.place.end - 0x40);
+        check_away(&away, "dpc", &format!("{distance:#x}"));
+    }
 }

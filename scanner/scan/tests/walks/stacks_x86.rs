@@ -3,7 +3,7 @@
 use super::stacks::{Symbols, of, told};
 use crate::support::{Tables, named_tables};
 use fixtures::{
-    Arch, Build, Format, Machine,
+    Arch, Build, Format, Machine, Space,
     pdb::Pdb,
     scenario,
     stack::function::{Piece, Rule},
@@ -88,5 +88,48 @@ fn frame_data_that_lies() {
         let (_, ethread) = stack(&machine, "chain");
         let rows = of(&tables, "frames", ethread);
         assert!(!rows.is_empty() && rows.len() <= 0x2_0000, "{program}: {}", rows.len());
+    }
+}
+
+/// A frame pointer leads to two zeros in the middle of a stack: no thread starts there. What lies above is found by its
+/// return addresses; where zeros were written up to the stack's base nothing is, and the walk says so.
+#[test]
+fn zeros_are_no_start() {
+    for (build, to_the_base) in
+        Build::X86.into_iter().flat_map(|build| [(build.clone(), false), (build, true)])
+    {
+        let mut machine = scenario::stacks(Arch::X86, build.clone());
+        let (stack, ethread) = stack(&machine, if to_the_base { "overflow" } else { "recursion" });
+        let (frames, base) = (stack.frames.clone(), machine.facts.threads[stack.thread.0].stack_base);
+        let recursions = frames.iter().enumerate().filter(|(_, frame)| frame.function == "Recurse");
+        let mut slots = recursions.map(|(index, frame)| (index, frame.returns.unwrap().0));
+        // Near the top a start is possible; far from it nothing that is 0 up to the base is one.
+        let far = |&(_, slot): &(usize, u64)| base - slot > 0x1000;
+        let (broken, slot) = if to_the_base { slots.rfind(far) } else { slots.nth(150) }.unwrap();
+        assert!(to_the_base || base - slot < 0x1000);
+        // The first row of a thread that waits is where SwapContext returns to.
+        let whole = broken + usize::from(stack.processor.is_some());
+        let end = if to_the_base { base } else { slot + 4 };
+        machine.write_va(Space::Kernel, slot - 4, &vec![0; (end - slot + 4) as usize]);
+        let tables = walked(&machine, Symbols::of(&machine).pdbs.into_iter().map(|pdb| pdb.1).collect());
+        let name = format!("{} {to_the_base}", build.number);
+        let (rows, row) = (of(&tables, "frames", ethread), of(&tables, "stacks", ethread)[0]);
+        assert!(rows.len() >= whole, "{name}: {}", rows.len());
+        let (before, behind) = rows.split_at(whole);
+        assert!(before.iter().all(|row| row["confidence"] == "high"), "{name}");
+        if to_the_base {
+            assert_eq!((row["end_reason"].as_str(), behind.len()), ("stack base", 0), "{name}");
+            assert_eq!(row["truncated"], "true", "{name}");
+        } else {
+            assert_eq!(
+                (behind[0]["method"].as_str(), behind[0]["ip"].clone()),
+                ("scan", frames[broken + 2].ip.to_string()),
+                "{name}"
+            );
+            assert!(behind.iter().all(|row| row["confidence"] != "high"), "{name}");
+            assert_eq!(row["end_reason"], "thread start", "{name}");
+        }
+        let why = "the return address is 0, and this is not where the stack begins";
+        assert!(row["gave_way"].contains(why), "{name}: {row:?}");
     }
 }

@@ -232,3 +232,52 @@ fn damaged_locks() {
     });
     assert_eq!(count(&all), 2, "without debug information only the PEB's are known");
 }
+
+/// Of an ARM64 system: an x64 program with images of three kinds, one of which cannot be told.
+#[test]
+fn hybrid_images() {
+    let mut machine = scenario::busy(Arch::Arm64, Build::WIN10_19041);
+    let spaces = machine.facts.spaces.iter();
+    let space = spaces.max_by_key(|space| space.images.iter().filter(|image| image.present).count()).unwrap();
+    let (process, images): (_, Vec<u64>) = (
+        space.process,
+        space
+            .images
+            .iter()
+            .filter(|image| image.present && !image.narrow)
+            .map(|image| image.module.base)
+            .collect(),
+    );
+    assert!(images.len() >= 3, "{}", images.len());
+    let pid = pid(&machine.facts, space);
+    let (config, metadata) = (0x1900_u32, 0x1b00_u32);
+    for (&base, (x64, pointer)) in
+        images.iter().zip([(true, metadata), (false, metadata), (true, 0x7fff_0000)])
+    {
+        let mut put = |rva: u32, bytes: &[u8]| {
+            machine.patch(Space::Process(process), base + u64::from(rva), bytes);
+        };
+        if x64 {
+            put(0x104, &0x8664_u16.to_le_bytes());
+        }
+        put(0x118 + 112 + 80, &[config.to_le_bytes(), 0x100_u32.to_le_bytes()].concat());
+        put(config, &0x100_u32.to_le_bytes());
+        put(config + 0xc8, &(base + u64::from(pointer)).to_le_bytes());
+        put(metadata, &[1_u32, 0x1b80, 1].map(u32::to_le_bytes).concat());
+    }
+    let tables = tables_of(&machine, Format::Full);
+    let kind = |base: u64| {
+        let rows = of(&tables, "user_modules", &pid);
+        let row = rows.into_iter().find(|row| row["base"] == base.to_string()).unwrap();
+        (row["machine"].clone(), row.get("hybrid").cloned())
+    };
+    let some = |text: &str| Some(text.to_string());
+    assert_eq!(kind(images[0]), (0x8664.to_string(), some("ARM64EC")));
+    assert_eq!(kind(images[1]), (0xaa64.to_string(), some("ARM64X")));
+    assert_eq!(kind(images[2]), (0x8664.to_string(), None), "metadata beyond the image");
+    let plain = tables_of(&scenario::busy(Arch::Arm64, Build::WIN10_19041), Format::Full);
+    let told: Vec<_> = plain["user_modules"].iter().filter_map(|row| row.get("hybrid")).collect();
+    assert!(told.len() >= 3 && told.iter().all(|hybrid| *hybrid == "none"), "{told:?}");
+    let x64 = tables_of(&scenario::busy(Arch::X64, Build::WIN10_19041), Format::Full);
+    assert!(!x64["user_modules"].iter().any(|row| row.contains_key("hybrid")));
+}

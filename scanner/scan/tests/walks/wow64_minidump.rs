@@ -2,13 +2,15 @@
 //! registers of 32-bit code are.
 
 use crate::{
-    support::{Row, Tables, some_tables},
-    wow64::{EXE, FRAMES, NTDLL, STACK, check, machine, of, put},
+    support::{Row, Tables, file_tables, some_tables},
+    wow64::{EXE, FRAMES, NTDLL, STACK, TEB, check, machine, of, put},
 };
 use fixtures::{
     Arch, Build, Context, Format, Machine, ProcessId, Space, ThreadId,
     stacks::{Mode, Narrow, NarrowForm},
 };
+use scan::nt::symbols::NoSymbols;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where 32-bit code failed, and what it did there: `mov eax, [eax+20h]`, of which the same bytes are 64-bit code that
 /// reads `[rax+20h]`.
@@ -121,4 +123,67 @@ fn registers_that_cannot_be() {
     let tables = walked(&machine, process, false);
     let (rows, _) = of_thread(&tables);
     assert!(rows.iter().all(|row| row["confidence"] != "high" || row["index"] == "0"), "{rows:?}");
+}
+
+/// The dump of the process behind the layer, with changes to its bytes.
+fn changed(change: impl Fn(&mut Vec<u8>)) -> Tables {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let (machine, process, _) = machine(Build::WIN10_19041);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("dumplake-wow64-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = machine.dump(Format::UserMinidump { process, full: false }).write_to(&folder).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    let tables = file_tables(&path, &NoSymbols, &["stacks", "frames", "crashes", "faults"]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    tables
+}
+
+/// File offset of a stream.
+fn stream(bytes: &[u8], kind: u32) -> usize {
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let entry = (0..24).map(|index| 0x20 + 12 * index).find(|at| word(*at) == kind).unwrap();
+    word(entry + 8) as usize
+}
+
+/// A writer that says x86, lists the 32-bit TEB and has the registers of the 64-bit layer.
+#[test]
+fn an_x86_dump_with_registers_of_the_layer() {
+    let tables = changed(|bytes| {
+        let (system, threads) = (stream(bytes, 7), stream(bytes, 3));
+        bytes[system..system + 2].fill(0);
+        bytes[threads + 4 + 16..][..8].copy_from_slice(&(TEB + 0x2000).to_le_bytes());
+    });
+    let (rows, stack) = of_thread(&tables);
+    let (narrow, wide): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().copied().partition(|row| row["stack"] == "wow64");
+    check(&narrow, "context");
+    assert_eq!(wide.len(), 2, "{rows:?}");
+    assert!(wide.iter().all(|row| row["instruction_set"] == "x64" && row["confidence"] == "high"));
+    assert_eq!((stack["end_reason"].as_str(), stack["truncated"].as_str()), ("thread start", "false"));
+}
+
+/// Bytes changed at random: whatever comes of it, it comes to an end.
+#[test]
+fn damaged_anywhere() {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move |bound: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as usize % bound
+    };
+    let places: Vec<(usize, u8)> = (0..400).map(|_| (next(1 << 20), next(256) as u8)).collect();
+    for some in places.chunks(20) {
+        let tables = changed(|bytes| {
+            let behind = 0x20 + 24 * 12; // the directory stays
+            for (at, value) in some {
+                let at = behind + at % (bytes.len() - behind);
+                bytes[at] = *value;
+            }
+        });
+        assert!(tables["frames"].len() < 1000);
+    }
 }

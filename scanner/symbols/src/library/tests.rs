@@ -51,3 +51,40 @@ fn a_doubt_about_an_exact_file_changes_nothing() {
     let notes = doubts(&choice.layouts, &[Known { type_name: "_T", path: "A", value: 0x18 }], "PDB");
     assert!(notes[0].contains("0x18") && !notes[0].contains("read there"), "{notes:?}");
 }
+
+/// A PDB whose frame data cannot be read is read once: that it was taken away since changes nothing.
+#[test]
+fn a_failing_pdb_is_read_once() {
+    use fixtures::{
+        pdb::Pdb,
+        stack::function::{Piece, Rule},
+    };
+    let mut file = Pdb::new([7; 16], 1, 0x14c);
+    let rule = Rule::Program("$eip $esp ^ = $esp $esp 4 + =".into());
+    let piece = Piece { begin: 0, end: 0x10, locals: 0, params: 0, prologue: 0, saved: 0, rule };
+    let good = file.section(0x1000).frame(0, true, piece).bytes();
+    let mut bytes = good.clone();
+    // The length of the table of strings, behind its signature and version.
+    let table = bytes.windows(4).position(|word| word == [0xfe, 0xef, 0xfe, 0xef]).unwrap();
+    bytes[table + 8..][..4].fill(0xff);
+    let folder = std::env::temp_dir().join(format!("dumplake-failing-pdb-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("failing.pdb");
+    let id = crate::pdb::identify(&bytes).unwrap();
+    let library = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        Library::new(
+            SymbolPath::from_option(folder.to_str().unwrap(), None).unwrap(),
+            Options::default(),
+            None,
+        )
+    };
+    assert!(library(&good).frames("failing.pdb", id).unwrap().is_some(), "as it should be");
+    let library = library(&bytes);
+    let failure = |name: &str| library.frames(name, id).err();
+    let first = failure("failing.pdb");
+    assert!(first.as_ref().is_some_and(|error| error.0.contains("failing.pdb")), "{first:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    // Whatever path a dump names in front of it.
+    assert_eq!(failure(r"C:\build\failing.pdb"), first);
+}

@@ -5,7 +5,7 @@
 //! the other one's. Source: the metadata's layout as LIEF reads it (`MetadataARM64.cpp`); no such binary was at hand to
 //! try it on.
 
-use crate::{Image, MACHINE_AMD64, MACHINE_ARM64, MACHINE_ARM64EC, Why};
+use crate::{Image, MACHINE_AMD64, MACHINE_ARM64, MACHINE_ARM64EC, MACHINE_I386, Why};
 
 /// What the code in a range is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,17 @@ pub struct Hybrid<'a> {
 const LOAD_CONFIG: u32 = 10;
 /// Offset of `IMAGE_LOAD_CONFIG_DIRECTORY64.CHPEMetadataPointer`
 const METADATA: u32 = 0xc8;
+/// Offset of `IMAGE_LOAD_CONFIG_DIRECTORY32.CHPEMetadataPointer`
+const METADATA32: u32 = 0x7c;
+
+/// Whether an x86 image holds ARM64 code beside (CHPE): its load configuration points at metadata.
+pub fn is_chpe(image: &Image<'_>) -> Result<bool, Why> {
+    let Some(config) = load_config(image, 0x10b, 92)? else { return Ok(false) };
+    if image.machine != MACHINE_I386 || image.u32(config)? < METADATA32 + 4 {
+        return Ok(false);
+    }
+    Ok(image.u32(config.checked_add(METADATA32).ok_or(BEYOND)?)? != 0)
+}
 
 impl<'a> Hybrid<'a> {
     /// Reads the metadata of an image; `None` if it has none: all of its code is of one architecture.
@@ -89,20 +100,28 @@ const BEYOND: Why = Why::BadUnwindData("hybrid metadata beyond the image");
 
 /// RVA of the metadata. The pointer is an address: where the image is loaded, or in a file where it would like to be.
 fn metadata(image: &Image) -> Result<Option<u32>, Why> {
-    let optional = image.u32(0x3c)?.checked_add(24).ok_or(BEYOND)?;
-    let field = |offset: u32| optional.checked_add(offset).ok_or(BEYOND);
-    if image.u16(optional)? != 0x20b || image.u32(field(108)?)? <= LOAD_CONFIG {
-        return Ok(None);
-    }
-    let config = image.u32(field(112 + 8 * LOAD_CONFIG)?)?;
-    if config == 0 || image.u32(config)? < METADATA + 8 {
+    let Some(config) = load_config(image, 0x20b, 108)? else { return Ok(None) };
+    if image.u32(config)? < METADATA + 8 {
         return Ok(None);
     }
     let pointer = image.u64(config.checked_add(METADATA).ok_or(BEYOND)?)?;
     if pointer == 0 {
         return Ok(None);
     }
+    let optional = image.u32(0x3c)?.checked_add(24).ok_or(BEYOND)?;
     let mut preferred = *image;
-    preferred.base = image.u64(field(24)?)?;
+    preferred.base = image.u64(optional.checked_add(24).ok_or(BEYOND)?)?;
     image.rva(pointer).or(preferred.rva(pointer)).map(Some).ok_or(BEYOND)
+}
+
+/// RVA of the load configuration of an image whose optional header is of a kind and has the number of its directories
+/// at an offset; `None` if it has none.
+fn load_config(image: &Image, kind: u16, directories: u32) -> Result<Option<u32>, Why> {
+    let optional = image.u32(0x3c)?.checked_add(24).ok_or(BEYOND)?;
+    let field = |offset: u32| optional.checked_add(offset).ok_or(BEYOND);
+    if image.u16(optional)? != kind || image.u32(field(directories)?)? <= LOAD_CONFIG {
+        return Ok(None);
+    }
+    let config = image.u32(field(directories + 4 + 8 * LOAD_CONFIG)?)?;
+    Ok((config != 0).then_some(config))
 }

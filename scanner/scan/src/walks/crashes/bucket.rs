@@ -21,8 +21,8 @@ pub fn code(bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> String {
 /// innermost function, if the return address is the first word of the stack. That function is `KeBugCheckEx`, which
 /// notes the registers that it was entered with; further words could be anything.
 pub fn nameless(stack: &ThreadStack) -> Option<String> {
-    let mut traps = stack.traps.iter().filter(|trap| trap.live == Some(true) && !trap.machine.is_user());
-    let trapped = traps.next().map(|trap| text(&trap.symbol, trap.machine.rip));
+    let mut traps = stack.traps.iter().filter(|trap| trap.live == Some(true) && !trap.saved.user);
+    let trapped = traps.next().map(|trap| text(&trap.symbol, trap.saved.ip));
     let entered = || match (&stack.stack.frames[..], &stack.symbols[..]) {
         ([first, second, ..], [_, symbol, ..]) if first.exact && !second.is_user() => {
             let above = second.sp.checked_sub(first.sp)?;
