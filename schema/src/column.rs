@@ -2,7 +2,7 @@
 //! tables of millions of rows are made of millions of these calls.
 
 use arrow::{
-    array::{Array, ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringArray},
+    array::{ArrowPrimitiveType, BooleanArray, PrimitiveArray, StringArray},
     buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer},
 };
 
@@ -127,7 +127,7 @@ impl Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BooleanBuilder, StringBuilder, UInt32Builder};
+    use arrow::array::{Array, BooleanBuilder, StringBuilder, UInt32Builder};
 
     /// Expected: arrow's own builders.
     #[test]
