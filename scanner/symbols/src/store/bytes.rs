@@ -67,10 +67,13 @@ fn downloaded(element: &Element, name: &str, id: PdbId, options: &Options) -> Re
     let Element::Chain { stores, servers } = element else { return Ok(None) };
     let Some(store) = stores.first() else { return Ok(None) };
     for server in servers {
-        let Some((_, origin)) = download::fetch(server, store, name, id, &options.limits)? else { continue };
+        if download::fetch(server, store, name, id, &options.limits)?.is_none() {
+            continue;
+        }
         for path in folder::candidates(store, name, id) {
             if let Some(bytes) = exact(&path, id)? {
-                return Ok(Some(PdbFile { bytes, origin }));
+                // Not the URL: what is said of the file is the same for all who find it here later.
+                return Ok(Some(PdbFile { bytes, origin: path.display().to_string() }));
             }
         }
     }

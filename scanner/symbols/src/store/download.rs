@@ -3,19 +3,22 @@
 //! `SERVER/NAME/GUIDAGE/NAME`, then the same compressed (`.pd_`), then `file.ptr`, which only says where else the file
 //! is and is not followed. Bytes arrive in a `.part` file in the store, so that a download that was cut off goes on
 //! where it stopped; the file gets its name only after its identity was compared. What an identity is, is the kind of
-//! file's own ([`Identity`]): GUID and age of a PDB, link time and size of an image.
+//! file's own ([`Identity`]): GUID and age of a PDB, link time and size of an image. Of all who want a file, in this
+//! process or another, one downloads it and the others wait ([`turn`]).
 
 mod http;
+pub mod turn;
 
 use super::{expand, folder::compressed_name};
 use crate::{Error, PdbId, Profile, Result, pdb};
 use http::{Body, Stop, Transfer};
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
+use turn::Turn;
 
 /// Bounds of one download.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +79,7 @@ pub fn another(theirs: impl std::fmt::Display, wanted: impl std::fmt::Display) -
 }
 
 /// The file of this identity from a server, kept in the store. None: the server does not have it. The second value is
-/// the URL. The name was checked by the caller.
+/// the URL, or the path in the store if somebody else has just downloaded it. The name was checked by the caller.
 pub fn fetch<I: Identity>(
     server: &str,
     store: &Path,
@@ -85,11 +88,17 @@ pub fn fetch<I: Identity>(
     limits: &Limits,
 ) -> Result<Option<(I::Known, String)>> {
     let key = id.key();
+    let place = store.join(name).join(&key);
+    let _turn = Turn::wait(store, name, &key, limits.whole)?;
+    // The caller looked into the store before, but somebody may have been faster.
+    let target = place.join(name);
+    if let Some(known) = kept(&target, id, limits) {
+        return Ok(Some((known, target.display().to_string())));
+    }
     let deadline = Instant::now() + limits.whole;
     for file in [name.to_string(), compressed_name(name)] {
         let url = format!("{server}/{}/{key}/{}", escaped(name), escaped(&file));
-        let place = store.join(name).join(&key);
-        let job = Job { url, place, name, id, limits, deadline };
+        let job = Job { url, place: &place, name, id, limits, deadline };
         if let Some(known) = job.run(&file)? {
             return Ok(Some((known, job.url)));
         }
@@ -103,11 +112,18 @@ pub fn fetch<I: Identity>(
     }
 }
 
+/// The file under its own name, if it is there and the right one.
+fn kept<I: Identity>(path: &Path, id: I, limits: &Limits) -> Option<I::Known> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(limits.bytes).read_to_end(&mut bytes).ok()?;
+    id.check(bytes).ok()
+}
+
 /// One file that may be on a server.
 struct Job<'a, I> {
     url: String,
     /// Folder of the file in the store.
-    place: PathBuf,
+    place: &'a Path,
     name: &'a str,
     id: I,
     limits: &'a Limits,
@@ -119,42 +135,17 @@ impl<I: Identity> Job<'_, I> {
         let transfer = Transfer::new(&self.url, self.limits, self.deadline);
         let path = self.place.join(format!("{file}.{:016x}.part", fingerprint(&self.url)));
         let held = fs::metadata(&path).map_or(0, |part| part.len());
-        // Nothing is made in the store for a file that the server does not have.
+        // No folder is made for a file that the server does not have.
         let Some(first) = transfer.start(held)? else { return Ok(None) };
-        fs::create_dir_all(&self.place).map_err(|e| broken(&self.place, e))?;
-        let mut part = self.lock(&path)?;
-        // Another process was faster.
-        if let Some(known) = self.kept() {
-            let _ = fs::remove_file(&path);
-            return Ok(Some(known));
-        }
+        fs::create_dir_all(self.place).map_err(|e| broken(self.place, e))?;
+        let part = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut part = part.map_err(|e| broken(&path, e))?;
         self.receive(&transfer, first, &mut part, &path)?;
         let kept = self.keep(&mut part, &path);
         if kept.is_err() {
             let _ = fs::remove_file(&path);
         }
         kept.map(Some)
-    }
-
-    /// The file under its own name, if it is there and the right one.
-    fn kept(&self) -> Option<I::Known> {
-        let mut bytes = Vec::new();
-        let file = File::open(self.place.join(self.name)).ok()?;
-        file.take(self.limits.bytes).read_to_end(&mut bytes).ok()?;
-        self.id.check(bytes).ok()
-    }
-
-    /// The `.part` file, held for this process alone: two that write into one file would mix it.
-    fn lock(&self, path: &Path) -> Result<File> {
-        let part = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let part = part.map_err(|e| broken(path, e))?;
-        match part.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::new(format!("{}: another process is downloading it", self.url)))
-            }
-            // Some network folders cannot lock; they are used as if they could.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(part),
-        }
     }
 
     /// Fills the `.part` file, from where an earlier download stopped.
@@ -168,7 +159,7 @@ impl<I: Identity> Job<'_, I> {
                 return Err(Error::new(format!("{}: it vanished from the server", self.url)));
             };
             if now.start > held {
-                continue; // another process made the file anew in the meantime
+                continue; // where nothing can be locked, another process made the file anew in the meantime
             }
             held = now.start; // 0 from a server that does not go on where it was asked to
             part.set_len(held).and_then(|()| part.seek(SeekFrom::Start(held))).map_err(broken)?;
@@ -194,8 +185,7 @@ impl<I: Identity> Job<'_, I> {
         ))
     }
 
-    /// Compares the identity and gives the file its name in the store, expanded. The file is still locked: on Windows
-    /// nobody else could even read it.
+    /// Compares the identity and gives the file its name in the store, expanded.
     fn keep(&self, part: &mut File, path: &Path) -> Result<I::Known> {
         let named = |e: Error| Error::new(format!("{}: {e}", self.url));
         let mut bytes = Vec::new();
@@ -229,10 +219,10 @@ fn pointer(url: &str, limits: &Limits, deadline: Instant) -> Result<Option<Strin
     Ok(Some(String::from_utf8_lossy(&text).trim().chars().flat_map(char::escape_default).collect()))
 }
 
-/// Names one URL among the few whose files come into one folder, so that half a file of one server is never
-/// continued with that of another (FNV-1a).
-fn fingerprint(url: &str) -> u64 {
-    url.bytes()
+/// A short name of a text (FNV-1a): of one URL among the few whose files come into one folder, so that half a file of
+/// one server is never continued with that of another.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

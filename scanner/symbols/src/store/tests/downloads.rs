@@ -5,6 +5,7 @@ use super::{
     server::{Answer, Server},
     *,
 };
+use crate::store::download::turn::{FOLDER as LOCKS, Turn};
 use std::time::{Duration, Instant};
 
 fn quick() -> Options {
@@ -25,11 +26,12 @@ fn find(server: &Server, store: &Folder) -> Result<Option<Found>> {
     path(server, store).find(NAME, id(), &quick())
 }
 
-/// Files in a folder and below.
+/// Files in a folder and below; empty lock files do not count.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
         match path.is_dir() {
+            true if path.ends_with(LOCKS) => {}
             true => found.extend(files(&path)),
             false => found.push(path.file_name().unwrap().to_string_lossy().into_owned()),
         }
@@ -90,7 +92,8 @@ fn a_server_without_the_file() {
     assert!(find(&server, &store).unwrap().is_none());
     let (ends, log) = ([NAME, "ntkrnlmp.pd_", "file.ptr"], server.log());
     assert!(log.len() == 3 && log.iter().zip(ends).all(|(path, end)| path.ends_with(end)), "{log:?}");
-    assert!(fs::read_dir(&store.0).unwrap().next().is_none(), "no folders for a file that is not there");
+    let folders: Vec<_> = fs::read_dir(&store.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(folders, [LOCKS], "no folders for a file that is not there");
 }
 
 #[test]
@@ -338,22 +341,75 @@ fn a_server_that_is_not_there() {
     assert!(server.log().iter().all(|path| !path.contains(NAME)));
 }
 
+/// Bounds that no busy machine reaches.
+fn patient() -> Options {
+    let long = Duration::from_secs(300);
+    Options { limits: Limits { silence: long, whole: long, ..quick().limits }, ..quick() }
+}
+
+/// Answers late, so that all who want a file want it at once.
+fn late(body: Vec<u8>) -> Server {
+    Server::new(move |_| {
+        std::thread::sleep(Duration::from_millis(200));
+        Answer::ok(&body)
+    })
+}
+
+/// What several threads get that begin together. A lock of a file does not tell them from processes.
+fn together<T: Send>(ask: impl Fn() -> T + Sync) -> Vec<T> {
+    let begin = std::sync::Barrier::new(4);
+    let one = || {
+        begin.wait();
+        ask()
+    };
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    })
+}
+
 #[test]
-fn two_that_download_the_same() {
-    let pdb = pdb_of(id());
-    let server = Server::new(move |_| {
-        std::thread::sleep(Duration::from_millis(50));
-        Answer::ok(&pdb)
+fn all_who_want_a_file_get_it_by_one_download() {
+    let (server, store) = (late(pdb_of(id())), Folder::new());
+    for found in together(|| path(&server, &store).find(NAME, id(), &patient())) {
+        assert_eq!(found.unwrap().unwrap().profile.id, Some(id()));
+    }
+    assert_eq!((server.log(), files(&store.0)), (vec![wanted()], vec![NAME.to_string()]));
+    let (server, store) = (late(pdb_of(id())), Folder::new());
+    for found in together(|| path(&server, &store).pdb(NAME, id(), &patient())) {
+        assert_eq!(found.unwrap().unwrap().bytes, pdb_of(id()));
+    }
+    assert_eq!(server.log(), [wanted()]);
+    // As each worker does, every one with a library of its own.
+    let (server, store) = (late(image_of(IMAGE_ID)), Folder::new());
+    let ask = || {
+        let library = crate::Library::new(path(&server, &store), patient(), None);
+        crate::Provider::image(&library, IMAGE, IMAGE_ID.timestamp, IMAGE_ID.size)
+    };
+    for found in together(ask) {
+        assert_eq!(found, Ok(Some(image_of(IMAGE_ID))));
+    }
+    assert_eq!(server.log(), [IMAGE_URL]);
+}
+
+/// Who waits for one whose download fails tries it too, and none waits longer than a download may take.
+#[test]
+fn waiting_for_others_ends() {
+    let server = Server::new(|asked| match asked.number {
+        0 => Answer::Plain(500, vec![], vec![]),
+        _ => Answer::ok(&pdb_of(id())),
     });
     let store = Folder::new();
-    let path = path(&server, &store);
-    let results = std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| path.find(NAME, id(), &quick()))).collect();
-        runs.into_iter().map(|run| run.join().unwrap()).collect::<Vec<_>>()
-    });
-    assert!(results.iter().any(|result| matches!(result, Ok(Some(_)))));
-    for error in results.into_iter().filter_map(Result::err) {
-        assert!(error.to_string().contains("another process"), "{error}");
-    }
-    assert_eq!(fs::read(store.0.join(&wanted()[1..])).unwrap(), pdb_of(id()));
+    let found = together(|| path(&server, &store).find(NAME, id(), &patient()));
+    assert_eq!(found.iter().filter(|found| found.is_err()).count(), 1, "{found:?}");
+    assert_eq!(server.log(), [wanted(), wanted()]);
+
+    let (server, store) = (Server::new(|_| Answer::ok(&pdb_of(id()))), Folder::new());
+    let held = Turn::wait(&store.0, NAME, &id().server_key(), Duration::ZERO).unwrap();
+    let mut options = quick();
+    options.limits.whole = Duration::from_millis(100);
+    let error = path(&server, &store).find(NAME, id(), &options).unwrap_err().to_string();
+    assert!(error.contains("another process") && server.log().is_empty(), "{error}");
+    drop(held);
+    assert!(find(&server, &store).unwrap().is_some());
 }
