@@ -6,8 +6,8 @@
 -- Reading: one row a place, with the bytes of the file and of the dump and what the latter do. Certain: a jump or call
 --   that leads into no loaded module. Strong: one into another module, or any other change in a module that is not the
 --   kernel or the HAL. Weak: other changes in these two, which patch themselves at start for the processor they meet.
--- Limits: only pages that are in the dump, of modules whose image file convert --images found, by link time and size;
---   code_checks counts both. What Windows patches by itself (imports, indirect calls, switch tables, constants that
+-- Limits: only pages that are in the dump, of modules whose image file convert --images found, by link time and size (a file
+--   that was downloaded is not used); code_checks counts both. What Windows patches by itself (imports, indirect calls, switch tables, constants that
 --   are random at each boot) is told by the file and is no change. A debugger's breakpoints are changes.
 SELECT dump_id, 'code' AS subject_kind, module || '+' || hex_address(va - base) AS subject, va AS address,
        json_object('module', module, 'function', function, 'section', section, 'bytes', bytes, 'file', expected, 'dump', found,

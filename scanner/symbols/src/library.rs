@@ -84,12 +84,12 @@ impl Provider for Library<'_> {
     }
 
     fn image_at_hand(&self, name: &str, timestamp: u32, size: u32) -> Option<Vec<u8>> {
-        store::image(&self.images, &self.path, name, ImageId { timestamp, size })
+        store::image_at_hand(&self.images, &self.path, name, ImageId { timestamp, size })
     }
 
     fn image(&self, name: &str, timestamp: u32, size: u32) -> Result<Option<Vec<u8>>> {
         let id = ImageId { timestamp, size };
-        let local = || self.image_at_hand(name, timestamp, size);
+        let local = || store::image(&self.images, &self.path, name, id);
         if let Some(found) = local().map(Some) {
             return Ok(found);
         }

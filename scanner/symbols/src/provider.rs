@@ -63,7 +63,8 @@ pub trait Provider: Sync {
         Ok(None)
     }
 
-    /// The same of files that are at hand: nothing is downloaded, however many images are asked for.
+    /// The same of files that the user keeps: nothing is downloaded, however many images are asked for, and what was
+    /// downloaded before is not used, so that the answer is the same whatever else was converted.
     fn image_at_hand(&self, _name: &str, _timestamp: u32, _size: u32) -> Option<Vec<u8>> {
         None
     }

@@ -20,7 +20,7 @@ use std::path::Path;
 
 pub use bytes::PdbFile;
 pub use download::Limits;
-pub use images::{ImageId, download as download_image, find as image};
+pub use images::{ImageId, at_hand as image_at_hand, download as download_image, find as image};
 pub use name::check as check_name;
 pub use path::SymbolPath;
 

@@ -3,13 +3,13 @@
 use crate::table;
 
 table! {
-    /// One row for every kernel module of which an image file, imports or exports were at hand: how much of its code and of its imports could be compared, and what came of it. Code is compared with the image file that `--images` gives, of the same link time and size; imports with what the other modules in the dump export.
+    /// One row for every kernel module of which an image file, imports or exports were at hand: how much of its code and of its imports could be compared, and what came of it. Code is compared with the image file of the same link time and size that `--images` gives, or a file, folder or store of the symbol path that no server fills: downloads are not used, so that the rows do not depend on what was downloaded before; imports with what the other modules in the dump export.
     pub code_checks: CodeChecks of CodeCheckRow {
         /// File name of the module.
         module: String,
         /// First address (`_KLDR_DATA_TABLE_ENTRY.DllBase`).
         base: u64,
-        /// Whether its image file was found.
+        /// Whether its image file was found there.
         image_file: bool,
         /// Pages of its code that stay in memory, by the file's section table (`IMAGE_SCN_MEM_EXECUTE`, not `IMAGE_SCN_MEM_DISCARDABLE` or `IMAGE_SCN_MEM_WRITE`, and no section that Windows writes, such as `.retplne`); NULL without a file.
         code_pages: Option<u32>,

@@ -108,7 +108,8 @@ fn stem(name: &str) -> String {
     extensions.iter().find_map(|extension| name.strip_suffix(extension)).unwrap_or(&name).to_string()
 }
 
-/// The image file of a module, if somebody has it at hand. Not from a server: all modules are asked for.
+/// The image file of a module, if the user keeps it. Not from a server, as all modules are asked for, nor from the store
+/// of one: the rows must not depend on what was downloaded before.
 pub fn file(system: &System<'_>, owner: &Owner) -> Option<Vec<u8>> {
     let by_headers = system.module_headers(owner.base).and_then(|(_, facts)| facts.timestamp);
     let timestamp = by_headers.or(owner.timestamp)?;

@@ -56,13 +56,27 @@ impl Identity for ImageId {
 
 /// The file of an image, if one of the places has it.
 pub fn find(places: &[PathBuf], path: &SymbolPath, image: &str, id: ImageId) -> Option<Vec<u8>> {
-    let image = name::check(image).ok()?;
-    let of_path = path.elements.iter().flat_map(|element| match element {
+    first(places.iter().chain(path.elements.iter().flat_map(folders)), image, id)
+}
+
+/// The same without stores that keep downloads: what they hold depends on what was asked for before.
+pub fn at_hand(places: &[PathBuf], path: &SymbolPath, image: &str, id: ImageId) -> Option<Vec<u8>> {
+    let downloads =
+        |element: &&Element| matches!(element, Element::Chain { servers, .. } if !servers.is_empty());
+    let local = path.elements.iter().filter(|element| !downloads(element));
+    first(places.iter().chain(local.flat_map(folders)), image, id)
+}
+
+fn folders(element: &Element) -> &[PathBuf] {
+    match element {
         Element::Place(place) => std::slice::from_ref(place),
-        Element::Chain { stores, .. } => &stores[..],
-    });
-    let all = places.iter().chain(of_path);
-    let candidates = all.flat_map(|place| candidates(place, image, id));
+        Element::Chain { stores, .. } => stores,
+    }
+}
+
+fn first<'a>(places: impl Iterator<Item = &'a PathBuf>, image: &str, id: ImageId) -> Option<Vec<u8>> {
+    let image = name::check(image).ok()?;
+    let candidates = places.flat_map(|place| candidates(place, image, id));
     candidates.filter_map(|path| load(&path)).find(|bytes| identity(bytes) == Some(id))
 }
 

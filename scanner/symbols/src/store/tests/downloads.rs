@@ -314,6 +314,27 @@ fn a_library_asks_once() {
     assert_eq!(server.log().len(), 2);
 }
 
+/// Comparing code with files: what stack walks or other dumps have downloaded makes no difference.
+#[test]
+fn what_was_downloaded_is_not_at_hand() {
+    let (server, store) = (Server::new(|_| Answer::ok(&image_of(IMAGE_ID))), Folder::new());
+    let at_hand = |library: &crate::Library| {
+        crate::Provider::image_at_hand(library, IMAGE, IMAGE_ID.timestamp, IMAGE_ID.size)
+    };
+    let of = |path: SymbolPath| crate::Library::new(path, quick(), None);
+    let library = of(path(&server, &store));
+    assert_eq!(at_hand(&library), None);
+    let ask = || crate::Provider::image(&library, IMAGE, IMAGE_ID.timestamp, IMAGE_ID.size);
+    assert_eq!((ask(), ask()), (Ok(Some(image_of(IMAGE_ID))), Ok(Some(image_of(IMAGE_ID)))));
+    assert_eq!(server.log(), [IMAGE_URL]);
+    assert_eq!(at_hand(&library), None, "it is in the store now");
+    // A store without a server, a folder, and what --images names.
+    let alone = SymbolPath::parse(&format!("srv*{}", store.0.display()), None).unwrap();
+    for library in [of(alone), of(store.path()), library.with_images(vec![store.0.clone()])] {
+        assert_eq!(at_hand(&library), Some(image_of(IMAGE_ID)));
+    }
+}
+
 #[test]
 fn names_with_tricks_are_never_asked_for() {
     let (server, store) = (Server::new(|_| Answer::ok(&pdb_of(id()))), Folder::new());
