@@ -41,7 +41,7 @@ table! {
         fault_text: Option<String>,
         /// Which statement gave it: `parameter`, `context record`, `exception`.
         fault_source: Option<String>,
-        /// The instruction, where its bytes are in the dump or in an image file: x86 and x64, in Intel's syntax.
+        /// The instruction, where its bytes are in the dump or in an image file: x86 and x64, in Intel's syntax. NULL where it may be either: below 4 GiB in a user minidump of an x64 system that holds neither the registers there nor the headers of the module.
         fault_instruction: Option<String>,
         /// Address of its operand in memory, by the registers at the fault; NULL where one of them is not known, where a segment has a base (FS, GS), and for an instruction that names no memory or two. `push`, `call` and `ret` use the stack besides.
         operand_address: Option<u64>,

@@ -48,14 +48,17 @@ impl<'a> ProcessCode<'a> {
         self.halves.iter().filter_map(OnceLock::get)
     }
 
-    /// The instructions at an address, as the headers of its module say; else those that the dump states.
-    pub fn set_at(&self, va: u64) -> Architecture {
+    /// The instructions at an address, as the headers of its module say; else those that the dump states. `None` where
+    /// they may be of either half: where 32-bit code of an x64 process can be, and no headers say that it is none.
+    pub fn set_at(&self, va: u64) -> Option<Architecture> {
         let holds = |module: &&Module| va.wrapping_sub(module.base) < module.size;
         let module = self.dump.records.modules.iter().find(holds);
-        match module.and_then(|module| self.machine(module)) {
-            Some(MACHINE_I386) if self.stated == Architecture::X64 => Architecture::X86,
-            Some(MACHINE_AMD64) if self.stated == Architecture::X86 => Architecture::X64,
-            _ => self.stated,
+        match (self.stated, module.and_then(|module| self.machine(module))) {
+            (Architecture::X64, Some(MACHINE_I386)) => Some(Architecture::X86),
+            (Architecture::X86, Some(MACHINE_AMD64)) => Some(Architecture::X64),
+            (Architecture::X64, Some(MACHINE_AMD64)) => Some(Architecture::X64),
+            (Architecture::X64, _) if va < 1 << 32 => None,
+            (stated, _) => Some(stated),
         }
     }
 

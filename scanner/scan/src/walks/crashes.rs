@@ -129,7 +129,7 @@ fn operand_of_process(job: &Job, ip: Option<u64>, stack: Option<&ThreadStack>) -
     let space = job.dump.captured()?;
     let code = ProcessCode::new(job.dump, space, job.names)?;
     let registers = stack.and_then(|stack| stack.registers_at(None, ip?));
-    let set = registers.map_or_else(|| ip.map(|ip| code.set_at(ip)), |registers| Some(registers.set()))?;
+    let set = registers.map(|registers| registers.set()).or_else(|| code.set_at(ip?))?;
     Some(operand::columns(set, code.of(set), &space, ip, registers))
 }
 

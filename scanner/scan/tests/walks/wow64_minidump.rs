@@ -112,6 +112,20 @@ fn the_instruction_at_fault_by_its_module() {
     assert!(!crash.contains_key("operand_address"), "{crash:?}");
 }
 
+/// Nor does its module, whose headers are not in the dump: nobody knows whether it is x86 or x64 code.
+#[test]
+fn an_instruction_at_fault_of_either_half() {
+    let (mut machine, process) = in_32_bit_code((FAULT, 0x18_f120, 0x18_f200), NarrowForm::ExceptionRecord);
+    machine.facts.stacks.narrow[0].context.set("ContextFlags", 0x1_0000);
+    machine.patch(Space::Process(process), EXE, &[0; 2]);
+    let crash = &walked(&machine, process, false)["crashes"][0];
+    assert_eq!(
+        (crash["fault_ip"].as_str(), crash["fault_text"].as_str()),
+        (FAULT.to_string().as_str(), "legacy+0x2300")
+    );
+    assert!(!crash.contains_key("fault_instruction") && !crash.contains_key("operand_base"), "{crash:?}");
+}
+
 /// An area that lies about its registers, and 64-bit registers that 32-bit code cannot have.
 #[test]
 fn registers_that_cannot_be() {
