@@ -139,7 +139,7 @@ table! {
         text: String,
         /// How it was found: `walk` (the stack was unwound over it), `thread` (`_KTHREAD.TrapFrame` leads to it, and it has the shape), `scan` (words with the shape of one: selectors or status bits, flags and stack pointer that fit each other; on x86 also the mark for debuggers and its copies of `Ebp` and `Eip`, on ARM64 the frame pointer).
         source: String,
-        /// `high`: a walk without guesses, or the thread's own statement; `medium`: the shape, and `ip` points to code of a module, or into user memory outside of all modules that the dump holds; `low`: the dump does not hold what would show that it is code.
+        /// `high`: a walk without guesses, or the thread's own statement; `medium`: the shape, and `ip` points to code of a module, or into user memory outside of all modules that the dump holds, on ARM64 only into pages that user mode may execute; `low`: nothing in the dump shows that it is code.
         confidence: String,
         /// It lies above the innermost frame's stack pointer; false: it is left from something that has returned; NULL: the thread's stack pointer is elsewhere or not known.
         live: Option<bool>,

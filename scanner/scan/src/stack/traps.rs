@@ -241,8 +241,12 @@ impl Finder<'_, '_> {
             return judged(code);
         }
         // Code that was made at run time is in no module, but it is in memory.
-        let mapped = half.space().is_some_and(|space| space.read(Va(saved.ip), &mut [0]).is_ok());
-        mapped.then_some(Confidence::Medium)
+        let space = half.space()?;
+        space.read(Va(saved.ip), &mut [0]).ok()?;
+        // Words that only look like a frame of ARM64 lead to data as easily.
+        let may_run = || space.entry(Va(saved.ip)).is_ok_and(|entry| entry.user && entry.executable);
+        let sure = saved.set != Architecture::Arm64 || may_run();
+        Some(if sure { Confidence::Medium } else { Confidence::Low })
     }
 
     fn symbol(&self, stack: &ThreadStack, saved: &Saved) -> Symbol {
