@@ -95,9 +95,9 @@ table! {
         load_time: Option<Time>,
         /// PE `TimeDateStamp` as the loader has it (`_LDR_DATA_TABLE_ENTRY.TimeDateStamp`), else of the image's header.
         timestamp: Option<u32>,
-        /// `IMAGE_FILE_HEADER.Machine` of the image in memory: 0x8664 x64, 0x14c x86, 0xaa64 ARM64; NULL where its headers are not in the dump.
+        /// `IMAGE_FILE_HEADER.Machine` of the image in memory (of ARM64X images not always that of the file, see `hybrid`): 0x8664 x64, 0x14c x86, 0xaa64 ARM64; NULL where its headers are not in the dump.
         machine: Option<u32>,
-        /// Of an ARM64 system: whether the image holds code of two architectures, by the metadata of its load configuration (`CHPEMetadataPointer`). `ARM64EC`: its header says x64; `ARM64X`: its header says ARM64; `CHPE`: x86; `none`: it does not. NULL elsewhere, and where its headers or its load configuration are not in the dump.
+        /// Of an ARM64 system: whether the image holds code of two architectures, by the metadata of its load configuration (`CHPEMetadataPointer`). `ARM64EC or ARM64X`: its header says x64, which is that of an ARM64EC file, or of an ARM64X file whose header Windows changed in memory for an x64 process; `ARM64X`: its header says ARM64; `CHPE`: x86; `none`: it does not. NULL elsewhere, and where its headers or its load configuration are not in the dump.
         hybrid: Option<&'static str>,
         /// PE `CheckSum` of the image's header.
         checksum: Option<u32>,

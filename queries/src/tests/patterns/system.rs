@@ -29,7 +29,7 @@ fn an_x64_program_on_arm64() {
     for (id, architecture) in [(FIRST, "'ARM64'"), (SECOND, "'ARM64'"), (THIRD, "'x64'")] {
         lake.put("dumps", id, &[&[("format", "'kernel bitmap'"), ("architecture", architecture)]]);
     }
-    let system = image("1", "34404", "'ARM64EC'");
+    let system = image("1", "34404", "'ARM64EC or ARM64X'");
     lake.put(
         "user_modules",
         FIRST,
@@ -41,7 +41,9 @@ fn an_x64_program_on_arm64() {
     only(&lake, "arm64ec_process", &[("a process 10", "certain")]);
     let found = found(&lake, "arm64ec_process").remove(0);
     assert!(
-        found.reading.contains("1 of 3 images are x64 code that is emulated, 1 hold"),
+        found.reading.contains(
+            "1 of 3 images are x64 code that is emulated, 1 hold ARM64 code as well (ARM64EC or ARM64X)"
+        ),
         "{}",
         found.reading
     );

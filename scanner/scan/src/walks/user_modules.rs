@@ -142,7 +142,9 @@ fn hybrid(space: Option<Space>, row: &UserModuleRow) -> Option<&'static str> {
         return Some(if is_chpe(&image).ok()? { "CHPE" } else { "none" });
     }
     match Hybrid::open(&image).ok()? {
-        Some(_) if machine == u32::from(MACHINE_AMD64) => Some("ARM64EC"),
+        // For an x64 process Windows changes the header of an ARM64X image to x64, by dynamic relocations that such a
+        // file has for its own header (lld's COFF writer makes them): in memory it is as one of ARM64EC.
+        Some(_) if machine == u32::from(MACHINE_AMD64) => Some("ARM64EC or ARM64X"),
         Some(_) => Some("ARM64X"),
         None => Some("none"),
     }

@@ -272,7 +272,7 @@ fn hybrid_images() {
         (row["machine"].clone(), row.get("hybrid").cloned())
     };
     let some = |text: &str| Some(text.to_string());
-    assert_eq!(kind(images[0]), (0x8664.to_string(), some("ARM64EC")));
+    assert_eq!(kind(images[0]), (0x8664.to_string(), some("ARM64EC or ARM64X")));
     assert_eq!(kind(images[1]), (0xaa64.to_string(), some("ARM64X")));
     assert_eq!(kind(images[2]), (0x8664.to_string(), None), "metadata beyond the image");
     let plain = tables_of(&scenario::busy(Arch::Arm64, Build::WIN10_19041), Format::Full);
