@@ -267,6 +267,10 @@ impl<'a> Check<'a> {
         }
         // A function that only hands on begins with a jump to what it hands on to: another module's export.
         if let Some(owner) = self.system.owner(target) {
+            // Through a table of routines, such as the HAL's, it may lead to what is not exported.
+            if bytes.starts_with(&[0xff, 0x25]) || bytes.starts_with(&[0x48, 0xff, 0x25]) {
+                return None;
+            }
             let rva = u32::try_from(target.0 - owner.base.0).ok()?;
             if self.books.of(owner)?.begins(rva) {
                 return None;
