@@ -8,6 +8,7 @@
 
 mod cell;
 mod check;
+mod column;
 mod commit;
 mod compact;
 mod disk;

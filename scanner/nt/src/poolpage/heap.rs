@@ -242,7 +242,10 @@ pub(super) fn unknown<const UNIT: usize>(
     let last = slots.end;
     let marked = |slot: usize| slot < last && flags.get(slot).is_some_and(|flag| *flag != 0);
     let (mut free, mut expected) = (slots.start, [usize::MAX; 3]);
-    for slot in slots {
+    // Most slots are not marked: eight flags at a time tell that.
+    let groups = flags.as_chunks::<8>().0.iter().enumerate();
+    let some = groups.filter(|(_, group)| **group != [0; 8]).flat_map(|(group, _)| group * 8..group * 8 + 8);
+    for slot in some.take_while(|slot| *slot < last) {
         if slot < free || !marked(slot) {
             continue;
         }

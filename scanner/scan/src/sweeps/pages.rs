@@ -1,6 +1,7 @@
 //! `pages`: who maps each frame, what is on it, and what the page-frame database says of it.
 
 use super::{Context, Harvest, Owner, Page, Part, Sweep};
+use fearless_simd::{Level, dispatch, prelude::*, u8x32, u64x4};
 use nt::pfn::{Frames, InOrder};
 use schema::{
     Table, TableSpec,
@@ -11,12 +12,13 @@ use schema::{
 pub struct Pages<'a> {
     context: Context<'a>,
     frames: Option<Frames<'a, 'a>>,
+    level: Level,
 }
 
 impl<'a> Pages<'a> {
     /// Over a dump.
     pub fn new(context: Context<'a>) -> Pages<'a> {
-        Pages { context, frames: Frames::new(context.system) }
+        Pages { context, frames: Frames::new(context.system), level: Level::new() }
     }
 }
 
@@ -81,65 +83,110 @@ impl Rows<'_> {
         match kernel {
             _ if page.zero => "zero",
             Some(va) if self.sweep.context.system.owner(va).is_some() => "image",
-            _ => looks_like(page.bytes),
+            _ => looks_like(self.sweep.level, page.bytes),
         }
     }
 }
 
 /// Every so many words are looked at: 64 of a page.
 const STEP: usize = 8;
+const WORDS: usize = 0x1000 / 8 / STEP;
 
 /// What most of the words looked at are.
-fn looks_like(bytes: &[u8]) -> &'static str {
-    let (mut words, mut pointers, mut texts) = (0, 0, 0);
-    for word in bytes.as_chunks::<8>().0.iter().step_by(STEP) {
-        words += 1;
-        let value = u64::from_le_bytes(*word);
-        pointers += u32::from(value >> 47 == 0x1_ffff && value != u64::MAX);
-        texts += u32::from(is_text(value));
+fn looks_like(level: Level, bytes: &[u8]) -> &'static str {
+    let all = bytes.as_chunks::<8>().0;
+    let words = all.len().div_ceil(STEP).min(WORDS);
+    // Words that are not there are zero, which is neither a pointer nor text.
+    let mut sample = [0; WORDS * 8];
+    for (sampled, word) in sample.as_chunks_mut::<8>().0.iter_mut().zip(all.iter().step_by(STEP)) {
+        *sampled = *word;
     }
+    let (pointers, texts) = dispatch!(level, simd => count(simd, &sample));
     match () {
         () if words < 8 => "data",
         () if texts * 4 >= words * 3 => "text",
         () if pointers * 4 >= words => "pointers",
-        () if is_random(bytes) => "random",
+        () if is_random(&sample[..words * 8]) => "random",
         () => "data",
     }
 }
 
+/// How many words are addresses of the kernel's half, and how many are text: eight printable characters of one byte, or
+/// four of two.
+#[inline(always)]
+fn count<S: Simd>(simd: S, sample: &[u8; WORDS * 8]) -> (usize, usize) {
+    const SECOND: u64 = 0xff00_ff00_ff00_ff00;
+    let (mut pointers, mut texts) = (0, 0);
+    for bytes in sample.as_chunks::<32>().0 {
+        let bytes = u8x32::simd_from(simd, *bytes);
+        let words: u64x4<S> = bytes.bitcast();
+        let kernel = (words >> 47).simd_eq(0x1_ffff) & !words.simd_eq(u64::MAX);
+        pointers += kernel.to_bitmask().count_ones();
+        let blank = bytes.simd_eq(b'\t') | bytes.simd_eq(b'\r') | bytes.simd_eq(b'\n');
+        let printable = (bytes - 0x20).simd_lt(0x5f) | blank;
+        let printable: u64x4<S> = printable.to_vector().bitcast();
+        let wide = (words & SECOND).simd_eq(0) & (printable | SECOND).simd_eq(u64::MAX);
+        texts += (printable.simd_eq(u64::MAX) | wide).to_bitmask().count_ones();
+    }
+    (pointers as usize, texts as usize)
+}
+
 /// 512 random bytes have 221 different values, give or take 5.
-fn is_random(bytes: &[u8]) -> bool {
+fn is_random(sample: &[u8]) -> bool {
     const LEAST: usize = 200;
-    let words = || bytes.as_chunks::<8>().0.iter().step_by(STEP);
     // Where most words are zero, the others cannot have that many.
-    let filled = words().filter(|word| **word != [0; 8]).count();
+    let filled = sample.as_chunks::<8>().0.iter().filter(|word| **word != [0; 8]).count();
     if filled * 8 + 1 < LEAST {
         return false;
     }
     let mut seen = [0u8; 256];
-    for word in words() {
-        word.iter().for_each(|byte| seen[usize::from(*byte)] = 1);
-    }
-    seen.iter().map(|seen| u32::from(*seen)).sum::<u32>() >= LEAST as u32
-}
-
-/// Eight printable characters of one byte, or four of two.
-fn is_text(word: u64) -> bool {
-    // None of them has its highest bit set; most words of code and numbers end here.
-    if word & 0x8080_8080_8080_8080 != 0 {
-        return false;
-    }
-    let printable = |byte: &u8| (0x20..0x7f).contains(byte) || matches!(byte, b'\t' | b'\r' | b'\n');
-    let bytes = word.to_le_bytes();
-    match word & 0xff00_ff00_ff00_ff00 {
-        0 => bytes.iter().step_by(2).all(printable),
-        _ => bytes.iter().all(printable),
-    }
+    sample.iter().for_each(|byte| seen[usize::from(*byte)] = 1);
+    seen.iter().map(|seen| usize::from(*seen)).sum::<usize>() >= LEAST
 }
 
 #[cfg(test)]
 mod tests {
-    use super::looks_like;
+    use super::*;
+
+    fn looks_like(bytes: &[u8]) -> &'static str {
+        let best = super::looks_like(Level::new(), bytes);
+        assert_eq!(best, super::looks_like(Level::baseline(), bytes));
+        best
+    }
+
+    /// A word by itself, as words are judged in vectors.
+    fn is_text(word: [u8; 8]) -> bool {
+        let printable = |byte: &u8| (0x20..0x7f).contains(byte) || matches!(byte, b'\t' | b'\r' | b'\n');
+        let second = word.iter().skip(1).step_by(2).all(|byte| *byte == 0);
+        word.iter().all(printable) || second && word.iter().step_by(2).all(printable)
+    }
+
+    #[test]
+    fn words_are_counted_one_by_one() {
+        const BYTES: [u8; 12] = [0, 0, 0x1f, 0x20, 0x7e, 0x7f, 0x80, 0xff, b'\t', b'\r', b'\n', 0x0b];
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        for round in 0..2000 {
+            let mut sample = [0u8; WORDS * 8];
+            for (at, byte) in sample.iter_mut().enumerate() {
+                random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                let any = (random >> 40) as usize;
+                *byte = match round % 4 {
+                    0 => BYTES[any % 12],
+                    1 if at % 2 == 1 => 0,
+                    2 => [0xff, 0xff, 0x80, 0x7f][any % 4],
+                    _ => [b'a', b'\n', 0x1f, 0x20, b'z', b'~'][any % if at % 64 < 32 { 2 } else { 6 }],
+                };
+            }
+            let words = sample.as_chunks::<8>().0;
+            let pointers = words.iter().map(|word| u64::from_le_bytes(*word));
+            let pointers = pointers.filter(|word| word >> 47 == 0x1_ffff && *word != u64::MAX).count();
+            let texts = words.iter().filter(|word| is_text(**word)).count();
+            assert!(round % 4 != 2 || pointers > 0 || round > 8);
+            for level in [Level::new(), Level::baseline()] {
+                assert_eq!(dispatch!(level, simd => count(simd, &sample)), (pointers, texts));
+            }
+        }
+    }
 
     #[test]
     fn pages_of_each_kind() {

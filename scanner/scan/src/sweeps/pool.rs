@@ -7,7 +7,7 @@ use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep};
 use big::Big;
 use memory::Va;
 use nt::poolheap::{Blocks, PoolHeaps};
-use nt::poolpage::{Block, Era, Evidence, Kind, Reader, VsPage};
+use nt::poolpage::{Block, Era, Evidence, Header, Kind, Reader, VsPage};
 use schema::{
     InlineText, Table, TableSpec,
     tables::{PoolAllocationRow, PoolAllocations, PoolPageRow, PoolPages, TagConstants},
@@ -16,6 +16,8 @@ use std::collections::HashSet;
 
 /// Rows of a page. Real pages have fewer blocks: this is one of 16 bytes in every place of a page.
 const MOST_ROWS: usize = 256;
+/// Tags that are remembered beside the set of all.
+const LATELY: usize = 64;
 
 /// The sweep.
 pub struct Pool<'a> {
@@ -70,7 +72,7 @@ impl Sweep for Pool<'_> {
             blocks: PoolAllocations::new(),
             pages: PoolPages::new(),
             left_out: None,
-            tags: HashSet::new(),
+            tags: Tags { all: HashSet::new(), lately: [0; LATELY] },
         })
     }
 }
@@ -81,7 +83,24 @@ struct Rows<'a> {
     blocks: PoolAllocations,
     pages: PoolPages,
     left_out: Option<LeftOut>,
-    tags: HashSet<u32>,
+    tags: Tags,
+}
+
+/// The tags of text of a chunk's blocks. Few tags are met again and again, so that most need no look into the set.
+struct Tags {
+    all: HashSet<u32>,
+    /// Those that were met lately, each at a place that it tells itself; 0 is none.
+    lately: [u32; LATELY],
+}
+
+impl Tags {
+    fn note(&mut self, header: &Header) {
+        let lately = &mut self.lately[(header.tag.wrapping_mul(0x9e37_79b9) >> 26) as usize % LATELY];
+        if *lately != header.tag && header.printable() {
+            *lately = header.tag;
+            self.all.insert(header.tag);
+        }
+    }
 }
 
 impl Part for Rows<'_> {
@@ -97,9 +116,7 @@ impl Part for Rows<'_> {
         self.pages.push(self.pool.page_row(page, &of, &self.reader));
         for block in self.reader.blocks().iter().take(MOST_ROWS) {
             self.blocks.push(self.pool.row(page, &of, block));
-            if block.header.printable() {
-                self.tags.insert(block.header.tag);
-            }
+            self.tags.note(&block.header);
         }
         let more = self.reader.blocks().len().saturating_sub(MOST_ROWS) as u64;
         if more > 0 {
@@ -113,7 +130,7 @@ impl Part for Rows<'_> {
         harvest.add(&mut self.blocks)?;
         harvest.add(&mut self.pages)?;
         harvest.left_out = self.left_out;
-        harvest.found.pool_tags.extend(self.tags);
+        harvest.found.pool_tags.extend(self.tags.all);
         Ok(harvest)
     }
 }
@@ -300,27 +317,20 @@ fn confidence(block: &Block) -> (&'static str, &'static str) {
 
 /// A tag without its protected bit; what cannot be printed is a dot.
 fn text(tag: u32) -> InlineText<4> {
-    let mut text = InlineText::default();
-    for byte in (tag & !(1 << 31)).to_le_bytes() {
-        text.push(if (0x20..0x7f).contains(&byte) { byte } else { b'.' });
-    }
-    text
+    let shown = |byte| if (0x20..0x7f).contains(&byte) { byte } else { b'.' };
+    InlineText::of(&(tag & !(1 << 31)).to_le_bytes().map(shown))
 }
 
 /// The first 16 bytes as text or in hexadecimal.
 fn preview(bytes: &[u8]) -> InlineText<32> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let bytes = &bytes[..bytes.len().min(16)];
-    let mut text = InlineText::default();
-    let printable = bytes.iter().all(|byte| (0x20..0x7f).contains(byte));
-    for byte in bytes {
-        match printable {
-            true => text.push(*byte),
-            false => {
-                text.push(DIGITS[usize::from(byte >> 4)]);
-                text.push(DIGITS[usize::from(byte & 15)]);
-            }
-        }
+    if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        return InlineText::of(bytes);
     }
-    text
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]);
+    }
+    InlineText::of(&digits[..bytes.len() * 2])
 }

@@ -40,13 +40,13 @@ struct Listed {
     processes: BTreeSet<u64>,
     threads: BTreeSet<u64>,
     modules: BTreeSet<u64>,
-    /// Objects of the directory tree and of handles.
-    objects: BTreeSet<u64>,
+    /// Objects of the directory tree and of handles, sorted: many handles lead to few objects.
+    objects: Vec<u64>,
 }
 
 impl Listed {
     fn of(system: &System<'_>) -> Listed {
-        let mut objects: BTreeSet<u64> =
+        let mut objects: Vec<u64> =
             system.directory_tree().iter().map(|listed| listed.header.body.0).collect();
         if let Some(body) = ObjectHeader::of(system).body {
             for process in system.processes() {
@@ -55,6 +55,8 @@ impl Listed {
                 objects.extend(bodies.map(|header| header.wrapping_add(body.offset.into())));
             }
         }
+        objects.sort_unstable();
+        objects.dedup();
         Listed {
             processes: system.processes().iter().map(|process| process.va.0).collect(),
             threads: system.threads().iter().map(|thread| thread.va.0).collect(),
@@ -68,7 +70,7 @@ impl Listed {
             Kind::Process => self.processes.contains(&va),
             Kind::Thread => self.threads.contains(&va),
             Kind::Module => self.modules.contains(&va),
-            _ => self.objects.contains(&va),
+            _ => self.objects.binary_search(&va).is_ok(),
         }
     }
 }
