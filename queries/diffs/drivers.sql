@@ -1,9 +1,10 @@
 -- Question: Which drivers came and went, and who else answers their requests, the system services and callbacks now?
--- Tables: drivers, driver_dispatch, syscalls, callbacks, dumps
+-- Tables: drivers, driver_dispatch, syscalls, callbacks, code_pages, dumps
 -- How to read it: `FROM diff_drivers(['d...', 'd...'])`. Routines are compared as module and offset, so that another
 --   place of the module in memory is no change. details says where a routine leads to another *module* than before,
---   which is how hooks look; another offset in the same module is another build of it. Such rows come first.
--- Cannot compare: dumps whose tables of drivers, services or callbacks were not read, and a driver that one of two
+--   which is how hooks look; another offset in the same module is another build of it. Such rows come first. kind
+--   `code` is a page of a module's code (what) that is not what it was, of one run of Windows and one build of the module.
+-- Cannot compare: pages of code that one dump lacks, or of another run of Windows; dumps whose tables of drivers, services or callbacks were not read, and a driver that one of two
 --   dumps lacks (its routines are not called gone, the driver is).
 CREATE MACRO diff_drivers(ids) AS TABLE
 WITH things AS (
@@ -24,6 +25,13 @@ WITH things AS (
            'registered', 'callbacks ' || source
     FROM callbacks
     WHERE list_contains(ids, dump_id) AND routine IS NOT NULL
+    UNION ALL
+    -- With its run of Windows, so that a page is compared with itself only.
+    SELECT c.dump_id, 'code', c.module, c.module || '+' || hex_code(c.rva), hex_address(c.hash),
+           concat_ws(' ', 'code', c.module, hex_code(c.rva), c.base, c.timestamp, d.kernel_base,
+                     round((epoch(d.system_time) - d.uptime_seconds) / 60))
+    FROM code_pages AS c JOIN dumps AS d ON d.dump_id = c.dump_id AND list_contains(ids, d.dump_id)
+    WHERE list_contains(ids, c.dump_id) AND d.system_time IS NOT NULL AND d.uptime_seconds IS NOT NULL
 ),
 usable AS (
     SELECT of_table, list(DISTINCT dump_id) AS dumps FROM things GROUP BY of_table
@@ -43,7 +51,7 @@ judged AS (
 )
 SELECT kind, subject, what, diff_change(texts) AS change, diff_known(texts)[1] AS before, diff_known(texts)[-1] AS after,
        NULL::HUGEINT AS delta, NULL::DOUBLE AS per_hour, texts AS history,
-       CASE WHEN len(modules) > 1 THEN 'another module' END AS details
+       CASE WHEN kind = 'code' THEN 'other code' WHEN len(modules) > 1 THEN 'another module' END AS details
 FROM judged
 WHERE diff_change(texts) IS NOT NULL
 ORDER BY details NULLS LAST, list_position(['driver', 'callback', 'dispatch'], kind) NULLS LAST, subject, what;

@@ -6,10 +6,12 @@
 -- Reading: one row an entry. Certain: a system service of the kernel that leads out of the kernel. Strong: an
 --   interrupt, a driver's dispatch routine, a callback or the entry of system calls in no loaded module. Weak: a driver's dispatch routine in another driver that is not the kernel (port drivers and filters do that).
 --   Certain too: an import, or an exported function that begins with a jump, that leads into no loaded module; strong:
---   into another module than the one that exports the function (weak: into that of the driver verifier).
+--   into another module than the one that exports the function (weak: into the kernel or the driver verifier, which put
+--   themselves between drivers and the HAL).
 -- Limits: code changed in place is the pattern changed_code. code_checks says how many imports of a module could be
---   compared: of most drivers only with image files (convert --images), because Windows discards their names. Services of the graphics subsystem are judged only where its modules
---   are loaded. A module that hides makes its own routines look like nobody's.
+--   compared: of most drivers only with image files (convert --images), because Windows discards their names. Services
+--   of the graphics subsystem are judged only where its modules are loaded. A module that hides makes its own routines
+--   look like nobody's.
 SELECT dump_id, 'system service' AS subject_kind, hex_code(service) AS subject, target AS address,
        json_object('service', service, 'target', hex_address(target), 'leads_to', target_text, 'table', hex_address(table_address)) AS evidence,
        'Service ' || hex_code(service) || ' leads to ' || coalesce(target_text, hex_address(target)) || ', not into the kernel.' AS reading,
@@ -46,7 +48,7 @@ SELECT dump_id, 'import', module || ' imports ' || function, va,
        json_object('module', module, 'import', function, 'entry', hex_address(va), 'target', hex_address(target), 'leads_to', target_text,
                    'expected', hex_address(expected_target)),
        module || ' reaches ' || coalesce(target_text, hex_address(target) || ', in no loaded module,') || ' where it imports ' || function || '.',
-       CASE WHEN target_module IS NULL THEN 'certain' WHEN lower(target_module) = 'verifierext.sys' THEN 'weak' ELSE 'strong' END
+       CASE WHEN target_module IS NULL THEN 'certain' WHEN lower(target_module) IN ('verifierext.sys', 'ntoskrnl.exe', 'ntkrnlmp.exe', 'ntkrnlpa.exe', 'ntkrpamp.exe') THEN 'weak' ELSE 'strong' END
 FROM code_changes
 WHERE kind = 'import'
 UNION ALL

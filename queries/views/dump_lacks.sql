@@ -1,6 +1,6 @@
 -- Question: What does a dump not hold, so that questions about it cannot be decided?
 -- Tables: dumps, crashes, stacks, threads, processes, modules, user_modules, handles, pool_pages, pool_tags, vads,
---   memory_counters, driver_dispatch, syscalls, processors, timers, residue_pages, code_checks
+--   memory_counters, driver_dispatch, syscalls, processors, timers, residue_pages, code_checks, code_pages
 -- How to read it: one row a dump and a need that it cannot meet; reason says what is missing and why. Patterns name
 --   their needs. A need is met when the dump gave rows: of all threads, processes and stacks more than one, of pool
 --   more than the few pages of a small dump.
@@ -15,6 +15,7 @@ WITH need(need, what) AS (
            ('syscalls', 'the table of system services'), ('processors', 'the processor blocks'), ('timers', 'the timer tables'),
            ('hooks', 'the tables and lists of routines that drivers and the kernel call'),
            ('residue', 'stacks or memory that nothing maps'),
+           ('code_pages', 'pages of the code of the kernel''s modules'),
            ('image_files', 'code of the kernel''s modules that was compared with their image files'),
            ('several_dumps', 'another dump of a system to compare with')),
 met AS (
@@ -40,6 +41,7 @@ met AS (
     UNION ALL SELECT DISTINCT dump_id, 'hooks' FROM driver_dispatch
     UNION ALL SELECT DISTINCT dump_id, 'residue' FROM residue_pages
     UNION ALL SELECT DISTINCT dump_id, 'image_files' FROM code_checks WHERE pages_compared > 0
+    UNION ALL SELECT DISTINCT dump_id, 'code_pages' FROM code_pages
     UNION ALL SELECT dump_id, 'several_dumps' FROM dumps WHERE (SELECT count(*) FROM dumps) > 1)
 SELECT d.dump_id, n.need,
        n.what || ': ' || CASE WHEN n.need = 'several_dumps' THEN 'the lake has one dump'

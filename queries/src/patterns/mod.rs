@@ -82,6 +82,7 @@ shipped! {
         insufficient_memory
         hooked_functions
         changed_code
+        code_between_dumps
         hidden_objects
         injected_memory
         wait_chain_threads

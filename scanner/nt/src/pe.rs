@@ -30,6 +30,8 @@ pub struct ImageFacts {
     pub executable: Vec<(u32, u32)>,
     /// The same of the sections that are discarded after the start (`IMAGE_SCN_MEM_DISCARDABLE`).
     pub discardable: Vec<(u32, u32)>,
+    /// The same of the sections that may be written to (`IMAGE_SCN_MEM_WRITE`).
+    pub writable: Vec<(u32, u32)>,
     /// Its pointers have eight bytes (`IMAGE_OPTIONAL_HEADER64`).
     pub wide: bool,
     /// The section table is cut off, as it is in small dumps that captured the front of an image: there are more sections.
@@ -40,6 +42,8 @@ pub struct ImageFacts {
 const MEM_EXECUTE: u32 = 0x2000_0000;
 /// `IMAGE_SCN_MEM_DISCARDABLE`.
 const MEM_DISCARDABLE: u32 = 0x0200_0000;
+/// `IMAGE_SCN_MEM_WRITE`.
+const MEM_WRITE: u32 = 0x8000_0000;
 
 /// An image has at most so many debug entries and sections that are looked at.
 const MOST_DEBUG_ENTRIES: u32 = 32;
@@ -88,6 +92,9 @@ pub fn image_facts(space: Space<'_>, base: Va) -> Option<ImageFacts> {
         }
         if flags & MEM_DISCARDABLE != 0 {
             facts.discardable.push((rva, size));
+        }
+        if flags & MEM_WRITE != 0 {
+            facts.writable.push((rva, size));
         }
         facts.sections.push((name, rva, size));
     }

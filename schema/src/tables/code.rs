@@ -1,9 +1,9 @@
-//! `code_checks` and `code_changes`: is the code of the kernel's modules what their makers built?
+//! `code_checks`, `code_changes` and `code_pages`: is the code of the kernel's modules what their makers built?
 
 use crate::table;
 
 table! {
-    /// One row for every kernel module: how much of its code and of its imports could be compared, and what came of it. Code is compared with the image file that `--images` gives, of the same link time and size; imports with what the other modules in the dump export.
+    /// One row for every kernel module of which an image file, imports or exports were at hand: how much of its code and of its imports could be compared, and what came of it. Code is compared with the image file that `--images` gives, of the same link time and size; imports with what the other modules in the dump export.
     pub code_checks: CodeChecks of CodeCheckRow {
         /// File name of the module.
         module: String,
@@ -63,5 +63,23 @@ table! {
         target_module: Option<String>,
         /// Where it should lead: of an import the exported function.
         expected_target: Option<u64>,
+    }
+}
+
+table! {
+    /// One row for every page of code of a kernel module that is in the dump: what tells whether it is the same in another dump of the same run of Windows. Of another run it is not, because Windows writes addresses into code when it loads a module.
+    pub code_pages: CodePages of CodePageRow {
+        /// File name of the module.
+        module: String,
+        /// First address of the module.
+        base: u64,
+        /// Link time by its header (`IMAGE_FILE_HEADER.TimeDateStamp`).
+        timestamp: Option<u32>,
+        /// Address of the page relative to the module.
+        rva: u32,
+        /// Section that holds it; only those that stay in memory and may be executed and not written.
+        section: String,
+        /// First eight bytes of the page's BLAKE3 hash.
+        hash: u64,
     }
 }

@@ -38,7 +38,7 @@ mod waits;
 
 pub use alpc_messages::{AlpcMessageRow, AlpcMessages};
 pub use calls::{ApcRow, Apcs, DpcRow, Dpcs, TimerRow, Timers, WorkItemRow, WorkItems};
-pub use code::{CodeChangeRow, CodeChanges, CodeCheckRow, CodeChecks};
+pub use code::{CodeChangeRow, CodeChanges, CodeCheckRow, CodeChecks, CodePageRow, CodePages};
 pub use contexts::{ContextRow, Contexts};
 pub use crashes::{CrashRow, Crashes};
 pub use discovery::{Discovery, DiscoveryRow};
@@ -97,6 +97,7 @@ pub fn all() -> &'static [&'static TableSpec] {
             UnloadedModules::spec(),
             CodeChecks::spec(),
             CodeChanges::spec(),
+            CodePages::spec(),
             Vads::spec(),
             UserModules::spec(),
             CriticalSections::spec(),

@@ -70,6 +70,22 @@ fn a_dump_that_was_asked_for() {
 }
 
 #[test]
+fn drivers_that_crash_systems_are_on_the_stack() {
+    let ours = crash("209", "1", "2", "'contoso.sys'");
+    let lake = pair("crashes", &ours, &ours);
+    let keyboard = ["kbdhid.sys", "", "unwind", "high"];
+    frames(&lake, FIRST, &[STOPPED, keyboard, START]);
+    // Below other code it only waited for keys.
+    frames(&lake, SECOND, &[STOPPED, ["contoso.sys", "Worker", "unwind", "high"], keyboard, START]);
+    only(&lake, "manual_dump", &[("kbdhid.sys", "strong")]);
+    let lake = pair("crashes", &ours, &ours);
+    frames(&lake, FIRST, &[STOPPED, ["myfault.sys", "", "unwind", "high"], START]);
+    // A word that only looks like a return address.
+    frames(&lake, SECOND, &[STOPPED, ["myfault.sys", "", "scan", "low"], START]);
+    only(&lake, "manual_dump", &[("myfault.sys", "strong")]);
+}
+
+#[test]
 fn the_stack_of_the_thread_that_crashed() {
     let lake =
         pair("crashes", &crash("209", "1", "2", "'contoso.sys'"), &crash("209", "1", "2", "'contoso.sys'"));

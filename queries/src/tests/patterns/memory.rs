@@ -245,10 +245,11 @@ fn imports_and_functions_that_lead_elsewhere() {
             only(&lake, "hooked_functions", &[(subject, strength)]);
         }
     }
-    let verifier = change("'import'", "'x.sys'", "'pointer'", ("65536", "'VerifierExt.sys'"));
-    let lake = kernel_dumps();
-    lake.put("code_changes", FIRST, &[&verifier]);
-    only(&lake, "hooked_functions", &[("x.sys imports nt!IoOne", "weak")]);
+    for between in ["'VerifierExt.sys'", "'ntoskrnl.exe'"] {
+        let lake = kernel_dumps();
+        lake.put("code_changes", FIRST, &[&change("'import'", "'x.sys'", "'pointer'", ("65536", between))]);
+        only(&lake, "hooked_functions", &[("x.sys imports nt!IoOne", "weak")]);
+    }
 }
 
 #[test]
@@ -276,6 +277,50 @@ fn code_that_was_changed_in_place() {
     let undecidable: Vec<_> = outcome.undecidable.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(undecidable, [FIRST, THIRD]);
     assert!(outcome.undecidable[0].1.contains("--images"), "{}", outcome.undecidable[0].1);
+}
+
+#[test]
+fn code_that_differs_between_dumps_of_one_boot() {
+    let lake = one_boot();
+    let page = |rva: &'static str, hash: &'static str, timestamp: &'static str| {
+        [
+            ("module", "'x.sys'"),
+            ("base", "65536"),
+            ("timestamp", timestamp),
+            ("rva", rva),
+            ("section", "'.text'"),
+            ("hash", hash),
+        ]
+    };
+    // The second dump lacks the page at 8192; in the third the one at 4096 is another.
+    lake.put(
+        "code_pages",
+        FIRST,
+        &[&page("4096", "1", "7"), &page("8192", "2", "7"), &page("12288", "3", "7")],
+    );
+    lake.put("code_pages", SECOND, &[&page("4096", "1", "7"), &page("12288", "3", "7")]);
+    lake.put(
+        "code_pages",
+        THIRD,
+        &[&page("4096", "9", "7"), &page("8192", "2", "7"), &page("12288", "3", "7")],
+    );
+    let expected = (THIRD.to_owned(), "x.sys".to_owned(), "strong".to_owned());
+    assert_eq!(subjects(&lake, "code_between_dumps"), [expected]);
+    let ids = format!("['{FIRST}', '{SECOND}', '{THIRD}']");
+    let changed = format!("SELECT kind, subject, what, change, details FROM diff_drivers({ids})");
+    assert_eq!(csv(&lake.session(), &changed), "code,x.sys,x.sys+0x1000,changed,other code");
+    // Near misses: another build of the module in the same place, another run of Windows.
+    lake.put("code_pages", THIRD, &[&page("4096", "9", "8")]);
+    assert_eq!(subjects(&lake, "code_between_dumps"), []);
+    assert_eq!(csv(&lake.session(), &changed), "");
+    lake.put("code_pages", THIRD, &[&page("4096", "9", "7")]);
+    lake.put(
+        "dumps",
+        THIRD,
+        &[&[("system_time", "'2024-07-06 10:00:00'"), ("uptime_seconds", "60"), ("kernel_base", "4096")]],
+    );
+    assert_eq!(subjects(&lake, "code_between_dumps"), []);
+    assert_eq!(csv(&lake.session(), &changed), "");
 }
 
 #[test]

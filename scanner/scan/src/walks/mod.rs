@@ -61,6 +61,7 @@ pub fn all() -> Vec<(&'static TableSpec, Walk)> {
         (tables::UnloadedModules::spec(), unloaded_modules::walk),
         (tables::CodeChecks::spec(), code::checks),
         (tables::CodeChanges::spec(), code::changes),
+        (tables::CodePages::spec(), code::pages),
         (tables::Vads::spec(), vads::walk),
         (tables::UserModules::spec(), user_modules::walk),
         (tables::CriticalSections::spec(), critical_sections::walk),

@@ -6,6 +6,8 @@
 use crate::support::{Row, Tables, named_tables, symbols_of, with_system};
 use fixtures::{Arch, Build, Format, Machine, Module, Space};
 use memory::Va;
+use scan::nt::exported::Exported;
+use scan::nt::image_facts;
 use scan::nt::symbols::{Choice, OneProfile, Provider, Wanted, Wish};
 
 /// Knows the kernel, and has files.
@@ -241,14 +243,23 @@ fn functions_that_begin_with_a_jump_out_of_their_module() {
     let mut scene = importing(Arch::X64);
     scene.exports(
         "fabrikam.sys",
-        &[("A", Ok(0x2000)), ("B", Ok(0x2020)), ("C", Ok(0x2040)), ("D", Ok(0x2060)), ("E", Ok(0x1100))],
+        &[
+            ("A", Ok(0x2000)),
+            ("B", Ok(0x2020)),
+            ("C", Ok(0x2040)),
+            ("D", Ok(0x2060)),
+            ("E", Ok(0x1100)),
+            ("F", Ok(0x2080)),
+        ],
     );
     let (kernel, fabrikam) = (scene.base("ntoskrnl.exe"), scene.base("fabrikam.sys"));
     let jump = |from: u64, to: u64| [&[0xe9][..], &(to.wrapping_sub(from + 5) as u32).to_le_bytes()].concat();
     let long = |to: u64| [&[0x48, 0xb8][..], &to.to_le_bytes(), &[0xff, 0xe0]].concat();
     scene.put("fabrikam.sys", 0x2000, &long(kernel + 0x900_0000));
     scene.put("fabrikam.sys", 0x2020, &jump(fabrikam + 0x2020, kernel + 0x2101));
-    // Near misses: on to another module's export, within the module, data.
+    // Near misses: through a table to another module, on to its export, within the module, data.
+    scene.put("fabrikam.sys", 0x2080, &[0x48, 0xff, 0x25, 0x79, 0xf1, 0xff, 0xff]);
+    scene.put("fabrikam.sys", 0x1200, &(kernel + 0x2101).to_le_bytes());
     scene.put("fabrikam.sys", 0x2040, &jump(fabrikam + 0x2040, kernel + 0x2100));
     scene.put("fabrikam.sys", 0x2060, &jump(fabrikam + 0x2060, fabrikam + 0x2100));
     scene.put("fabrikam.sys", 0x1100, &long(kernel + 0x900_0000));
@@ -257,7 +268,7 @@ fn functions_that_begin_with_a_jump_out_of_their_module() {
         ["entry fabrikam.sys 0x2000 16 jump - A", "entry fabrikam.sys 0x2020 16 jump ntoskrnl.exe B"];
     assert_eq!(changes(&tables), expected);
     let row = check(&tables, "fabrikam.sys");
-    assert_eq!((row["entries"].as_str(), row["entries_elsewhere"].as_str()), ("4", "2"));
+    assert_eq!((row["entries"].as_str(), row["entries_elsewhere"].as_str()), ("5", "2"));
     // With the file at hand the code itself is compared.
     let file = scene.image("fabrikam.sys");
     let tables = scene.tables(vec![file]);
@@ -388,6 +399,25 @@ fn files_that_cannot_be_compared() {
     }
 }
 
+/// Images may share one directory of many thousand names.
+#[test]
+fn exports_take_no_more_memory_than_there_is_room() {
+    let scene = importing(Arch::X64);
+    let fabrikam = Va(scene.base("fabrikam.sys"));
+    with_system(&scene.machine, Format::Full, &symbols_of(&scene.machine.facts), |system| {
+        let facts = image_facts(system.space, fabrikam).unwrap();
+        let read = |room: u64| {
+            let mut left = room;
+            (Exported::read(system.space, fabrikam, &facts, &mut left).is_some(), left)
+        };
+        let (whole, left) = read(10_000);
+        assert!(whole && left < 10_000);
+        let needed = 10_000 - left;
+        assert_eq!(read(needed), (true, 0));
+        assert_eq!((read(needed - 1), read(10)), ((false, 0), (false, 0)));
+    });
+}
+
 /// Each byte of the headers and tables of a file, and of the directories in memory, as something else: nothing breaks.
 #[test]
 fn hostile_images() {
@@ -409,4 +439,40 @@ fn hostile_images() {
         assert!(!scene.tables(Vec::new())["code_checks"].is_empty());
         scene.put("contoso.sys", at, &[before]);
     }
+}
+
+/// `code_pages`: a page is itself in two dumps, and is not when a byte of it changed; what may be written or is thrown
+/// away has none.
+#[test]
+fn pages_of_code_by_their_hash() {
+    let pages = |scene: &Scene| {
+        let provider = symbols_of(&scene.machine.facts);
+        let mut tables = named_tables(&scene.machine, Format::Full, &provider, &["code_pages"]);
+        let mut rows = tables.remove("code_pages").unwrap();
+        rows.retain(|row| row["module"] == "contoso.sys");
+        rows.iter()
+            .map(|row| (row["rva"].parse().unwrap(), row["hash"].clone()))
+            .collect::<Vec<(u64, String)>>()
+    };
+    let mut scene = Scene::new(Arch::X64);
+    let before = pages(&scene);
+    assert_eq!(
+        before.iter().map(|page| page.0).collect::<Vec<_>>(),
+        [0x2000, 0x3000],
+        "pages that are there"
+    );
+    scene.put("contoso.sys", 0x2fff, &[0xcc]);
+    let after = pages(&scene);
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1], before[1]);
+    // Characteristics of .text, the second section: discardable, then writable.
+    for flags in [0x6a00_0020_u32, 0xe800_0020] {
+        let mut scene = Scene::new(Arch::X64);
+        scene.put("contoso.sys", OPTIONAL + 0xf0 + 0x28 + 36, &flags.to_le_bytes());
+        assert_eq!(pages(&scene), []);
+    }
+    // A section that claims all addresses ends with its image.
+    scene.put("contoso.sys", OPTIONAL + 0xf0 + 0x28 + 8, &u32::MAX.to_le_bytes());
+    let found = pages(&scene);
+    assert!(found.len() <= SIZE as usize / 0x1000, "{found:?}");
 }
