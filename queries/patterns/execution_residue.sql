@@ -12,7 +12,7 @@ SELECT dump_id, 'module' AS subject_kind, module AS subject, min(coalesce(va, pa
        json_object('words', count(*), 'high', count(*) FILTER (confidence = 'high'), 'medium', count(*) FILTER (confidence = 'medium'),
                    'low', count(*) FILTER (confidence = 'low'), 'threads', count(DISTINCT ethread), 'on_unmapped_pages',
                    count(*) FILTER (page_kind = 'unmapped'), 'functions',
-                   list(DISTINCT coalesce(symbol, module || '+' || printf('0x%x', "offset")))[1:8]) AS evidence,
+                   list_sort(list(DISTINCT coalesce(symbol, module || '+' || printf('0x%x', "offset"))))[1:8]) AS evidence,
        count(*) || ' words that no frame accounts for are return addresses into ' || module || '.' AS reading,
        CASE WHEN count(*) FILTER (confidence = 'high') > 0 THEN 'strong' ELSE 'weak' END AS strength
 FROM residue

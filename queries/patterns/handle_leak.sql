@@ -3,6 +3,7 @@
 -- Question: Who hoards handles?
 -- Tables: processes, handles, dumps
 -- Needs: handles
+-- Scope: lake
 -- Reading: one row a process with 10,000 handles or more (strong), or with at least 1,000 and ten times the median of its
 --   dump (weak); and one a process whose handles grew by at least 100 and by half from its first to its last dump in the
 --   lake and never fell (strong with three dumps). type is the commonest type of the last dump. A process is the same in

@@ -15,7 +15,7 @@ WITH module AS (
     FROM modules AS m JOIN dumps AS d USING (dump_id)
     WHERE m.process_id IS NULL AND m.timestamp IS NOT NULL AND m.timestamp <> 0 AND m.name IS NOT NULL
       AND NOT regexp_matches(lower(m.name), '^(dump|hiber)_')),
-counted AS (SELECT name, build, architecture, timestamp, count(DISTINCT dump_id) AS n, any_value(version) AS version FROM module GROUP BY name, build, architecture, timestamp),
+counted AS (SELECT name, build, architecture, timestamp, count(DISTINCT dump_id) AS n, min(version) AS version FROM module GROUP BY name, build, architecture, timestamp),
 usual AS (
     SELECT name, build, architecture, arg_max(timestamp, n) AS timestamp, arg_max(version, n) AS version, max(n) AS most, sum(n) AS of_dumps, count(*) AS kinds
     FROM counted GROUP BY name, build, architecture HAVING count(*) > 1)

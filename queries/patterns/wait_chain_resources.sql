@@ -7,14 +7,14 @@
 --   owner waits itself, weak where the owners run.
 -- Limits: owners of shared locks may stand for other threads (ExSetResourceOwnerPointer) and are then not known.
 WITH owner AS (
-    SELECT o.dump_id, o.resource, list(DISTINCT coalesce(o.process_id || '.' || o.thread_id, hex_address(o.owner))) AS owners,
-           bool_or(t.state = 5) AS waits, any_value(who(p.name, o.process_id, o.thread_id)) AS first
+    SELECT o.dump_id, o.resource, list_sort(list(DISTINCT coalesce(o.process_id || '.' || o.thread_id, hex_address(o.owner)))) AS owners,
+           bool_or(t.state = 5) AS waits, min(who(p.name, o.process_id, o.thread_id)) AS first
     FROM eresource_owners AS o
     LEFT JOIN threads AS t ON t.dump_id = o.dump_id AND t.ethread = o.owner_thread
     LEFT JOIN processes AS p ON p.dump_id = o.dump_id AND p.process_id = o.process_id
     GROUP BY ALL),
 waiter AS (
-    SELECT dump_id, resource, list(DISTINCT process_id || '.' || thread_id) AS waiting
+    SELECT dump_id, resource, list_sort(list(DISTINCT process_id || '.' || thread_id)) AS waiting
     FROM waits WHERE resource IS NOT NULL GROUP BY ALL)
 SELECT r.dump_id, 'resource' AS subject_kind, coalesce(r.module, hex_address(r.address)) AS subject, r.address,
        json_object('owners', list_sort(o.owners), 'waiting', list_sort(w.waiting), 'exclusive', r.exclusive, 'shared_waiters',

@@ -3,10 +3,9 @@
 //! Nothing is started for a short answer, or where there is no screen. What was written by then is held back: it is a
 //! screenful at most. A pager that cannot be started is none; one that is left early ends the answer, not the prompt.
 
-use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Rows and columns of a terminal.
 pub type Screen = (usize, usize);
@@ -14,18 +13,23 @@ pub type Screen = (usize, usize);
 /// Lines that stay free for the prompt and the entry before it.
 const FREE: usize = 2;
 
-static OPEN: AtomicBool = AtomicBool::new(false);
+/// How often Ctrl-C was pressed since the pager that runs was started; -1 while there is none.
+static PRESSED: AtomicI32 = AtomicI32::new(NONE);
+const NONE: i32 = -1;
 
-/// Whether a pager runs: it gets Ctrl-C as well, and means something else by it.
-pub fn is_open() -> bool {
-    OPEN.load(Ordering::Relaxed)
+/// Ctrl-C was pressed. True if it is meant for the pager: it gets the same, and searches or redraws by it. The second one
+/// is meant for us: the pager may have been left while the answer is still being made.
+pub fn takes_ctrl_c() -> bool {
+    PRESSED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n != NONE).then_some(n.saturating_add(1)))
+        == Ok(0)
 }
 
 /// Takes one answer.
 pub struct Pager<'o> {
     out: &'o mut dyn Write,
     screen: Option<Screen>,
-    program: OsString,
+    /// Program and arguments.
+    program: Vec<String>,
     held: Vec<u8>,
     child: Option<Running>,
 }
@@ -34,15 +38,15 @@ pub struct Pager<'o> {
 type Running = (BufWriter<ChildStdin>, Child);
 
 impl<'o> Pager<'o> {
-    /// For a terminal of this size, or for none. The pager is `DUMPLAKE_PAGER`, else `PAGER`, else `less`; an empty
-    /// text means none.
+    /// For a terminal of this size, or for none. The pager is `DUMPLAKE_PAGER`, else `PAGER`, else `less`: a program and
+    /// its arguments, without a shell. An empty text means none.
     pub fn new(out: &'o mut dyn Write, screen: Option<Screen>) -> Self {
-        let named = ["DUMPLAKE_PAGER", "PAGER"].into_iter().find_map(std::env::var_os);
-        let standard = || if cfg!(windows) { "more" } else { "less" }.into();
-        Self::with(out, screen, named.unwrap_or_else(standard))
+        let named = ["DUMPLAKE_PAGER", "PAGER"].into_iter().find_map(|name| std::env::var(name).ok());
+        let program = named.as_deref().unwrap_or(if cfg!(windows) { "more.com" } else { "less" });
+        Self::with(out, screen, program.split_whitespace().map(str::to_owned).collect())
     }
 
-    fn with(out: &'o mut dyn Write, screen: Option<Screen>, program: OsString) -> Self {
+    fn with(out: &'o mut dyn Write, screen: Option<Screen>, program: Vec<String>) -> Self {
         let screen = screen.filter(|_| !program.is_empty());
         Self { out, screen, program, held: Vec::new(), child: None }
     }
@@ -63,14 +67,14 @@ impl<'o> Pager<'o> {
     fn start(&mut self) -> io::Result<()> {
         self.screen = None;
         self.out.flush()?;
-        let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
-        let mut command = Command::new(shell[0]);
+        let Some((program, arguments)) = self.program.split_first() else { return Ok(()) };
         // Wide lines are cut at the screen's edge and not folded; what fits is shown without waiting for a key.
         let options = std::env::var_os("LESS").unwrap_or_else(|| "FSX".into());
-        command.arg(shell[1]).arg(&self.program).env("LESS", options).stdin(Stdio::piped());
+        let mut command = Command::new(program);
+        command.args(arguments).env("LESS", options).stdin(Stdio::piped());
         let held = std::mem::take(&mut self.held);
         if let Ok(mut child) = command.spawn() {
-            OPEN.store(true, Ordering::Relaxed);
+            PRESSED.store(0, Ordering::Relaxed);
             self.child = child.stdin.take().map(|pipe| (BufWriter::new(pipe), child));
         }
         self.write_all(&held)
@@ -117,7 +121,7 @@ fn wait((mut pipe, mut child): Running) -> io::Result<()> {
     let _ = pipe.flush(); // it may have been left already
     drop(pipe);
     let ended = child.wait();
-    OPEN.store(false, Ordering::Relaxed);
+    PRESSED.store(NONE, Ordering::Relaxed);
     ended.map(drop)
 }
 
@@ -126,15 +130,12 @@ mod tests {
     use super::*;
 
     /// What the output and the pager get of some lines; the pager writes to a file.
-    fn shown(lines: usize, screen: Option<Screen>, program: &str) -> (String, String, io::Result<bool>) {
-        let file = std::env::temp_dir().join(format!(
-            "dumplake-pager-{}-{lines}-{}",
-            std::process::id(),
-            program.len()
-        ));
-        let program = program.replace("FILE", file.to_str().unwrap());
+    fn shown(lines: usize, screen: Option<Screen>, program: &[&str]) -> (String, String, io::Result<bool>) {
+        let name = format!("dumplake-pager-{}-{lines}-{}", std::process::id(), program.len());
+        let file = std::env::temp_dir().join(name);
+        let program = program.iter().map(|word| word.replace("FILE", file.to_str().unwrap())).collect();
         let mut out = Vec::new();
-        let mut pager = Pager::with(&mut out, screen, program.into());
+        let mut pager = Pager::with(&mut out, screen, program);
         let written = (0..lines).try_for_each(|line| writeln!(pager, "line {line}"));
         let ended = pager.end().and_then(|paged| written.map(|()| paged));
         let paged = std::fs::read_to_string(&file).unwrap_or_default();
@@ -151,7 +152,7 @@ mod tests {
             (5, Some((10, 3)), true),
             (900, None, false),
         ] {
-            let (out, pager, ended) = shown(lines, screen, "cat > FILE");
+            let (out, pager, ended) = shown(lines, screen, &["sh", "-c", "cat > FILE"]);
             let expected = if paged { (String::new(), text(lines)) } else { (text(lines), String::new()) };
             assert_eq!((out, pager), expected, "{lines} lines on {screen:?}");
             assert_eq!(ended.unwrap(), paged);
@@ -159,11 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn no_pager_and_one_that_is_left_early() {
-        assert_eq!(shown(50, Some((10, 80)), "").0.lines().count(), 50);
-        let (out, first, ended) = shown(200_000, Some((10, 80)), "head -n 1 > FILE");
+    fn without_a_pager_the_answer_is_there() {
+        for program in [&[][..], &["no-such-pager-of-anybody"]] {
+            let (out, _, ended) = shown(50, Some((10, 80)), program);
+            assert_eq!((out.lines().count(), ended.unwrap()), (50, false), "{program:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_is_left_early_closes_the_pipe() {
+        let (out, first, ended) = shown(200_000, Some((10, 80)), &["sh", "-c", "head -n 1 > FILE"]);
         assert_eq!((out.as_str(), first.as_str()), ("", "line 0\n"));
         assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        assert!(!is_open());
     }
 }

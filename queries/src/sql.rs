@@ -84,6 +84,7 @@ impl Session {
         }
         for statement in statements.into_iter().filter(|statement| !statement::is_blank(statement)) {
             self.run_one(statement, style, out)?;
+            out.flush().map_err(Error::Output)?; // the next one may take long
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ SELECT m.file_name,
        list_sort(list_distinct(list(d.build))) AS builds,
        list_sort(list_distinct(list(m.version))) AS versions,
        list_sort(list_distinct(list(m.timestamp))) AS timestamps,
-       any_value(m.path) AS example_path
+       min(m.path) AS example_path
 FROM kernel_modules AS m
 JOIN dumps AS d USING (dump_id)
 WHERE m.third_party

@@ -91,7 +91,7 @@ fn create(path: &Path) -> Result<File> {
 fn screen() -> Option<Screen> {
     let (rows, columns) = console::Term::stdout().size_checked()?;
     let interrupted = || {
-        if !pager::is_open() {
+        if !pager::takes_ctrl_c() {
             std::process::exit(INTERRUPTED)
         }
     };

@@ -201,3 +201,17 @@ fn an_interrupt_leads_to_the_drivers_routine() {
     let sql = "SELECT vector, routine_text FROM interrupt_table";
     assert_eq!(lake.csv(sql), "0xD,nt+0x10\n0x91,contoso.sys+0x1");
 }
+
+/// What a page fault wanted is told by the error code: x86 notes no address, ARM64 has no error code.
+#[test]
+fn trap_frames_of_each_architecture() {
+    let lake = Lake::empty();
+    let x64 = [("machine_frame", "9"), ("error_code", "2"), ("fault_address", "40")];
+    let x86 = [("machine_frame", "8"), ("error_code", "2"), ("fault_address", "NULL")];
+    let arm64 = [("trap_frame", "7"), ("fault_address", "40")];
+    lake.put("trap_frames", FIRST, &[&x64, &x86, &arm64]);
+    assert_eq!(
+        lake.csv("SELECT error, fault_address FROM trap_frame_list"),
+        ",0x0000000000000028\n0x2,\n\"write, not present\",0x0000000000000028"
+    );
+}

@@ -23,8 +23,11 @@ pub fn outcome(lake: &Lake, pattern: &str) -> Outcome {
     let selection = Selection { only: vec![pattern.to_owned()], rows: 50, ..Selection::default() };
     let outcome = run(&lake.session(), &selection).unwrap().remove(0);
     assert_eq!(outcome.error, None, "{pattern}");
-    if crate::lake::has_dump(&lake.path, FIRST) {
-        alone(lake, pattern, &outcome);
+    let mut dumps: Vec<&str> = outcome.findings.iter().map(|finding| finding.dump_id.as_str()).collect();
+    dumps.push(FIRST);
+    dumps.dedup();
+    for dump in dumps.into_iter().filter(|dump| crate::lake::has_dump(&lake.path, dump)) {
+        alone(lake, pattern, dump, &outcome);
     }
     for finding in &outcome.findings {
         assert!(finding.evidence.starts_with('{') && finding.evidence.len() > 4, "{pattern}: {finding:?}");
@@ -36,8 +39,7 @@ pub fn outcome(lake: &Lake, pattern: &str) -> Outcome {
 
 /// Checks that the run over one dump says of it what the run over all dumps says: a pattern that looks at others has to
 /// have `Scope: lake`.
-fn alone(lake: &Lake, pattern: &str, all: &Outcome) {
-    let dump = FIRST;
+fn alone(lake: &Lake, pattern: &str, dump: &str, all: &Outcome) {
     let selection = Selection { dump: Some(dump.into()), only: vec![pattern.to_owned()], rows: 50 };
     let one = run(&lake.session(), &selection).unwrap().remove(0);
     let told = |outcome: &Outcome| {

@@ -145,9 +145,10 @@ impl Shapes<'_> {
         let Range { start, end } = self.stack.range();
         let places = ((start & !0xf).saturating_add(8)..end.saturating_sub(PUSHED - 1)).step_by(16);
         let one = |at: u64| {
-            let words = [0, 8, 16, 24, 32].map(|offset| self.stack.word(at + offset, 8));
-            let [Some(rip), Some(cs), Some(flags), Some(rsp), Some(ss)] = words else { return None };
-            let machine = x64(at, [rip, cs, flags, rsp, ss])?;
+            let bytes =
+                self.stack.bytes.get((at - start) as usize..)?.first_chunk::<{ PUSHED as usize }>()?;
+            let words = bytes.as_chunks::<8>().0;
+            let machine = x64(at, std::array::from_fn(|word| u64::from_le_bytes(words[word])))?;
             let frame = self.traps.x64.and_then(|layout| at.checked_sub(layout.rip.into()));
             Some(Saved { frame, ..Saved::of_machine(at, &machine) })
         };
@@ -221,6 +222,10 @@ impl Shapes<'_> {
 /// Five words as a machine frame of x64, if they can be one: whole selectors of Windows, flags that exist, and of kernel
 /// code the stack pointer that the processor had, which it aligns to 16 bytes before it pushes.
 fn x64(at: u64, [rip, cs, flags, rsp, ss]: [u64; 5]) -> Option<MachineFrame> {
+    // Nearly all words are told by this one.
+    if !matches!(cs, 0x10 | 0x23 | 0x33) {
+        return None;
+    }
     let eflags = u32::try_from(flags).ok().filter(|flags| !odd(*flags))?;
     let user = matches!((cs, ss), (0x33 | 0x23, 0x2b)) && eflags & 0x200 != 0 && is_user(rip) && is_user(rsp);
     let own_stack = at.checked_add(PUSHED).is_some_and(|above| rsp & !0xf == above);
