@@ -9,11 +9,13 @@ mod books;
 mod compare;
 mod effect;
 mod file;
+mod files;
 
 use crate::code::{Code, ImageFile};
 use books::Books;
 use compare::{Change, Pair};
 use file::Original;
+use files::Files;
 use memory::{Space, Va};
 use nt::{
     ImageFacts, System, image_facts,
@@ -39,6 +41,7 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
     let mut check = Check {
         system,
         books: Books::new(system),
+        files: Files::new(system),
         code: OnceCell::new(),
         pages: MOST_PAGES,
         entries: MOST_ENTRIES,
@@ -49,6 +52,7 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
     for (spent, found) in [
         (check.pages == 0, format!("{MOST_PAGES} pages of code, where it ended")),
         (check.entries == 0, format!("{MOST_ENTRIES} imports and exports, where it ended")),
+        (check.files.is_full(), "more image files, or larger ones, than are read".to_string()),
         (check.books.is_full(), "more names of exports than are kept".to_string()),
     ] {
         if spent {
@@ -61,6 +65,7 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
 struct Check<'a> {
     system: &'a System<'a>,
     books: Books<'a>,
+    files: Files<'a>,
     /// Names of code, once something was found.
     code: OnceCell<Code<'a>>,
     pages: u64,
@@ -81,7 +86,7 @@ impl<'a> Check<'a> {
         let headers = self.system.module_headers(owner.base);
         let (space, facts) = headers.map_or((self.system.space, None), |(space, facts)| (space, Some(facts)));
         let module = Module { owner, space, facts };
-        let file = if self.pages > 0 { books::file(self.system, owner) } else { None };
+        let file = if self.pages > 0 { self.files.of(owner) } else { None };
         checked.row.image_file = file.is_some();
         let image = file.as_ref().and_then(|bytes| ImageFile::new(bytes.clone(), owner.base.0));
         self.imports(&module, image.as_ref(), &mut checked);
@@ -200,7 +205,7 @@ impl<'a> Check<'a> {
         if facts.discardable.iter().any(within) {
             return None; // what lies there now is somebody else's
         }
-        let (owner, expected) = self.books.resolve(&import.module, &import.name)?;
+        let (owner, expected) = self.books.resolve(&import.module, &import.name, &self.files)?;
         let slot = module.owner.base.checked_add(import.slot.into())?;
         let value = compare::pointer(module.space, self.system.architecture, slot.0)?;
         let va = self.system.narrow(value);
@@ -231,7 +236,7 @@ impl<'a> Check<'a> {
     /// Exported functions that begin with a jump to what no module exports.
     fn entries(&mut self, module: &Module<'_>, checked: &mut Checked) {
         let Some(facts) = module.facts.as_ref().filter(|facts| !facts.sections_missing) else { return };
-        let Some(exported) = self.books.of(module.owner) else { return };
+        let Some(exported) = self.books.of(module.owner, &self.files) else { return };
         let is_code = |rva: u32| {
             let holds =
                 |list: &[(u32, u32)]| list.iter().any(|&(first, size)| rva.wrapping_sub(first) < size);
@@ -272,7 +277,7 @@ impl<'a> Check<'a> {
                 return None;
             }
             let rva = u32::try_from(target.0 - owner.base.0).ok()?;
-            if self.books.of(owner)?.begins(rva) {
+            if self.books.of(owner, &self.files)?.begins(rva) {
                 return None;
             }
         }
