@@ -10,6 +10,7 @@ mod compare;
 mod effect;
 mod file;
 mod files;
+mod starts;
 
 use crate::code::{Code, ImageFile};
 use books::Books;
@@ -23,12 +24,14 @@ use nt::{
     owner::Owner,
 };
 use schema::tables::{CodeChangeRow, CodeCheckRow};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// Pages of code, and entries of import tables and of exports, of all modules together: a list of modules that claims
 /// more lies.
 const MOST_PAGES: u64 = 1 << 20;
 const MOST_ENTRIES: u64 = 1 << 20;
+/// Instructions that are followed to find where changed ones begin.
+const MOST_STEPS: u64 = 1 << 24;
 
 /// What a module gave.
 pub struct Checked {
@@ -45,6 +48,7 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
         code: OnceCell::new(),
         pages: MOST_PAGES,
         entries: MOST_ENTRIES,
+        steps: Cell::new(MOST_STEPS),
     };
     for owner in system.owners() {
         each(check.module(owner))?;
@@ -52,6 +56,7 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
     for (spent, found) in [
         (check.pages == 0, format!("{MOST_PAGES} pages of code, where it ended")),
         (check.entries == 0, format!("{MOST_ENTRIES} imports and exports, where it ended")),
+        (check.steps.get() == 0, format!("{MOST_STEPS} instructions around changes, where it ended")),
         (check.files.is_full(), "more image files, or larger ones, than are read".to_string()),
         (check.books.is_full(), "more names of exports than are kept".to_string()),
     ] {
@@ -70,6 +75,7 @@ struct Check<'a> {
     code: OnceCell<Code<'a>>,
     pages: u64,
     entries: u64,
+    steps: Cell<u64>,
 }
 
 /// A module with what its headers in the dump say.
@@ -91,7 +97,7 @@ impl<'a> Check<'a> {
         let image = file.as_ref().and_then(|bytes| ImageFile::new(bytes.clone(), owner.base.0));
         self.imports(&module, image.as_ref(), &mut checked);
         match file.map(|bytes| Original::open(bytes, owner.base.0, self.system.architecture)) {
-            Some(Ok((original, _))) => self.code(&module, &original, &mut checked),
+            Some(Ok(original)) => self.code(&module, &original, &mut checked),
             Some(Err(why)) => {
                 let at = Some(owner.base);
                 self.system.problem(
@@ -113,6 +119,8 @@ impl<'a> Check<'a> {
 
     fn code(&mut self, module: &Module<'_>, original: &Original, checked: &mut Checked) {
         let system = self.system;
+        let is_kernel = system.kernel.as_ref().is_some_and(|kernel| kernel.base == module.owner.base);
+        let names = system.choice.names.as_ref().filter(|_| is_kernel);
         let pair = Pair {
             architecture: system.architecture,
             original,
@@ -120,6 +128,9 @@ impl<'a> Check<'a> {
             base: module.owner.base.0,
             size: module.owner.size,
             loaded: &|va| system.owner(system.narrow(va)).is_some(),
+            named: &|rva| rva.checked_sub(names?.nearest(rva)?.1),
+            steps: &self.steps,
+            starts: OnceCell::new(),
         };
         let compared = pair.compare(&mut self.pages);
         let row = &mut checked.row;
