@@ -97,7 +97,10 @@ impl<'a> Check<'a> {
         let image = file.as_ref().and_then(|bytes| ImageFile::new(bytes.clone(), owner.base.0));
         self.imports(&module, image.as_ref(), &mut checked);
         match file.map(|bytes| Original::open(bytes, owner.base.0, self.system.architecture)) {
-            Some(Ok(original)) => self.code(&module, &original, &mut checked),
+            Some(Ok(mut original)) => {
+                original.filled.extend(self.services(owner));
+                self.code(&module, &original, &mut checked);
+            }
             Some(Err(why)) => {
                 let at = Some(owner.base);
                 self.system.problem(
@@ -142,6 +145,18 @@ impl<'a> Check<'a> {
         }
         let rows = compared.changes.iter().map(|change| self.changed(module.owner, change));
         checked.changes.extend(rows.collect::<Vec<_>>());
+    }
+
+    /// The kernel's table of system services, which 64-bit kernels up to Windows 8.1 have among their code and rewrite at
+    /// boot: addresses become distances. Where its entries lead is what `syscalls` tells.
+    fn services(&self, owner: &Owner) -> Option<(u32, u32)> {
+        let is_kernel = self.system.kernel.as_ref().is_some_and(|kernel| kernel.base == owner.base);
+        if !is_kernel || self.system.pointer_size() != 8 {
+            return None;
+        }
+        let table = self.system.native_services()?;
+        let rva = u32::try_from(table.va.0.checked_sub(owner.base.0)?).ok()?;
+        Some((rva, table.count.checked_mul(4)?))
     }
 
     fn changed(&self, owner: &Owner, change: &Change) -> CodeChangeRow {
