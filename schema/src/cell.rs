@@ -1,12 +1,12 @@
 //! From a Rust value to an Arrow column: which types a cell can have.
 
-use crate::column::{Numbers, Texts, Truths};
 use arrow::{
-    array::{ArrayRef, BinaryBuilder, FixedSizeBinaryBuilder},
-    datatypes::{
-        DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type,
-        UInt16Type, UInt32Type, UInt64Type,
+    array::{
+        ArrayRef, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Float64Builder, Int32Builder,
+        Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
+        UInt64Builder,
     },
+    datatypes::{DataType, TimeUnit},
 };
 use std::sync::Arc;
 
@@ -184,19 +184,19 @@ macro_rules! cell {
 }
 
 cell! {
-    bool => Bool, Truths, |value| value;
-    u8 => U8, Numbers<UInt8Type>, |value| value;
-    u16 => U16, Numbers<UInt16Type>, |value| value;
-    u32 => U32, Numbers<UInt32Type>, |value| value;
-    u64 => U64, Numbers<UInt64Type>, |value| value;
-    i32 => I32, Numbers<Int32Type>, |value| value;
-    i64 => I64, Numbers<Int64Type>, |value| value;
-    f64 => F64, Numbers<Float64Type>, |value| value;
-    String => Text, Texts, |value| value;
-    &'static str => Text, Texts, |value| value;
-    InlineText<4> => Text, Texts, |value| value;
-    InlineText<32> => Text, Texts, |value| value;
-    Time => Time, Numbers<TimestampMicrosecondType>, |value| value.0;
+    bool => Bool, BooleanBuilder, |value| value;
+    u8 => U8, UInt8Builder, |value| value;
+    u16 => U16, UInt16Builder, |value| value;
+    u32 => U32, UInt32Builder, |value| value;
+    u64 => U64, UInt64Builder, |value| value;
+    i32 => I32, Int32Builder, |value| value;
+    i64 => I64, Int64Builder, |value| value;
+    f64 => F64, Float64Builder, |value| value;
+    String => Text, StringBuilder, |value| value;
+    &'static str => Text, StringBuilder, |value| value;
+    InlineText<4> => Text, StringBuilder, |value| value;
+    InlineText<32> => Text, StringBuilder, |value| value;
+    Time => Time, TimestampMicrosecondBuilder, |value| value.0;
     Vec<u8> => Binary, BinaryBuilder, |value| value;
     [u8; 16] => Binary16, Binary16Builder, |value| value;
 }

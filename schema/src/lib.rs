@@ -8,7 +8,6 @@
 
 mod cell;
 mod check;
-mod column;
 mod commit;
 mod compact;
 mod disk;

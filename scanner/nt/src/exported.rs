@@ -28,14 +28,17 @@ pub struct Exported {
     /// By ordinal; `None` where it is not in the dump or leads nowhere.
     targets: Vec<Option<Target>>,
     starts: BTreeSet<u32>,
-    /// Bytes of text that are kept.
-    pub bytes: u64,
 }
 
+/// Bytes that one function takes, and one name beside its text.
+const FUNCTION: u64 = 64;
+const NAME: u64 = 48;
+
 impl Exported {
-    /// Reads the export directory of an image, names of at most so many bytes together; `None` if its head is not
-    /// there. Pages that are missing cost what is on them.
-    pub fn read(space: Space<'_>, base: Va, facts: &ImageFacts, room: u64) -> Option<Exported> {
+    /// Reads the export directory of an image; `None` if its head is not there. Pages that are missing cost what is on
+    /// them. What it takes in memory is taken from `room`; where that is too little the value is `None` and `room` 0:
+    /// images may share one directory of many thousand names.
+    pub fn read(space: Space<'_>, base: Va, facts: &ImageFacts, room: &mut u64) -> Option<Exported> {
         let &(directory, length) = facts.directories.first().filter(|directory| directory.0 != 0)?;
         let at = |rva: u32, offset: u64| base.checked_add(u64::from(rva) + offset);
         let number = |rva: u32, offset: u64| space.u32(at(rva, offset)?).ok();
@@ -43,6 +46,7 @@ impl Exported {
         let [addresses, pointers, ordinals] = [28, 32, 36].map(|offset| number(directory, offset));
         let (functions, names) = (functions?.min(MOST), names?.min(MOST));
         let (addresses, pointers, ordinals) = (addresses?, pointers?, ordinals?);
+        take(room, u64::from(functions) * FUNCTION + u64::from(names) * NAME)?;
         let mut all = Exported { first: first?, ..Exported::default() };
         for index in 0..functions {
             let rva = number(addresses, u64::from(index) * 4).filter(|&rva| rva != 0);
@@ -52,22 +56,16 @@ impl Exported {
             });
             match &target {
                 Some(Target::Here(rva)) => drop(all.starts.insert(*rva)),
-                Some(Target::Forward(to)) => all.bytes += to.len() as u64,
+                Some(Target::Forward(to)) => take(room, to.len() as u64)?,
                 None => {}
             }
             all.targets.push(target);
-            if all.bytes > room {
-                return None;
-            }
         }
         for index in 0..u64::from(names) {
             let ordinal = at(ordinals, index * 2).and_then(|va| space.u16(va).ok());
             let name = number(pointers, index * 4).and_then(|name| text(space, at(name, 0)?));
             let (Some(ordinal), Some(name)) = (ordinal, name) else { continue };
-            all.bytes += name.len() as u64;
-            if all.bytes > room {
-                return None;
-            }
+            take(room, name.len() as u64)?;
             all.names.insert(name, ordinal.into());
         }
         Some(all)
@@ -91,4 +89,10 @@ impl Exported {
     pub fn starts(&self) -> impl Iterator<Item = u32> + '_ {
         self.starts.iter().copied()
     }
+}
+
+fn take(room: &mut u64, bytes: u64) -> Option<()> {
+    let left = room.checked_sub(bytes);
+    *room = left.unwrap_or(0);
+    left.map(drop)
 }

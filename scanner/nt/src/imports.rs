@@ -7,7 +7,7 @@ use memory::{Space, Va};
 
 /// Modules that an image imports from, and functions of all of them; `ntoskrnl.exe` imports a few hundred functions.
 const MOST_MODULES: u32 = 1024;
-const MOST_FUNCTIONS: usize = 0x4000;
+const MOST_FUNCTIONS: u32 = 0x4000;
 /// Number of the import directory.
 const DIRECTORY: usize = 1;
 
@@ -31,10 +31,19 @@ pub struct Import {
     pub slot: u32,
 }
 
+/// What an image imports.
+#[derive(Debug, Clone, Default)]
+pub struct Imports {
+    /// The functions of which the names could be read.
+    pub functions: Vec<Import>,
+    /// Entries that were looked at for them: what reading them cost.
+    pub looked: u32,
+}
+
 /// Reads the import directory. Descriptors lie in parts of drivers that Windows discards after their start; what is
 /// missing costs what it holds.
-pub fn imports(space: Space<'_>, base: Va, facts: &ImageFacts) -> Vec<Import> {
-    let mut found = Vec::new();
+pub fn imports(space: Space<'_>, base: Va, facts: &ImageFacts) -> Imports {
+    let mut found = Imports::default();
     let Some(&(directory, size)) = facts.directories.get(DIRECTORY) else { return found };
     if directory == 0 || size == 0 {
         return found;
@@ -52,7 +61,8 @@ pub fn imports(space: Space<'_>, base: Va, facts: &ImageFacts) -> Vec<Import> {
         if let (Some(module), true) = (module, names != 0) {
             functions(space, base, facts, &module, (names, slots), &mut found);
         }
-        if found.len() >= MOST_FUNCTIONS {
+        found.looked += 1;
+        if found.looked >= MOST_FUNCTIONS {
             break;
         }
     }
@@ -65,11 +75,12 @@ fn functions(
     facts: &ImageFacts,
     module: &str,
     (names, slots): (u32, u32),
-    found: &mut Vec<Import>,
+    found: &mut Imports,
 ) {
     let width = if facts.wide { 8 } else { 4 };
     let inside = |rva: u32| facts.size.is_none_or(|size| rva.saturating_add(width) <= size);
-    for index in 0..MOST_FUNCTIONS as u32 {
+    for index in 0..MOST_FUNCTIONS.saturating_sub(found.looked) {
+        found.looked += 1;
         let at = |first: u32| first.checked_add(index * width).filter(|&rva| inside(rva));
         let (Some(name), Some(slot)) = (at(names), at(slots)) else { return };
         let Some(va) = base.checked_add(name.into()) else { return };
@@ -83,9 +94,6 @@ fn functions(
             let va = u32::try_from(value).ok().and_then(|rva| base.checked_add(u64::from(rva) + 2));
             va.and_then(|va| text(space, va)).map(ImportName::Name)
         };
-        if found.len() >= MOST_FUNCTIONS {
-            return;
-        }
-        found.extend(name.map(|name| Import { module: module.into(), name, slot }));
+        found.functions.extend(name.map(|name| Import { module: module.into(), name, slot }));
     }
 }

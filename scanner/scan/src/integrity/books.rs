@@ -16,8 +16,8 @@ use std::{
     rc::Rc,
 };
 
-/// Bytes of names of all modules together; those of a whole system are some hundred KiB.
-const MOST_TEXT: u64 = 64 << 20;
+/// Bytes of the exports of all modules together; those of a whole system are some MiB.
+const MOST_BYTES: u64 = 64 << 20;
 /// Modules that a forwarder may pass.
 const MOST_FORWARDS: u32 = 8;
 /// Names of the kernel's file, whichever of them it was loaded under.
@@ -34,7 +34,7 @@ pub struct Books<'a> {
 impl<'a> Books<'a> {
     pub fn new(system: &'a System<'a>) -> Books<'a> {
         let (exported, by_name) = Default::default();
-        Books { system, exported, by_name, room: Cell::new(MOST_TEXT) }
+        Books { system, exported, by_name, room: Cell::new(MOST_BYTES) }
     }
 
     /// The exports of a module, of the dump or else of its file; `None` if neither has them.
@@ -43,9 +43,10 @@ impl<'a> Books<'a> {
             return known.clone();
         }
         let read = |space: Space<'_>, facts: &ImageFacts| {
-            let found = Exported::read(space, owner.base, facts, self.room.get())?;
-            self.room.set(self.room.get().saturating_sub(found.bytes));
-            Some(Rc::new(found))
+            let mut room = self.room.get();
+            let found = Exported::read(space, owner.base, facts, &mut room);
+            self.room.set(room);
+            found.map(Rc::new)
         };
         let in_dump = self.system.module_headers(owner.base);
         let found = in_dump.and_then(|(space, facts)| read(space, &facts)).or_else(|| {
@@ -56,7 +57,7 @@ impl<'a> Books<'a> {
         found
     }
 
-    /// Whether there was no room for the names of all modules.
+    /// Whether there was no room for the exports of all modules.
     pub fn is_full(&self) -> bool {
         self.room.get() == 0
     }
@@ -96,7 +97,7 @@ impl<'a> Books<'a> {
         let wanted = stem(module);
         if KERNELS.contains(&wanted.as_str()) {
             let base = self.system.kernel.as_ref()?.base;
-            return owners.iter().find(|owner| owner.base == base);
+            return owners.binary_search_by_key(&base, |owner| owner.base).ok().and_then(|at| owners.get(at));
         }
         (*by_name.get(&wanted)?).and_then(|index| owners.get(index))
     }

@@ -86,7 +86,7 @@ impl Original {
         original.read_load_config(&facts, preferred, architecture)?;
         let width = if facts.wide { 8 } else { 4 };
         let imports = imports::imports(image.space(), Va(base), &facts);
-        original.filled.extend(imports.iter().map(|import| (import.slot, width)));
+        original.filled.extend(imports.functions.iter().map(|import| (import.slot, width)));
         original.sites.sort_by_key(|site| site.rva);
         original.filled.sort_unstable();
         Ok(original)

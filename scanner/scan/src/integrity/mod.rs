@@ -58,7 +58,7 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
         (check.entries == 0, format!("{MOST_ENTRIES} imports and exports, where it ended")),
         (check.steps.get() == 0, format!("{MOST_STEPS} instructions around changes, where it ended")),
         (check.files.is_full(), "more image files, or larger ones, than are read".to_string()),
-        (check.books.is_full(), "more names of exports than are kept".to_string()),
+        (check.books.is_full(), "more exports than are kept".to_string()),
     ] {
         if spent {
             system.problem("too_many", "code_checks", "", None, "modules of a few hundred MiB", &found);
@@ -93,6 +93,9 @@ impl<'a> Check<'a> {
         let (space, facts) = headers.map_or((self.system.space, None), |(space, facts)| (space, Some(facts)));
         let module = Module { owner, space, facts };
         let file = if self.pages > 0 { self.files.of(owner) } else { None };
+        // A list may name one file many times.
+        let read = file.as_ref().map_or(0, |bytes| bytes.len() as u64 / memory::PAGE_SIZE + 1);
+        self.pages = self.pages.saturating_sub(read);
         checked.row.image_file = file.is_some();
         let image = file.as_ref().and_then(|bytes| ImageFile::new(bytes.clone(), owner.base.0));
         self.imports(&module, image.as_ref(), &mut checked);
@@ -195,13 +198,18 @@ impl<'a> Check<'a> {
     /// Import tables: names of the dump or else of the file, entries of the dump.
     fn imports(&mut self, module: &Module<'_>, file: Option<&ImageFile>, checked: &mut Checked) {
         let base = module.owner.base;
+        if self.entries == 0 {
+            return;
+        }
         let of_dump =
             module.facts.as_ref().map(|facts| imports(module.space, base, facts)).unwrap_or_default();
+        self.entries = self.entries.saturating_sub(of_dump.looked.into());
         let facts = module.facts.clone().or_else(|| image_facts(file?.space(), base));
-        let found = match (of_dump.is_empty(), file, &facts) {
+        let found = match (of_dump.functions.is_empty(), file, &facts) {
             (true, Some(file), Some(facts)) => imports(file.space(), base, facts),
             _ => of_dump,
         };
+        let found = found.functions;
         let Some(facts) = facts.filter(|_| !found.is_empty()) else { return };
         let (mut sure, mut elsewhere) = (0, 0);
         for import in &found {

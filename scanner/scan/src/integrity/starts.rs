@@ -13,8 +13,8 @@ use std::{cell::Cell, collections::BTreeMap};
 /// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`, and the size of an entry on x64.
 const EXCEPTION: usize = 3;
 const ENTRY: usize = 12;
-/// Bytes of names of exports that are passed over.
-const MOST_TEXT: u64 = 16 << 20;
+/// Bytes that the exports of a file may take.
+const MOST_BYTES: u64 = 16 << 20;
 /// How far code is followed: below and above a place, from so many starts, so many instructions.
 const BELOW: u32 = 0x1_0000;
 const ABOVE: u32 = 0x4000;
@@ -40,7 +40,8 @@ impl<'a> Starts<'a> {
             known.extend(functions(original, facts));
         }
         let image = ImageFile::new(original.bytes.clone(), base);
-        let exported = image.and_then(|image| Exported::read(image.space(), Va(base), facts, MOST_TEXT));
+        let mut room = MOST_BYTES;
+        let exported = image.and_then(|image| Exported::read(image.space(), Va(base), facts, &mut room));
         known.extend(exported.iter().flat_map(Exported::starts));
         known.retain(|&rva| original.code(rva).is_some());
         known.sort_unstable();

@@ -6,6 +6,8 @@
 use crate::support::{Row, Tables, named_tables, symbols_of, with_system};
 use fixtures::{Arch, Build, Format, Machine, Module, Space};
 use memory::Va;
+use scan::nt::exported::Exported;
+use scan::nt::image_facts;
 use scan::nt::symbols::{Choice, OneProfile, Provider, Wanted, Wish};
 
 /// Knows the kernel, and has files.
@@ -396,6 +398,25 @@ fn files_that_cannot_be_compared() {
             || tables["faults"].iter().filter(|row| row["structure"] == "image file").collect::<Vec<_>>();
         assert!(told, "{why}: {:?}", of_files());
     }
+}
+
+/// Images may share one directory of many thousand names.
+#[test]
+fn exports_take_no_more_memory_than_there_is_room() {
+    let scene = importing(Arch::X64);
+    let fabrikam = Va(scene.base("fabrikam.sys"));
+    with_system(&scene.machine, Format::Full, &symbols_of(&scene.machine.facts), |system| {
+        let facts = image_facts(system.space, fabrikam).unwrap();
+        let read = |room: u64| {
+            let mut left = room;
+            (Exported::read(system.space, fabrikam, &facts, &mut left).is_some(), left)
+        };
+        let (whole, left) = read(10_000);
+        assert!(whole && left < 10_000);
+        let needed = 10_000 - left;
+        assert_eq!(read(needed), (true, 0));
+        assert_eq!((read(needed - 1), read(10)), ((false, 0), (false, 0)));
+    });
 }
 
 /// Each byte of the headers and tables of a file, and of the directories in memory, as something else: nothing breaks.
