@@ -96,6 +96,8 @@ pub(crate) fn open(lake: &Path) -> Result<(Connection, PathBuf, Vec<PathBuf>)> {
 pub(crate) fn open_dump(lake: &Path, dump: &str) -> Result<(Connection, PathBuf)> {
     let plan = Plan::of_dump(lake, dump)?;
     let connection = Connection::open_in_memory()?;
+    // The patterns go to the same few files hundreds of times. Of a whole lake that would be too many to keep.
+    connection.execute_batch("SET parquet_metadata_cache = true")?;
     plan.run(&connection)?;
     Ok((connection, plan.root))
 }
