@@ -8,7 +8,7 @@ use crate::{
     publish,
     table::TableSpec,
 };
-use arrow::array::RecordBatch;
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, ZstdLevel},
@@ -32,6 +32,10 @@ const ROW_GROUP: usize = 122_880;
 /// the speed. What does repeat (names, sizes, protections) has few distinct values in a row group.
 const DICTIONARY: usize = 64 * 1024;
 
+/// A table of no more rows is not compressed: it is hardly smaller then, and a compressor for each of a hundred columns
+/// costs more than all else in the conversion of a small dump.
+const FEW: usize = 64;
+
 /// Takes batches of rows: the lake, or a collection in a test.
 pub trait Sink: Sync {
     /// Adds `batch` to `table`. A batch without rows says that the table was looked for.
@@ -43,6 +47,8 @@ pub trait Sink: Sync {
 #[derive(Default)]
 struct Part {
     rows: u64,
+    /// Its first rows, if they are few and no others have come: whether it stays small is known at the end.
+    few: Option<(SchemaRef, RecordBatch)>,
     writer: Option<ArrowWriter<File>>,
 }
 
@@ -88,7 +94,7 @@ impl<'a> Staged<'a> {
         let rows = rows.join(" ");
         let mut closed = Vec::new();
         for (name, part) in parts {
-            let Some(writer) = lock(&part).writer.take() else { continue };
+            let Some(writer) = self.last(name, &mut lock(&part))? else { continue };
             let told = (name == "dumps").then_some((ROWS, rows.clone()));
             close(writer, identity.pairs().into_iter().chain(told), &self.folder)?;
             closed.push(name);
@@ -108,12 +114,20 @@ impl<'a> Staged<'a> {
         lock(&self.parts).entry(table.name).or_default().clone()
     }
 
-    fn open(&self, table: &TableSpec) -> Result<ArrowWriter<File>> {
-        let folder = self.folder.join(table.name);
+    /// The writer of a table that gets no more rows; `None` if it had none.
+    fn last(&self, name: &'static str, part: &mut Part) -> Result<Option<ArrowWriter<File>>> {
+        let Some((schema, batch)) = part.few.take() else { return Ok(part.writer.take()) };
+        let mut writer = self.open(name, schema, plain_properties())?;
+        writer.write(&batch).map_err(|error| Error::new("write", &self.folder.join(name), error))?;
+        Ok(Some(writer))
+    }
+
+    fn open(&self, name: &str, schema: SchemaRef, properties: WriterProperties) -> Result<ArrowWriter<File>> {
+        let folder = self.folder.join(name);
         disk::create_folders(&folder).map_err(|error| Error::new("create", &folder, error))?;
         let path = folder.join(publish::PART);
         let file = disk::create_file(&path).map_err(|error| Error::new("create", &path, error))?;
-        ArrowWriter::try_new(file, table.schema(), Some(properties()))
+        ArrowWriter::try_new(file, schema, Some(properties))
             .map_err(|error| Error::new("write", &path, error))
     }
 }
@@ -144,11 +158,20 @@ impl Sink for Staged<'_> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        if part.writer.is_none() {
-            part.writer = Some(self.open(table)?);
-        }
+        let is_first = part.rows == 0;
         part.rows += batch.num_rows() as u64;
-        let written = part.writer.as_mut().map_or(Ok(()), |writer| writer.write(&batch));
+        if is_first && batch.num_rows() <= FEW {
+            part.few = Some((table.schema(), batch));
+            return Ok(());
+        }
+        if part.writer.is_none() {
+            part.writer = Some(self.open(table.name, table.schema(), properties())?);
+        }
+        let all = part.few.take().map(|(_, few)| few).into_iter().chain([batch]);
+        let written = part
+            .writer
+            .as_mut()
+            .map_or(Ok(()), |writer| all.into_iter().try_for_each(|batch| writer.write(&batch)));
         written.map_err(|error| Error::new("write", &self.folder.join(table.name), error))
     }
 }
@@ -174,8 +197,17 @@ impl Drop for Staged<'_> {
 
 /// How files of the lake are written.
 pub fn properties() -> WriterProperties {
+    compressed_by(Compression::ZSTD(ZstdLevel::default()))
+}
+
+/// How those of [`FEW`] rows are.
+fn plain_properties() -> WriterProperties {
+    compressed_by(Compression::UNCOMPRESSED)
+}
+
+fn compressed_by(compression: Compression) -> WriterProperties {
     WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_compression(compression)
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_dictionary_page_size_limit(DICTIONARY)
         .build()

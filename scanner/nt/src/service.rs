@@ -36,10 +36,11 @@ pub struct Service {
 impl<'a> System<'a> {
     /// The kernel's table by its own symbols, else by its descriptor; win32k's by the second shadow descriptor.
     pub fn service_tables(&self) -> Vec<ServiceTable<'a>> {
-        self.native_table().into_iter().chain(self.win32k_table()).collect()
+        self.native_services().into_iter().chain(self.win32k_table()).collect()
     }
 
-    fn native_table(&self) -> Option<ServiceTable<'a>> {
+    /// The kernel's table.
+    pub fn native_services(&self) -> Option<ServiceTable<'a>> {
         let described = self.global("KeServiceDescriptorTable").and_then(|va| self.descriptor(va, 0));
         let arguments = described.as_ref().and_then(|table| table.arguments);
         let by_name = self.global("KiServiceTable").zip(self.global("KiServiceLimit"));

@@ -43,7 +43,7 @@ table! {
         va: u64,
         /// `code`: bytes that differ from the image file; `entry`: an exported function that begins with a jump out of its module; `import`: an entry of the import address table that leads outside the module that exports the function.
         kind: &'static str,
-        /// Bytes from the first one to the last one that differ.
+        /// Bytes from the first one to the last one that differ; a change that goes on behind the end of a page is one.
         bytes: u32,
         /// Section that holds it; NULL where no section table was at hand.
         section: Option<String>,
@@ -53,7 +53,7 @@ table! {
         expected: Option<String>,
         /// Bytes of the dump, at most 16, hexadecimal.
         found: String,
-        /// What the bytes in the dump do: `jump`, `call`, `return`, `breakpoint`, `nothing` (instructions without effect), `pointer` (of an import), `other` for anything else, also where the instruction begins in front of them.
+        /// What the bytes in the dump do: `jump`, `call`, `return`, `breakpoint`, `nothing` (instructions without effect), `pointer` (of an import), `other` for anything else. Decoded from the first byte of the file's instruction that holds the first byte that differs, which may lie in front of it; also `other`, without a target, where no known start of code (entry point, export, x64 unwind data, symbol of the kernel, place that Windows patches) leads to that instruction.
         effect: &'static str,
         /// Where the jump, call or pointer leads.
         target: Option<u64>,

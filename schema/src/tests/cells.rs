@@ -228,15 +228,23 @@ fn files_are_compressed_have_statistics_and_say_who_wrote_them() {
         options: "format=raw".into(),
         file_size: 1,
     };
-    let reader =
-        SerializedFileReader::new(File::open(stored(&scratch, three_rows(), &identity)).unwrap()).unwrap();
-    let pairs = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    let reader = |rows| {
+        let file = File::open(stored(&scratch, rows, &identity)).unwrap();
+        SerializedFileReader::new(file).unwrap()
+    };
+    let many = reader((0..1000).map(|row| Corner { u64: row, ..Corner::default() }).collect());
+    let pairs = many.metadata().file_metadata().key_value_metadata().unwrap();
     let value = |key: &str| pairs.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.as_deref());
     assert_eq!(value("dumplake.content_hash"), Some("ab"));
     assert_eq!(value("dumplake.tool_version"), Some("9.8"));
     assert_eq!(value("dumplake.options"), Some("format=raw"));
-    for column in reader.metadata().row_group(0).columns() {
+    for column in many.metadata().row_group(0).columns() {
         assert!(matches!(column.compression(), Compression::ZSTD(_)), "{}", column.column_path());
+        assert!(column.statistics().is_some(), "{}", column.column_path());
+    }
+    // A table of a few rows is larger with than without the frames of a compressor.
+    for column in reader(three_rows()).metadata().row_group(0).columns() {
+        assert_eq!(column.compression(), Compression::UNCOMPRESSED, "{}", column.column_path());
         assert!(column.statistics().is_some(), "{}", column.column_path());
     }
 }

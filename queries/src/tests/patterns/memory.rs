@@ -252,6 +252,36 @@ fn imports_and_functions_that_lead_elsewhere() {
     }
 }
 
+/// Driver Verifier leads imports of the drivers that it watches elsewhere: by its level, or by the driver's own flag.
+#[test]
+fn imports_that_the_verifier_leads_elsewhere() {
+    let import = |to| [change("'import'", "'x.sys'", "'pointer'", ("65536", to))];
+    let reading = |lake: &Lake| -> (String, bool) {
+        let outcome = outcome(lake, "hooked_functions");
+        let found = &outcome.findings[0];
+        (found.strength.clone(), found.reading.contains("Driver Verifier is on"))
+    };
+    let module = |base, flags| [("base", base), ("size", "4096"), ("flags", flags)];
+    for (to, level, base, flags, expected) in [
+        ("'VerifierExt.sys'", "1", "4096", "0", ("weak", true)),
+        ("'ntkrnlmp.exe'", "0", "4096", "33570816", ("weak", true)),
+        ("'ntkrnlmp.exe'", "NULL", "4096", "NULL", ("weak", false)),
+        // The flag of another driver, and what the verifier does not do.
+        ("'ntkrnlmp.exe'", "0", "8192", "33554432", ("weak", false)),
+        ("'evil.sys'", "1", "4096", "33554432", ("strong", false)),
+        ("NULL", "1", "4096", "33554432", ("certain", false)),
+    ] {
+        let lake = Lake::empty();
+        let dump =
+            [("format", "'kernel bitmap'"), ("mm_verify_driver_level", level), ("bytes_present", "4096")];
+        lake.put("dumps", FIRST, &[&dump]);
+        lake.put("modules", FIRST, &[&module(base, flags)]);
+        let row = import(to);
+        lake.put("code_changes", FIRST, &[&row[0]]);
+        assert_eq!(reading(&lake), (expected.0.into(), expected.1), "{to} {level} {base} {flags}");
+    }
+}
+
 #[test]
 fn code_that_was_changed_in_place() {
     for (module, effect, to, strength) in [
@@ -259,6 +289,9 @@ fn code_that_was_changed_in_place() {
         ("'x.sys'", "'call'", ("65536", "'evil.sys'"), "strong"),
         ("'x.sys'", "'return'", ("NULL", "NULL"), "strong"),
         ("'ntoskrnl.exe'", "'other'", ("NULL", "NULL"), "weak"),
+        ("'ntkrla57.exe'", "'other'", ("NULL", "NULL"), "weak"),
+        ("'ntoskrnl.exe'", "'jump'", ("NULL", "NULL"), "weak"),
+        ("'ntoskrnl.exe'", "'jump'", ("65536", "NULL"), "certain"),
         ("'ntoskrnl.exe'", "'jump'", ("65536", "'ntoskrnl.exe'"), "weak"),
         ("'ntoskrnl.exe'", "'jump'", ("65536", "'evil.sys'"), "strong"),
     ] {

@@ -1,5 +1,6 @@
 //! What the loaded modules export: where should an import lead?
 
+use super::files::Files;
 use crate::code::ImageFile;
 use memory::{Space, Va};
 use nt::{
@@ -37,7 +38,7 @@ impl<'a> Books<'a> {
     }
 
     /// The exports of a module, of the dump or else of its file; `None` if neither has them.
-    pub fn of(&self, owner: &Owner) -> Option<Rc<Exported>> {
+    pub fn of(&self, owner: &Owner, files: &Files<'_>) -> Option<Rc<Exported>> {
         if let Some(known) = self.exported.borrow().get(&owner.base.0) {
             return known.clone();
         }
@@ -49,7 +50,7 @@ impl<'a> Books<'a> {
         };
         let in_dump = self.system.module_headers(owner.base);
         let found = in_dump.and_then(|(space, facts)| read(space, &facts)).or_else(|| {
-            let file = ImageFile::new(file(self.system, owner)?, owner.base.0)?;
+            let file = ImageFile::new(files.of(owner)?, owner.base.0)?;
             read(file.space(), &image_facts(file.space(), owner.base)?)
         });
         self.exported.borrow_mut().insert(owner.base.0, found.clone());
@@ -63,11 +64,11 @@ impl<'a> Books<'a> {
 
     /// The module and the address that an import should lead to; `None` where that cannot be told: the module is not
     /// loaded under this name, is one of several, or its exports are not in the dump.
-    pub fn resolve(&self, module: &str, name: &ImportName) -> Option<(&'a Owner, Va)> {
+    pub fn resolve(&self, module: &str, name: &ImportName, files: &Files<'_>) -> Option<(&'a Owner, Va)> {
         let mut owner = self.find(module)?;
         let mut name = name.clone();
         for _ in 0..MOST_FORWARDS {
-            let exported = self.of(owner)?;
+            let exported = self.of(owner, files)?;
             match exported.target(&name)? {
                 Target::Here(rva) => return Some((owner, owner.base.checked_add((*rva).into())?)),
                 Target::Forward(to) => {
@@ -107,12 +108,4 @@ fn stem(name: &str) -> String {
     let name = name.to_lowercase();
     let extensions = [".sys", ".dll", ".exe"];
     extensions.iter().find_map(|extension| name.strip_suffix(extension)).unwrap_or(&name).to_string()
-}
-
-/// The image file of a module, if the user keeps it. Not from a server, as all modules are asked for, nor from the store
-/// of one: the rows must not depend on what was downloaded before.
-pub fn file(system: &System<'_>, owner: &Owner) -> Option<Vec<u8>> {
-    let by_headers = system.module_headers(owner.base).and_then(|(_, facts)| facts.timestamp);
-    let timestamp = by_headers.or(owner.timestamp)?;
-    system.names?.image_at_hand(&owner.name, timestamp, u32::try_from(owner.size).ok()?)
 }

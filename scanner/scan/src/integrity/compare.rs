@@ -3,16 +3,20 @@
 use super::{
     effect::{self, Effect},
     file::{LONGEST_SITE, Original, Part, Site},
+    starts::Starts,
 };
 use memory::{Architecture, PAGE_SIZE, Space, Va};
+use std::cell::{Cell, OnceCell};
 
 const PAGE: usize = PAGE_SIZE as usize;
 /// Equal bytes between two that differ, at most, in one change.
-const GAP: usize = 8;
+const GAP: u64 = 8;
 /// Changes of one module that are kept.
 pub const MOST_CHANGES: usize = 4096;
 /// Bytes of a change that are shown.
 pub const SHOWN: usize = 16;
+/// Jumps within a change that are followed.
+const MOST_HOPS: usize = 4;
 /// Room behind an image for the stubs that Windows maps there against speculation.
 const STUBS: u64 = 0x1_0000;
 
@@ -45,6 +49,22 @@ pub struct Pair<'a> {
     pub size: u64,
     /// Whether an address lies in a loaded module.
     pub loaded: &'a dyn Fn(u64) -> bool,
+    /// Where the function begins that holds a relative address, where symbols tell.
+    pub named: &'a dyn Fn(u32) -> Option<u32>,
+    /// Instructions of all modules that may still be followed.
+    pub steps: &'a Cell<u64>,
+    /// Where code begins, once something differs.
+    pub starts: OnceCell<Starts<'a>>,
+}
+
+/// Bytes that differ, as far as they were seen.
+struct Run {
+    /// Relative addresses of the first and the last one.
+    first: u64,
+    last: u64,
+    /// From the first one on, also those behind the last one.
+    expected: Vec<u8>,
+    found: Vec<u8>,
 }
 
 impl Pair<'_> {
@@ -52,6 +72,7 @@ impl Pair<'_> {
     pub fn compare(&self, pages: &mut u64) -> Compared {
         let mut all = Compared::default();
         for part in &self.original.parts {
+            let mut open = None;
             for offset in (0..part.bytes.len()).step_by(PAGE) {
                 let inside = u64::from(part.rva) + (offset as u64) < self.size;
                 if !inside || *pages == 0 {
@@ -59,13 +80,14 @@ impl Pair<'_> {
                 }
                 *pages -= 1;
                 all.pages += 1;
-                self.page(part, offset, &mut all);
+                self.page(part, offset, &mut open, &mut all);
             }
+            self.close(part, open, &mut all);
         }
         all
     }
 
-    fn page(&self, part: &Part, offset: usize, all: &mut Compared) {
+    fn page(&self, part: &Part, offset: usize, open: &mut Option<Run>, all: &mut Compared) {
         let mut expected = self.original.page(part, offset, PAGE);
         let rva = u64::from(part.rva) + offset as u64;
         let mut found = vec![0; expected.len()];
@@ -74,7 +96,7 @@ impl Pair<'_> {
             return;
         }
         all.compared += 1;
-        if expected == found {
+        if expected == found && open.is_none() {
             return;
         }
         let mut allow = |from: u64, len: u64| {
@@ -94,7 +116,7 @@ impl Pair<'_> {
                 all.patched += u32::from(u64::from(site.rva) >= rva && self.differs(site));
             }
         }
-        self.changes(part, (va, &expected, &found), all);
+        self.changes(part, (rva, &expected, &found), open, all);
     }
 
     /// Bytes of a place as they are in memory.
@@ -123,36 +145,48 @@ impl Pair<'_> {
         branches.into_iter().all(|to| near(to) || (self.loaded)(to))
     }
 
-    /// Runs of bytes that differ, those close to each other as one.
-    fn changes(&self, part: &Part, (va, expected, found): (u64, &[u8], &[u8]), all: &mut Compared) {
-        let differs = |at: usize| expected[at] != found[at] && !self.is_lock_prefix(expected[at], found[at]);
-        let mut at = 0;
-        while at < expected.len() {
-            if !differs(at) {
-                at += 1;
-                continue;
+    /// Runs of bytes that differ, those close to each other as one, also over the end of a page.
+    fn changes(
+        &self,
+        part: &Part,
+        (rva, expected, found): (u64, &[u8], &[u8]),
+        open: &mut Option<Run>,
+        all: &mut Compared,
+    ) {
+        for (at, (&expected, &found)) in (rva..).zip(expected.iter().zip(found)) {
+            let differs = expected != found && !self.is_lock_prefix(expected, found);
+            if open.as_ref().is_some_and(|run| at - run.last > GAP) {
+                self.close(part, open.take(), all);
             }
-            let (start, mut last) = (at, at);
-            while at < expected.len() && at - last <= GAP {
-                if differs(at) {
-                    last = at;
-                }
-                at += 1;
+            if differs {
+                let new = || Run { first: at, last: at, expected: Vec::new(), found: Vec::new() };
+                open.get_or_insert_with(new).last = at;
             }
-            all.changed = all.changed.saturating_add(1);
-            if all.changes.len() < MOST_CHANGES {
-                let shown = |bytes: &[u8]| bytes[start..(last + 1).min(start + SHOWN)].to_vec();
-                let change = Change {
-                    va: va + start as u64,
-                    len: (last + 1 - start) as u32,
-                    section: part.name.clone(),
-                    expected: shown(expected),
-                    found: shown(found),
-                    effect: self.effect((va, expected, found), start, last),
-                };
-                all.changes.push(change);
+            if let Some(run) = open.as_mut().filter(|run| run.found.len() < SHOWN) {
+                run.expected.push(expected);
+                run.found.push(found);
             }
         }
+    }
+
+    /// Keeps what a run of bytes gave.
+    fn close(&self, part: &Part, run: Option<Run>, all: &mut Compared) {
+        let Some(mut run) = run else { return };
+        all.changed = all.changed.saturating_add(1);
+        if all.changes.len() >= MOST_CHANGES {
+            return;
+        }
+        let len = run.last - run.first + 1;
+        run.expected.truncate(len as usize);
+        run.found.truncate(len as usize);
+        all.changes.push(Change {
+            va: self.base + run.first,
+            len: len as u32,
+            section: part.name.clone(),
+            effect: self.effect(&run).unwrap_or(effect::OTHER),
+            expected: run.expected,
+            found: run.found,
+        });
     }
 
     /// Windows takes lock prefixes out on machines with one processor.
@@ -160,39 +194,40 @@ impl Pair<'_> {
         self.architecture != Architecture::Arm64 && expected == 0xf0 && found == 0x90
     }
 
-    fn effect(&self, (va, expected, found): (u64, &[u8], &[u8]), start: usize, last: usize) -> Effect {
+    /// What the changed instruction does; `None` where no known start of code leads to it.
+    fn effect(&self, run: &Run) -> Option<Effect> {
+        let at = match self.architecture {
+            Architecture::Arm64 => run.first & !3,
+            _ => {
+                let (first, last) = (u32::try_from(run.first).ok()?, u32::try_from(run.last).ok()?);
+                let starts = || Starts::new(self.original, self.base, self.architecture);
+                let starts = self.starts.get_or_init(starts);
+                starts.instruction(first, last, (self.named)(first), self.steps)?.into()
+            }
+        };
         let pointer = |at: u64| pointer(self.space, self.architecture, at);
-        if let Some(redirected) = redirected(self.architecture, (expected, found), start, last)
-            && let before =
-                effect::of(self.architecture, &expected[redirected..], va + redirected as u64, &pointer)
-            && before.target.is_some_and(|to| to.wrapping_sub(self.base) < self.size)
-        {
-            return effect::of(self.architecture, &found[redirected..], va + redirected as u64, &pointer);
+        let of = |va: u64| Some(effect::of(self.architecture, &self.code(va)?, va, &pointer));
+        let mut effect = of(self.base.checked_add(at)?)?;
+        // A short jump to the room in front of a function, and from there the long one.
+        let within = |to: u64| (run.first..=run.last).contains(&to.wrapping_sub(self.base));
+        for _ in 0..MOST_HOPS {
+            match effect.target.filter(|&to| effect.name == "jump" && within(to)).and_then(of) {
+                Some(next) if next.name == "jump" => effect = next,
+                _ => break,
+            }
         }
-        let start = if self.architecture == Architecture::Arm64 { start & !3 } else { start };
-        let mut bytes = [0; effect::LONGEST];
-        let at = va + start as u64;
-        let len = found[start..].len().min(effect::LONGEST);
-        bytes[..len].copy_from_slice(&found[start..start + len]);
-        effect::of(self.architecture, &bytes[..len], at, &pointer)
+        Some(effect)
     }
-}
 
-/// Where the operand alone of a call or jump was changed: the offset of its first byte.
-fn redirected(
-    architecture: Architecture,
-    (expected, found): (&[u8], &[u8]),
-    start: usize,
-    last: usize,
-) -> Option<usize> {
-    if architecture == Architecture::Arm64 {
-        return None; // an instruction is four bytes at a multiple of four
+    /// Code in memory, as much as is looked at, or up to the end of a page.
+    fn code(&self, va: u64) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; effect::LONGEST];
+        if self.space.read(Va(va), &mut bytes).is_err() {
+            bytes.truncate((PAGE_SIZE - va % PAGE_SIZE).min(effect::LONGEST as u64) as usize);
+            self.space.read(Va(va), &mut bytes).ok()?;
+        }
+        Some(bytes)
     }
-    (1..=4).find_map(|back| {
-        let at = start.checked_sub(back)?;
-        let is_branch = matches!(expected[at], 0xe8 | 0xe9) && expected[at] == found[at];
-        (is_branch && last <= at + 4).then_some(at)
-    })
 }
 
 /// A pointer in memory.

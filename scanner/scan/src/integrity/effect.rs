@@ -17,7 +17,8 @@ pub struct Effect {
     pub target: Option<u64>,
 }
 
-const OTHER: Effect = Effect { name: "other", target: None };
+/// What leads nowhere, or nobody knows where.
+pub const OTHER: Effect = Effect { name: "other", target: None };
 
 /// What the code at an address does first; `pointer` reads one from memory.
 pub fn of(architecture: Architecture, bytes: &[u8], va: u64, pointer: &dyn Fn(u64) -> Option<u64>) -> Effect {

@@ -44,7 +44,10 @@ pub struct Site {
 
 /// The file of a module, for the address where that is loaded.
 pub struct Original {
-    bytes: Vec<u8>,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What its headers say.
+    pub facts: ImageFacts,
     /// All sections: relative address, place in the file.
     sections: Vec<(u32, std::ops::Range<usize>)>,
     /// Code to compare.
@@ -64,11 +67,7 @@ pub type Why = &'static str;
 
 impl Original {
     /// Takes a file apart.
-    pub fn open(
-        bytes: Vec<u8>,
-        base: u64,
-        architecture: Architecture,
-    ) -> Result<(Original, ImageFacts), Why> {
+    pub fn open(bytes: Vec<u8>, base: u64, architecture: Architecture) -> Result<Original, Why> {
         let image = ImageFile::new(bytes.clone(), base).ok_or("a file without sections")?;
         let facts = image_facts(image.space(), Va(base)).ok_or("a file without headers")?;
         let preferred = preferred(&bytes, facts.wide).ok_or("a file without headers")?;
@@ -80,6 +79,7 @@ impl Original {
             sites: Vec::new(),
             filled: facts.directories.get(IAT).copied().into_iter().collect(),
             bytes,
+            facts: facts.clone(),
         };
         original.read_sections().ok_or("a file without sections")?;
         original.relocate(&facts)?;
@@ -89,7 +89,7 @@ impl Original {
         original.filled.extend(imports.functions.iter().map(|import| (import.slot, width)));
         original.sites.sort_by_key(|site| site.rva);
         original.filled.sort_unstable();
-        Ok((original, facts))
+        Ok(original)
     }
 
     /// Bytes of the file at a relative address, as they are.
@@ -99,6 +99,13 @@ impl Original {
         })?;
         let start = place.start + (rva - first) as usize;
         self.bytes.get(start..start + len)
+    }
+
+    /// Code that stays as it is, from a relative address to the end of its section.
+    pub fn code(&self, rva: u32) -> Option<&[u8]> {
+        let inside = |part: &&Part| rva >= part.rva && ((rva - part.rva) as usize) < part.bytes.len();
+        let part = self.parts.iter().find(inside)?;
+        self.bytes.get(part.bytes.start + (rva - part.rva) as usize..part.bytes.end)
     }
 
     /// A part's bytes from an offset on, relocated.

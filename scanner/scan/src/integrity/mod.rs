@@ -9,11 +9,14 @@ mod books;
 mod compare;
 mod effect;
 mod file;
+mod files;
+mod starts;
 
 use crate::code::{Code, ImageFile};
 use books::Books;
 use compare::{Change, Pair};
 use file::Original;
+use files::Files;
 use memory::{Space, Va};
 use nt::{
     ImageFacts, System, image_facts,
@@ -21,12 +24,14 @@ use nt::{
     owner::Owner,
 };
 use schema::tables::{CodeChangeRow, CodeCheckRow};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// Pages of code, and entries of import tables and of exports, of all modules together: a list of modules that claims
 /// more lies.
 const MOST_PAGES: u64 = 1 << 20;
 const MOST_ENTRIES: u64 = 1 << 20;
+/// Instructions that are followed to find where changed ones begin.
+const MOST_STEPS: u64 = 1 << 24;
 
 /// What a module gave.
 pub struct Checked {
@@ -39,9 +44,11 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
     let mut check = Check {
         system,
         books: Books::new(system),
+        files: Files::new(system),
         code: OnceCell::new(),
         pages: MOST_PAGES,
         entries: MOST_ENTRIES,
+        steps: Cell::new(MOST_STEPS),
     };
     for owner in system.owners() {
         each(check.module(owner))?;
@@ -49,6 +56,8 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
     for (spent, found) in [
         (check.pages == 0, format!("{MOST_PAGES} pages of code, where it ended")),
         (check.entries == 0, format!("{MOST_ENTRIES} imports and exports, where it ended")),
+        (check.steps.get() == 0, format!("{MOST_STEPS} instructions around changes, where it ended")),
+        (check.files.is_full(), "more image files, or larger ones, than are read".to_string()),
         (check.books.is_full(), "more exports than are kept".to_string()),
     ] {
         if spent {
@@ -61,10 +70,12 @@ pub fn check(system: &System<'_>, mut each: impl FnMut(Checked) -> schema::Resul
 struct Check<'a> {
     system: &'a System<'a>,
     books: Books<'a>,
+    files: Files<'a>,
     /// Names of code, once something was found.
     code: OnceCell<Code<'a>>,
     pages: u64,
     entries: u64,
+    steps: Cell<u64>,
 }
 
 /// A module with what its headers in the dump say.
@@ -81,7 +92,7 @@ impl<'a> Check<'a> {
         let headers = self.system.module_headers(owner.base);
         let (space, facts) = headers.map_or((self.system.space, None), |(space, facts)| (space, Some(facts)));
         let module = Module { owner, space, facts };
-        let file = if self.pages > 0 { books::file(self.system, owner) } else { None };
+        let file = if self.pages > 0 { self.files.of(owner) } else { None };
         // A list may name one file many times.
         let read = file.as_ref().map_or(0, |bytes| bytes.len() as u64 / memory::PAGE_SIZE + 1);
         self.pages = self.pages.saturating_sub(read);
@@ -89,7 +100,10 @@ impl<'a> Check<'a> {
         let image = file.as_ref().and_then(|bytes| ImageFile::new(bytes.clone(), owner.base.0));
         self.imports(&module, image.as_ref(), &mut checked);
         match file.map(|bytes| Original::open(bytes, owner.base.0, self.system.architecture)) {
-            Some(Ok((original, _))) => self.code(&module, &original, &mut checked),
+            Some(Ok(mut original)) => {
+                original.filled.extend(self.services(owner));
+                self.code(&module, &original, &mut checked);
+            }
             Some(Err(why)) => {
                 let at = Some(owner.base);
                 self.system.problem(
@@ -111,6 +125,8 @@ impl<'a> Check<'a> {
 
     fn code(&mut self, module: &Module<'_>, original: &Original, checked: &mut Checked) {
         let system = self.system;
+        let is_kernel = system.kernel.as_ref().is_some_and(|kernel| kernel.base == module.owner.base);
+        let names = system.choice.names.as_ref().filter(|_| is_kernel);
         let pair = Pair {
             architecture: system.architecture,
             original,
@@ -118,6 +134,9 @@ impl<'a> Check<'a> {
             base: module.owner.base.0,
             size: module.owner.size,
             loaded: &|va| system.owner(system.narrow(va)).is_some(),
+            named: &|rva| rva.checked_sub(names?.nearest(rva)?.1),
+            steps: &self.steps,
+            starts: OnceCell::new(),
         };
         let compared = pair.compare(&mut self.pages);
         let row = &mut checked.row;
@@ -129,6 +148,18 @@ impl<'a> Check<'a> {
         }
         let rows = compared.changes.iter().map(|change| self.changed(module.owner, change));
         checked.changes.extend(rows.collect::<Vec<_>>());
+    }
+
+    /// The kernel's table of system services, which 64-bit kernels up to Windows 8.1 have among their code and rewrite at
+    /// boot: addresses become distances. Where its entries lead is what `syscalls` tells.
+    fn services(&self, owner: &Owner) -> Option<(u32, u32)> {
+        let is_kernel = self.system.kernel.as_ref().is_some_and(|kernel| kernel.base == owner.base);
+        if !is_kernel || self.system.pointer_size() != 8 {
+            return None;
+        }
+        let table = self.system.native_services()?;
+        let rva = u32::try_from(table.va.0.checked_sub(owner.base.0)?).ok()?;
+        Some((rva, table.count.checked_mul(4)?))
     }
 
     fn changed(&self, owner: &Owner, change: &Change) -> CodeChangeRow {
@@ -208,7 +239,7 @@ impl<'a> Check<'a> {
         if facts.discardable.iter().any(within) {
             return None; // what lies there now is somebody else's
         }
-        let (owner, expected) = self.books.resolve(&import.module, &import.name)?;
+        let (owner, expected) = self.books.resolve(&import.module, &import.name, &self.files)?;
         let slot = module.owner.base.checked_add(import.slot.into())?;
         let value = compare::pointer(module.space, self.system.architecture, slot.0)?;
         let va = self.system.narrow(value);
@@ -239,7 +270,7 @@ impl<'a> Check<'a> {
     /// Exported functions that begin with a jump to what no module exports.
     fn entries(&mut self, module: &Module<'_>, checked: &mut Checked) {
         let Some(facts) = module.facts.as_ref().filter(|facts| !facts.sections_missing) else { return };
-        let Some(exported) = self.books.of(module.owner) else { return };
+        let Some(exported) = self.books.of(module.owner, &self.files) else { return };
         let is_code = |rva: u32| {
             let holds =
                 |list: &[(u32, u32)]| list.iter().any(|&(first, size)| rva.wrapping_sub(first) < size);
@@ -280,7 +311,7 @@ impl<'a> Check<'a> {
                 return None;
             }
             let rva = u32::try_from(target.0 - owner.base.0).ok()?;
-            if self.books.of(owner)?.begins(rva) {
+            if self.books.of(owner, &self.files)?.begins(rva) {
                 return None;
             }
         }

@@ -11,9 +11,9 @@ use scan::nt::image_facts;
 use scan::nt::symbols::{Choice, OneProfile, Provider, Wanted, Wish};
 
 /// Knows the kernel, and has files.
-struct Files {
-    kernel: OneProfile,
-    files: Vec<(String, u32, u32, Vec<u8>)>,
+pub struct Files {
+    pub kernel: OneProfile,
+    pub files: Vec<(String, u32, u32, Vec<u8>)>,
 }
 
 impl Provider for Files {
@@ -38,12 +38,12 @@ const OPTIONAL: u64 = 0x118;
 const SIZE: u32 = 0x6000;
 
 /// A machine with two drivers whose code is in memory.
-struct Scene {
-    machine: Machine,
+pub struct Scene {
+    pub machine: Machine,
 }
 
 impl Scene {
-    fn new(arch: Arch) -> Scene {
+    pub fn new(arch: Arch) -> Scene {
         let build = if arch.is_64() { Build::WIN10_19041 } else { Build::X86[2].clone() };
         let mut machine = Machine::new(arch, build);
         let base = if arch.is_64() { machine.facts.kernel_base + 0x600_0000 } else { 0xf800_0000 };
@@ -54,7 +54,7 @@ impl Scene {
         Scene { machine }
     }
 
-    fn base(&self, name: &str) -> u64 {
+    pub fn base(&self, name: &str) -> u64 {
         self.module(name).base
     }
 
@@ -62,19 +62,19 @@ impl Scene {
         self.machine.facts.modules.iter().find(|module| module.name == name).unwrap()
     }
 
-    fn put(&mut self, name: &str, rva: u64, bytes: &[u8]) {
+    pub fn put(&mut self, name: &str, rva: u64, bytes: &[u8]) {
         let va = self.base(name) + rva;
         self.machine.patch(Space::Kernel, va, bytes);
     }
 
-    fn directory(&mut self, name: &str, number: u64, rva: u64, size: u32) {
+    pub fn directory(&mut self, name: &str, number: u64, rva: u64, size: u32) {
         let first = if self.machine.facts.arch.is_64() { 112 } else { 96 };
         let both = [(rva as u32).to_le_bytes(), size.to_le_bytes()].concat();
         self.put(name, OPTIONAL + first + number * 8, &both);
     }
 
     /// An export directory; `Err` is a forwarder.
-    fn exports(&mut self, name: &str, functions: &[(&str, Result<u32, &str>)]) {
+    pub fn exports(&mut self, name: &str, functions: &[(&str, Result<u32, &str>)]) {
         let count = functions.len() as u32;
         let mut head = [0_u32; 10];
         let tables = EXPORTS as u32 + 40;
@@ -128,14 +128,14 @@ impl Scene {
         self.directory("contoso.sys", 1, IMPORTS, (count + 1) * 20);
     }
 
-    fn tables(&self, files: Vec<(String, u32, u32, Vec<u8>)>) -> Tables {
+    pub fn tables(&self, files: Vec<(String, u32, u32, Vec<u8>)>) -> Tables {
         let provider = Files { kernel: symbols_of(&self.machine.facts), files };
         let names = ["code_checks", "code_changes", "faults"];
         named_tables(&self.machine, Format::Full, &provider, &names)
     }
 
     /// An image as it is in memory now.
-    fn image(&self, name: &str) -> (String, u32, u32, Vec<u8>) {
+    pub fn image(&self, name: &str) -> (String, u32, u32, Vec<u8>) {
         let module = self.module(name);
         let mut bytes = vec![0; module.size as usize];
         // What is planted is there in a dump only.
@@ -146,7 +146,7 @@ impl Scene {
     }
 }
 
-fn changes(tables: &Tables) -> Vec<String> {
+pub fn changes(tables: &Tables) -> Vec<String> {
     let cell = |row: &Row, name: &str| row.get(name).cloned().unwrap_or_else(|| "-".into());
     let words = |row: &Row| {
         let rva = row["va"].parse::<u64>().unwrap() - row["base"].parse::<u64>().unwrap();
@@ -159,7 +159,7 @@ fn changes(tables: &Tables) -> Vec<String> {
     tables["code_changes"].iter().map(words).collect()
 }
 
-fn check<'a>(tables: &'a Tables, module: &str) -> &'a Row {
+pub fn check<'a>(tables: &'a Tables, module: &str) -> &'a Row {
     tables["code_checks"].iter().find(|row| row["module"] == module).unwrap()
 }
 
@@ -305,6 +305,7 @@ fn patched() -> (Scene, (String, u32, u32, Vec<u8>)) {
     scene.put("contoso.sys", DYNAMIC, &[words(&[1, table.len() as u32]), table].concat());
     // The import address table among the code, as old linkers had it.
     scene.directory("contoso.sys", 12, 0x2500, 8);
+    scene.exports("contoso.sys", &[("A", Ok(0x2000)), ("B", Ok(0x2110)), ("C", Ok(0x2310))]);
     let call = [0xff, 0x15, 0x10, 0, 0, 0, 0x0f, 0x1f, 0x44, 0, 0];
     scene.put("contoso.sys", 0x2200, &call);
     scene.put("contoso.sys", 0x2240, &call);
@@ -358,11 +359,11 @@ fn changed_code_and_where_it_leads() {
     scene.put("contoso.sys", 0x2100, &[0x35]);
     let tables = scene.tables(vec![file.clone()]);
     let expected = [
-        "code contoso.sys 0x2010 5 jump - -",
-        "code contoso.sys 0x2080 1 return - -",
-        "code contoso.sys 0x2090 5 call ntoskrnl.exe -",
-        "code contoso.sys 0x2100 1 other - -",
-        "code contoso.sys 0x2240 5 call - -",
+        "code contoso.sys 0x2010 5 jump - A+0x10",
+        "code contoso.sys 0x2080 1 return - A+0x80",
+        "code contoso.sys 0x2090 5 call ntoskrnl.exe A+0x90",
+        "code contoso.sys 0x2100 1 other - A+0x100",
+        "code contoso.sys 0x2240 5 call - B+0x130",
     ];
     assert_eq!(changes(&tables), expected);
     let first = &tables["code_changes"][0];

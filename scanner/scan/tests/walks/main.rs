@@ -5,6 +5,7 @@ extern crate dumplake_scan as scan;
 mod account;
 mod alpc;
 mod code_checks;
+mod code_starts;
 mod discovery;
 mod drivers;
 mod entries;

@@ -22,6 +22,8 @@ use std::{
 
 /// Larger ones are none of Windows.
 const MOST_BYTES: u64 = 512 << 20;
+/// Bytes in which the headers lie: they are on an image's first page.
+const HEAD_BYTES: u64 = 4096;
 
 /// By what a symbol server knows an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,7 +79,7 @@ fn folders(element: &Element) -> &[PathBuf] {
 fn first<'a>(places: impl Iterator<Item = &'a PathBuf>, image: &str, id: ImageId) -> Option<Vec<u8>> {
     let image = name::check(image).ok()?;
     let candidates = places.flat_map(|place| candidates(place, image, id));
-    candidates.filter_map(|path| load(&path)).find(|bytes| identity(bytes) == Some(id))
+    candidates.filter_map(|path| load(&path, id)).find(|bytes| identity(bytes) == Some(id))
 }
 
 /// The file of an image from the first server that has it; kept in the store of that server. An error: all that went
@@ -112,9 +114,16 @@ fn candidates(place: &Path, image: &str, id: ImageId) -> Vec<PathBuf> {
     child(&found, &id.key()).and_then(|folder| child(&folder, image)).into_iter().collect()
 }
 
-fn load(path: &Path) -> Option<Vec<u8>> {
+/// The file, read as a whole only if its head says that it is the one: whoever asks may name a large file many times.
+fn load(path: &Path, id: ImageId) -> Option<Vec<u8>> {
+    of_identity(File::open(path).ok()?, id)
+}
+
+fn of_identity(mut file: impl Read, id: ImageId) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MOST_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    file.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes).ok()?;
+    identity(&bytes).filter(|found| *found == id)?;
+    file.take(MOST_BYTES + 1 - HEAD_BYTES).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= MOST_BYTES).then_some(bytes)
 }
 
@@ -125,4 +134,38 @@ fn identity(bytes: &[u8]) -> Option<ImageId> {
     let signature = bytes.get(pe..pe.checked_add(4)?)?;
     (bytes.starts_with(b"MZ") && signature == b"PE\0\0").then_some(())?;
     Some(ImageId { timestamp: u32_at(pe.checked_add(8)?)?, size: u32_at(pe.checked_add(24 + 56)?)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts what is read.
+    struct Counted<'a>(&'a [u8], &'a mut usize);
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.read(out)?;
+            *self.1 += read;
+            Ok(read)
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_build_is_not_read_to_its_end() {
+        let mut file = vec![0; 0x10_0000];
+        file[..2].copy_from_slice(b"MZ");
+        file[0x3c] = 0x80;
+        file[0x80..0x84].copy_from_slice(b"PE\0\0");
+        file[0x88] = 7;
+        file[0x80 + 24 + 56 + 2] = 0x20;
+        let id = ImageId { timestamp: 7, size: 0x20_0000 };
+        let mut read = 0;
+        assert_eq!(of_identity(Counted(&file, &mut read), id).as_deref(), Some(&file[..]));
+        assert_eq!(read, file.len());
+        let other = ImageId { timestamp: 8, ..id };
+        let mut read = 0;
+        assert_eq!(of_identity(Counted(&file, &mut read), other), None);
+        assert_eq!(read as u64, HEAD_BYTES);
+    }
 }
