@@ -20,6 +20,6 @@ SELECT dump_id, 'threads', count(*) || ' threads that have ended', NULL,
 FROM threads WHERE terminated GROUP BY dump_id
 UNION ALL
 SELECT dump_id, 'modules', count(*) || ' unloaded modules', NULL,
-       json_object('modules', count(*), 'names', list(name ORDER BY unload_time DESC NULLS LAST, slot DESC)[1:10], 'newest', max(unload_time)),
+       json_object('modules', count(*), 'names', list(name ORDER BY unload_time DESC NULLS LAST, slot DESC, name)[1:10], 'newest', max(unload_time)),
        count(*) || ' modules were unloaded before the dump was taken.', 'certain'
 FROM unloaded_modules GROUP BY dump_id

@@ -11,7 +11,8 @@
 -- Limits: guessed frames make equal stacks look different. Idle workers share stacks by design.
 WITH whole AS (
     SELECT dump_id, hash, count(*) AS threads, any_value(top_function) AS does, any_value("top") AS first, any_value(frames) AS frames,
-           min(ethread) AS ethread, arg_min(process_id, ethread) AS process_id, arg_min(thread_id, ethread) AS thread_id
+           min(ethread) AS ethread, arg_min(process_id, thread_key(ethread, thread_id)) AS process_id,
+           arg_min(thread_id, thread_key(ethread, thread_id)) AS thread_id
     FROM stacks WHERE hash IS NOT NULL AND frames > 1 GROUP BY dump_id, hash),
 counted AS (
     SELECT *, count(*) OVER (PARTITION BY hash) AS dumps, sum(threads) OVER (PARTITION BY dump_id) AS of_threads FROM whole)

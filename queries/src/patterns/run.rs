@@ -159,7 +159,7 @@ fn outcome(
 
 fn findings(session: &Session, pattern: Pattern, chosen: &Selection) -> Result<Vec<Finding>> {
     let rank = "CASE strength WHEN 'certain' THEN 0 WHEN 'strong' THEN 1 ELSE 2 END";
-    let order = format!("{rank}, address NULLS LAST, subject_kind, subject, reading");
+    let order = format!("{rank}, address NULLS LAST, subject_kind, subject, reading, evidence::VARCHAR");
     let sql = format!(
         "SELECT dump_id, subject_kind, subject, address::VARCHAR, evidence::VARCHAR, reading, strength,
                 count(*) OVER (PARTITION BY dump_id)
