@@ -14,6 +14,7 @@ use crate::{
     stack::ThreadStack,
 };
 use fault::Fault;
+use memory::records::Bugcheck;
 use nt::{System, process::Process, thread::Thread};
 use schema::{
     Sink,
@@ -22,9 +23,14 @@ use schema::{
 
 pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Crashes>::new(sink);
-    let row = match job.system {
-        Some(system) => of_system(job, system),
-        None => of_process(job),
+    // A bug check of a running system, whose dump went on, is no crash.
+    let stopped = |bugcheck: &Bugcheck| bugcheck.code != 0 && !is_live_dump(bugcheck.code);
+    let row = match (job.dump.records.header.bugcheck, job.system) {
+        (Some(bugcheck), _) if !stopped(&bugcheck) => None,
+        (Some(bugcheck), Some(system)) => Some(of_system(job, system, &bugcheck)),
+        (Some(bugcheck), None) => Some(of_header(&bugcheck)),
+        (None, Some(_)) => None,
+        (None, None) => of_process(job),
     };
     if let Some(row) = row {
         out.push(row)?;
@@ -33,14 +39,10 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 }
 
 /// A kernel dump with a bug check.
-fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
-    let bugcheck = job.dump.records.header.bugcheck.filter(|bugcheck| bugcheck.code != 0)?;
-    if is_live_dump(bugcheck.code) {
-        return None;
-    }
+fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let code = Code::of_kernel(system);
     let meanings = bugcheck_parameters(bugcheck.code);
-    let fault = Fault::of_bugcheck(system, &bugcheck, meanings);
+    let fault = Fault::of_bugcheck(system, bugcheck, meanings);
     let stacks = stacks::all(job);
     let crashed = crashed_thread(system, stacks);
     let stack =
@@ -59,7 +61,7 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
     let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
     let name = bugcheck_name(bugcheck.code);
     let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
-    Some(CrashRow {
+    CrashRow {
         bugcheck_code: Some(bugcheck.code),
         bugcheck_name: name.map(Into::into),
         parameter1,
@@ -75,10 +77,28 @@ fn of_system(job: &Job, system: &System<'_>) -> Option<CrashRow> {
         fault_text,
         culprit: blame.module,
         culprit_rule: Some(blame.rule.into()),
-        bucket: bucket::bucket(&bucket::code(&bugcheck, meanings), place),
+        bucket: bucket::bucket(&bucket::code(bugcheck, meanings), place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
         ..fault.row(operand)
-    })
+    }
+}
+
+/// A kernel dump of which nothing is left but its header: the bug check stands there, and the exception record beside it
+/// is that of the breakpoint by which every bug check stops.
+fn of_header(bugcheck: &Bugcheck) -> CrashRow {
+    let meanings = bugcheck_parameters(bugcheck.code);
+    let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
+    CrashRow {
+        bugcheck_code: Some(bugcheck.code),
+        bugcheck_name: bugcheck_name(bugcheck.code).map(Into::into),
+        parameter1,
+        parameter2,
+        parameter3,
+        parameter4,
+        parameter_meanings: meanings.and_then(described),
+        bucket: bucket::bucket(&bucket::code(bugcheck, meanings), None),
+        ..Fault::of_parameters(bugcheck, meanings).row(CrashRow::default())
+    }
 }
 
 /// What an address is called: as in the frame that stands there, which knows more than the module does.
@@ -108,6 +128,7 @@ fn of_process(job: &Job) -> Option<CrashRow> {
     let code = exception_name(exception.code).map_or_else(|| format!("{:#x}", exception.code), Into::into);
     Some(CrashRow {
         process_id: process_id(job),
+        process_name: records.processes.first().and_then(|process| process.name.clone()),
         thread_id: exception.thread_id,
         fault_module: name.clone(),
         fault_text: place.clone(),

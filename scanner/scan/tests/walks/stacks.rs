@@ -285,6 +285,25 @@ fn the_crash_is_told_by_its_parameters_and_its_stack() {
     }
 }
 
+/// Of a file that was cut behind its header, or holds no more, the header's bug check is known; the exception record beside
+/// it is that of the breakpoint by which every bug check stops.
+#[test]
+fn of_a_header_alone_the_crash_is_its_bug_check() {
+    for mut machine in one_of_each() {
+        let kernel = machine.facts.kernel_base;
+        for (code, crashes) in [(0xd1, 1), (0, 0), (0x161, 0)] {
+            machine.crash(code, [0x28, 2, 1, kernel + 0x1234]);
+            let tables = walked_in(&machine, Format::HeaderOnly);
+            assert_eq!(tables["crashes"].len(), crashes, "{code:#x}");
+            let Some(crash) = tables["crashes"].first() else { continue };
+            assert_eq!(crash["bugcheck_name"], "DRIVER_IRQL_NOT_LESS_OR_EQUAL");
+            assert_eq!((crash["parameter1"].as_str(), crash["parameter2"].as_str()), ("40", "2"));
+            assert_eq!(crash["bucket"], "0xd1_unknown");
+            assert!(!crash.contains_key("exception_code") && !crash.contains_key("culprit"), "{crash:?}");
+        }
+    }
+}
+
 /// The operand of the instruction at fault, by the registers that the trap frame holds.
 #[test]
 fn the_instruction_at_fault_and_its_operand() {

@@ -34,11 +34,7 @@ pub struct Fault {
 impl Fault {
     /// Of a bug check: its parameters, and the records that they lead to.
     pub fn of_bugcheck(system: &System<'_>, bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> Fault {
-        let mut fault = Fault::default();
-        let Some(roles) = roles else { return fault };
-        for ((role, _), value) in roles.iter().zip(bugcheck.parameters) {
-            fault.take(*role, value);
-        }
+        let mut fault = Fault::of_parameters(bugcheck, roles);
         fault.read_record(system);
         fault.read_context(system);
         // Of 0x1E the other two parameters are those of the exception.
@@ -46,6 +42,15 @@ impl Fault {
             (bugcheck.code & 0xffff, fault.code, bugcheck.parameters)
         {
             (fault.access, fault.address) = (access_name(access), address);
+        }
+        fault
+    }
+
+    /// What the parameters of a bug check say by themselves.
+    pub fn of_parameters(bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> Fault {
+        let mut fault = Fault::default();
+        for ((role, _), value) in roles.iter().flatten().zip(bugcheck.parameters) {
+            fault.take(*role, value);
         }
         fault
     }
