@@ -49,6 +49,12 @@ impl Session {
         Ok(Self { connection, root, left_out: Vec::new() })
     }
 
+    /// Another connection to the same, for another thread.
+    pub(crate) fn another(&self) -> Result<Self> {
+        let (root, left_out) = (self.root.clone(), self.left_out.clone());
+        Ok(Self { connection: self.connection.try_clone()?, root, left_out })
+    }
+
     /// The same, where a dump is named and can be read whole; else the session over all dumps has to do, which leaves out
     /// what cannot be read.
     pub(crate) fn of_dump_if_readable(&self, dump_id: Option<&str>) -> Option<Self> {

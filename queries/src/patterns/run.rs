@@ -6,6 +6,9 @@ use crate::lake;
 use crate::path::quote;
 use crate::sql::Session;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// What to run, and over what.
 #[derive(Debug, Clone, Default)]
@@ -70,11 +73,37 @@ pub fn run(session: &Session, selection: &Selection) -> Result<Vec<Outcome>> {
     if dump.is_some_and(|dump| lake::has_other(session.root(), dump)) {
         lacks.remove("several_dumps"); // a dump alone does not see the others
     }
-    let outcome = |pattern: Pattern| {
-        let session = if pattern.compares_dumps() { session } else { near };
+    let outcome = |[near, whole]: &[Session; 2], pattern: Pattern| {
+        let session = if pattern.compares_dumps() { whole } else { near };
         outcome(session, pattern, selection, &dumps, &lacks)
     };
-    Ok(patterns.into_iter().map(outcome).collect())
+    side_by_side([near, session], &patterns, &outcome)
+}
+
+/// The outcomes of patterns, in their order. Several are asked at once: what takes the time is to plan each query, which
+/// DuckDB does with one processor.
+fn side_by_side(
+    [near, whole]: [&Session; 2],
+    patterns: &[Pattern],
+    outcome: &(dyn Fn(&[Session; 2], Pattern) -> Outcome + Sync),
+) -> Result<Vec<Outcome>> {
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(patterns.len());
+    let sessions = (0..workers).map(|_| Ok([near.another()?, whole.another()?]));
+    let sessions = sessions.collect::<Result<Vec<_>>>()?;
+    let next = AtomicUsize::new(0);
+    let work = |sessions: [Session; 2]| {
+        let taken = std::iter::from_fn(|| {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            Some((at, *patterns.get(at)?))
+        });
+        taken.map(|(at, pattern)| (at, outcome(&sessions, pattern))).collect::<Vec<_>>()
+    };
+    let mut outcomes: Vec<(usize, Outcome)> = thread::scope(|scope| {
+        let running: Vec<_> = sessions.into_iter().map(|own| scope.spawn(|| work(own))).collect();
+        running.into_iter().flat_map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    outcomes.sort_by_key(|(at, _)| *at);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
 fn chosen(only: &[String]) -> Result<Vec<Pattern>> {
