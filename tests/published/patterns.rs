@@ -37,7 +37,7 @@ const FINDINGS: &[(&str, &str, &str, &str)] = &[
     // Headers alone: all memory is missing.
     ("coredump_win7_32bit_stripped.raw", "dump_context", "full", "strong"),
     // STATUS_STACK_OVERFLOW.
-    ("stack_exhaustion.dmp", "stack_overflow", "a process 5416.5744", "certain"),
+    ("stack_exhaustion.dmp", "stack_overflow", "crashme.exe 5416.5744", "certain"),
     // Reads and writes of NULL; dump2.txt of WinDbg says NULL_POINTER_READ.
     ("zphixon/dump2.dmp", "null_pointer_data", "0x0000000000000000", "certain"),
     ("null_read_av.dmp", "null_pointer_data", "0x0000000000000000", "certain"),
