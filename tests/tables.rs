@@ -31,6 +31,12 @@ pub struct Made {
 
 /// The architecture whose dumps are converted a second time, by one thread.
 const ONE_THREAD: &str = "X64";
+/// Where the synthetic images have their `IMAGE_OPTIONAL_HEADER64`.
+const OPTIONAL_HEADER: u64 = 0x118;
+
+/// Tag of the SMBIOS table among the blobs of a small dump.
+const SMBIOS: [u8; 16] =
+    [0x8f, 0x00, 0x5c, 0xbc, 0x3a, 0x1e, 0xd7, 0x44, 0x98, 0x8d, 0x86, 0xf6, 0x88, 0x4c, 0x67, 0x58];
 
 /// All dumps, the lake that four threads made of them, and another one.
 pub struct World {
@@ -67,6 +73,7 @@ fn machine(arch: Arch) -> Machine {
         133_604_200_000_000_001,
     );
     m.blob(*b"0123456789abcdef", &[0x5a; 77]).blob([7; 16], &[1, 2, 3]);
+    m.blob(SMBIOS, &smbios());
     let process = m.process("notepad.exe", 4660);
     let thread = m.thread(process, 4664);
     m.facts.threads[thread.0].name = Some("worker".into());
@@ -161,6 +168,7 @@ impl World {
         // mov r8d, 'Ntfx' in the code of ntfs.sys: a row of tag_constants.
         let ntfs = busy.facts.modules[1].base;
         busy.write_va(Space::Kernel, ntfs + 0x5_0000, &[&[0x41, 0xb8][..], b"Ntfx"].concat());
+        hook_an_export(&mut busy, ntfs);
         let systems = [
             write("busy", &busy),
             write("pools", &scenario::pools(Arch::X64, Build::WIN10_19041)),
@@ -265,6 +273,32 @@ fn convert(dumps: &Path, lake: &Path, options: &[&str]) -> BTreeMap<PathBuf, Str
         ids.insert(text("path").into(), text("dump_id"));
     }
     ids
+}
+
+/// The tagged blob with the SMBIOS table: its maker's BIOS and the end. A row of `firmware`.
+fn smbios() -> Vec<u8> {
+    let bios = [0, 0x12, 0, 0, 1, 2, 0, 0xf0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let table = [&bios[..], b"Contoso Firmware\0C1.17\x0005/17/2024\0\0", &[127, 4, 0, 127, 0, 0]].concat();
+    [&[0, 3, 2, 0][..], &(table.len() as u32).to_le_bytes(), &table].concat()
+}
+
+/// Gives a driver an export directory with one function, which begins with a jump to where no module is: a row of
+/// code_changes.
+fn hook_an_export(machine: &mut Machine, base: u64) {
+    const DIRECTORY: u64 = 0x6_0000;
+    const FUNCTION: u64 = 0x5_1000;
+    // `IMAGE_EXPORT_DIRECTORY`: Base, NumberOfFunctions, NumberOfNames, and where the three tables are.
+    let at = |offset: u64| (DIRECTORY + offset) as u32;
+    let words = [0, 0, 0, at(64), 1, 1, 1, at(40), at(44), at(48), FUNCTION as u32, at(52), 0];
+    let bytes: Vec<u8> =
+        words.iter().flat_map(|word| word.to_le_bytes()).chain(*b"NtfsHooked\0\0ntfs.sys\0").collect();
+    machine.write_va(Space::Kernel, base + DIRECTORY, &bytes);
+    // mov rax, imm64; jmp rax
+    let jump = [&[0x48, 0xb8][..], &(base - 0x1000_0000).to_le_bytes(), &[0xff, 0xe0]].concat();
+    machine.write_va(Space::Kernel, base + FUNCTION, &jump);
+    // `IMAGE_OPTIONAL_HEADER64.DataDirectory[0]`
+    let entry = [(DIRECTORY as u32).to_le_bytes(), (bytes.len() as u32).to_le_bytes()].concat();
+    machine.patch(Space::Kernel, base + OPTIONAL_HEADER + 112, &entry);
 }
 
 fn is_compared(made: &Made) -> bool {

@@ -45,8 +45,10 @@ const DOCUMENTED: &[&str] = &[
     "_VPB",
 ];
 
-/// Members of `_KTRAP_FRAME` that no other architecture has: registers. Of `X`, which is x0 to x18, the first one.
-const REGISTERS: [&str; 5] = ["Sp", "Lr", "Fp", "Pc", "X"];
+/// Members of `_KTRAP_FRAME` that no other architecture has: registers, and their bytes (`Spsr`, `Esr` and `Sp` follow each
+/// other at 0x90, 0x94 and 0x98). Of `X`, which is x0 to x18, the first one.
+const REGISTERS: [(&str, u8); 7] =
+    [("Sp", 8), ("Lr", 8), ("Fp", 8), ("Pc", 8), ("X", 8), ("Spsr", 4), ("Esr", 4)];
 
 /// Structures that begin with another one.
 const INSIDE: [(&str, &str, &str); 2] = [("_EPROCESS", "Pcb", "_KPROCESS"), ("_ETHREAD", "Tcb", "_KTHREAD")];
@@ -85,8 +87,12 @@ pub fn parse(text: &str, like: &Profile) -> Profile {
 /// A member whose type another kernel shows; one that nobody shows has no size and is left out.
 fn typed(name: &str, member: &str, offset: u32, like: &Profile) -> Option<Member> {
     let known = || like.types.get(name)?.members.iter().find(|known| known.name == member);
-    let register = name == "_KTRAP_FRAME" && REGISTERS.contains(&member);
-    let kind = if register { Kind::Scalar(8) } else { known()?.kind.clone() };
+    let mut registers =
+        REGISTERS.iter().filter(|(register, _)| name == "_KTRAP_FRAME" && *register == member);
+    let kind = match registers.next() {
+        Some((_, bytes)) => Kind::Scalar((*bytes).into()),
+        None => known()?.kind.clone(),
+    };
     Some(Member { name: member.into(), offset, kind })
 }
 
