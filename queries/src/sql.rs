@@ -83,12 +83,7 @@ impl Session {
     /// [`Error::Refused`] for a statement that would do more than read, DuckDB's message, or a failed write. What was
     /// written before stays written.
     pub fn run(&self, sql: &str, style: Style, out: &mut dyn Write) -> Result<()> {
-        let (mut statements, last) = statement::split(sql);
-        statements.push(last);
-        for pattern in patterns::macros(sql) {
-            self.connection.execute_batch(&pattern)?;
-        }
-        for statement in statements.into_iter().filter(|statement| !statement::is_blank(statement)) {
+        for statement in self.statements(sql)? {
             self.run_one(statement, style, out)?;
             out.flush().map_err(Error::Output)?; // the next one may take long
         }
@@ -101,15 +96,10 @@ impl Session {
     /// As [`Session::run`]; the query is none with rows or more than one; the format does not know the type of a
     /// column. No file is left then.
     pub fn export(&self, sql: &str, format: FileFormat, path: &Path) -> Result<u64> {
-        let (mut statements, last) = statement::split(sql);
-        statements.push(last);
-        statements.retain(|statement| !statement::is_blank(statement));
+        let statements = self.statements(sql)?;
         let [query] = statements.as_slice() else {
             return Err(Error::Refused("one query gives one file".to_owned()));
         };
-        for pattern in patterns::macros(sql) {
-            self.connection.execute_batch(&pattern)?;
-        }
         if guard::check(&self.connection, query)? != Kind::Query {
             return Err(Error::Refused("this statement has no rows to write".to_owned()));
         }
@@ -119,6 +109,17 @@ impl Session {
             let _ = std::fs::remove_file(path);
         }
         written
+    }
+
+    /// The statements of a text; the macros that they name are there.
+    fn statements<'t>(&self, sql: &'t str) -> Result<Vec<&'t str>> {
+        for pattern in patterns::macros(sql) {
+            self.connection.execute_batch(&pattern)?;
+        }
+        let (mut statements, last) = statement::split(sql);
+        statements.push(last);
+        statements.retain(|statement| !statement::is_blank(statement));
+        Ok(statements)
     }
 
     fn export_rows(&self, query: &str, format: FileFormat, file: File) -> Result<u64> {
