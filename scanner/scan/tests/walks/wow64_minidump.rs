@@ -7,6 +7,7 @@ use crate::{
 };
 use fixtures::{
     Arch, Build, Context, Format, Machine, ProcessId, Space, ThreadId,
+    mix::Random,
     stacks::{Mode, Narrow, NarrowForm},
 };
 use scan::nt::symbols::NoSymbols;
@@ -182,13 +183,8 @@ fn an_x86_dump_with_registers_of_the_layer() {
 /// Bytes changed at random: whatever comes of it, it comes to an end.
 #[test]
 fn damaged_anywhere() {
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move |bound: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random as usize % bound
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut next = move |bound: usize| random.number() as usize % bound;
     let places: Vec<(usize, u8)> = (0..400).map(|_| (next(1 << 20), next(256) as u8)).collect();
     for some in places.chunks(20) {
         let tables = changed(|bytes| {

@@ -1,18 +1,7 @@
 //! A look finds all that the sweeps find by themselves; expected: the words one by one.
 
 use super::*;
-
-/// Numbers that look random and repeat from run to run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
+use fixtures::mix::Random;
 
 /// Words that are on the borders of what is looked for, among random ones.
 fn page(random: &mut Random) -> Box<[u8; PAGE]> {
@@ -47,7 +36,7 @@ fn page(random: &mut Random) -> Box<[u8; PAGE]> {
     let marks = [*b"RSDS", *b"KDBG", *b"PE\0\0"].map(u32::from_le_bytes);
     let mut page = Box::new([0; PAGE]);
     for word in page.as_chunks_mut::<4>().0 {
-        let (kind, any) = (random.next() >> 20, random.next() >> 13);
+        let (kind, any) = (random.number() >> 20, random.number() >> 13);
         let value = match kind % 8 {
             0 => any as u32,
             1 => marks[any as usize % 3],
