@@ -129,15 +129,20 @@ fn views_of_before_are_right_until_they_are_written_anew() {
     assert_eq!(now, modules);
 }
 
+/// The merged file of `modules`, as `lake files` has it.
+fn merged_modules(folder: &Path) -> serde_json::Value {
+    let mut listed = dumplake_in(folder, &["lake", "files", "lake"]).json().into_iter();
+    listed.find(|file| file["table"] == "modules").unwrap()
+}
+
 /// One merged file is damaged: the other tables answer, and it is said which dumps to convert again.
 #[test]
 fn a_damaged_merged_file_costs_its_table() {
     let folder = lake("compacted-damage");
     compact(&folder, &[]);
-    let listed = dumplake_in(&folder, &["lake", "files", "lake"]).json();
-    let modules = listed.iter().find(|file| file["table"] == "modules").unwrap();
+    let modules = merged_modules(&folder);
     assert!(modules["dump_id"].is_null() && modules["gone"].as_array().unwrap().is_empty());
-    std::fs::write(modules["path"].as_str().map(|path| folder.join(path)).unwrap(), "no parquet").unwrap();
+    std::fs::write(folder.join(modules["path"].as_str().unwrap()), "no parquet").unwrap();
     let repaired = dumplake_in(&folder, &["lake", "repair", "lake"]);
     assert!(repaired.code == 1 && repaired.err.matches("convert --force").count() == 2, "{}", repaired.err);
     let ask = Ask::open(&folder.join("lake"));
@@ -162,9 +167,7 @@ fn a_damaged_merged_file_costs_its_table() {
 fn damaged_rows_do_not_stop_the_next_compaction() {
     let folder = lake("compacted-rows");
     compact(&folder, &[]);
-    let files = dumplake_in(&folder, &["lake", "files", "lake"]).json();
-    let modules = files.iter().find(|file| file["table"] == "modules").unwrap();
-    let modules = folder.join(modules["path"].as_str().unwrap());
+    let modules = folder.join(merged_modules(&folder)["path"].as_str().unwrap());
     let mut bytes = std::fs::read(&modules).unwrap();
     bytes[4..64].fill(0xff);
     std::fs::write(&modules, bytes).unwrap();
