@@ -12,6 +12,7 @@ mod scan;
 mod stub;
 mod trial;
 
+pub use image::KERNEL_FILES;
 pub use scan::Depth;
 
 pub(crate) use build::{kernels_own, of_lab, of_shared_data};

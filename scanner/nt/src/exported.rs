@@ -3,7 +3,11 @@
 //!
 //! Source: Microsoft's PE format document, "Export Directory Table", "Forwarder RVA".
 
-use crate::{exports::text, imports::ImportName, pe::ImageFacts};
+use crate::{
+    exports::text,
+    imports::ImportName,
+    pe::{ImageFacts, directory},
+};
 use memory::{Space, Va};
 use std::collections::{BTreeSet, HashMap};
 
@@ -39,7 +43,7 @@ impl Exported {
     /// them. What it takes in memory is taken from `room`; where that is too little the value is `None` and `room` 0:
     /// images may share one directory of many thousand names.
     pub fn read(space: Space<'_>, base: Va, facts: &ImageFacts, room: &mut u64) -> Option<Exported> {
-        let &(directory, length) = facts.directories.first().filter(|directory| directory.0 != 0)?;
+        let (directory, length) = Some(facts.directory(directory::EXPORTS)).filter(|found| found.0 != 0)?;
         let at = |rva: u32, offset: u64| base.checked_add(u64::from(rva) + offset);
         let number = |rva: u32, offset: u64| space.u32(at(rva, offset)?).ok();
         let [first, functions, names] = [16, 20, 24].map(|offset| number(directory, offset));

@@ -2,14 +2,15 @@
 //!
 //! Source: Microsoft's PE format document, "The .idata Section".
 
-use crate::{exports::text, pe::ImageFacts};
+use crate::{
+    exports::text,
+    pe::{ImageFacts, directory},
+};
 use memory::{Space, Va};
 
 /// Modules that an image imports from, and functions of all of them; `ntoskrnl.exe` imports a few hundred functions.
 const MOST_MODULES: u32 = 1024;
 const MOST_FUNCTIONS: u32 = 0x4000;
-/// Number of the import directory.
-const DIRECTORY: usize = 1;
 
 /// How a function is imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct Imports {
 /// missing costs what it holds.
 pub fn imports(space: Space<'_>, base: Va, facts: &ImageFacts) -> Imports {
     let mut found = Imports::default();
-    let Some(&(directory, size)) = facts.directories.get(DIRECTORY) else { return found };
+    let (directory, size) = facts.directory(directory::IMPORTS);
     if directory == 0 || size == 0 {
         return found;
     }

@@ -58,11 +58,11 @@ pub mod wait;
 pub mod work;
 
 pub use counters::Counter;
-pub use discover::{Candidate, Depth, Kernel};
+pub use discover::{Candidate, Depth, KERNEL_FILES, Kernel};
 pub use global::GLOBALS;
 pub use kdbg::Kdbg;
 pub use list::{List, MOST_ENTRIES};
-pub use pe::{ImageFacts, image_facts};
+pub use pe::{ImageFacts, MEM_DISCARDABLE, MEM_EXECUTE, MEM_WRITE, directory, image_facts};
 pub use symbols;
 pub use system::{System, mode_name};
 pub use unloaded::Unloaded;

@@ -38,18 +38,44 @@ pub struct ImageFacts {
     pub sections_missing: bool,
 }
 
+impl ImageFacts {
+    /// Relative address and size of a data directory; zeros where the image has none.
+    pub fn directory(&self, number: usize) -> (u32, u32) {
+        self.directories.get(number).copied().unwrap_or_default()
+    }
+}
+
+/// Numbers of data directories (`IMAGE_DIRECTORY_ENTRY_...`).
+pub mod directory {
+    /// Exports.
+    pub const EXPORTS: usize = 0;
+    /// Imports.
+    pub const IMPORTS: usize = 1;
+    /// Resources.
+    pub const RESOURCES: usize = 2;
+    /// Unwind data.
+    pub const EXCEPTION: usize = 3;
+    /// Base relocations.
+    pub const RELOCATIONS: usize = 5;
+    /// Debug entries.
+    pub const DEBUG: usize = 6;
+    /// Load configuration.
+    pub const LOAD_CONFIG: usize = 10;
+    /// Import address table.
+    pub const IMPORT_ADDRESSES: usize = 12;
+}
+
 /// `IMAGE_SCN_MEM_EXECUTE`.
-const MEM_EXECUTE: u32 = 0x2000_0000;
+pub const MEM_EXECUTE: u32 = 0x2000_0000;
 /// `IMAGE_SCN_MEM_DISCARDABLE`.
-const MEM_DISCARDABLE: u32 = 0x0200_0000;
+pub const MEM_DISCARDABLE: u32 = 0x0200_0000;
 /// `IMAGE_SCN_MEM_WRITE`.
-const MEM_WRITE: u32 = 0x8000_0000;
+pub const MEM_WRITE: u32 = 0x8000_0000;
 
 /// An image has at most so many debug entries and sections that are looked at.
 const MOST_DEBUG_ENTRIES: u32 = 32;
 const MOST_SECTIONS: u16 = 96;
-/// Number of the debug directory, and of its CodeView entries.
-const DEBUG_DIRECTORY: usize = 6;
+/// Number of CodeView entries of the debug directory.
 const CODEVIEW: u32 = 2;
 
 /// Reads the headers at an image's base. `None` if there is no image.
@@ -125,7 +151,7 @@ fn sections(space: Space<'_>, pe: Va) -> Option<(Vec<Section>, bool)> {
 
 /// The `RSDS` record that the debug directory names.
 fn codeview(space: Space<'_>, base: Va, facts: &ImageFacts) -> Option<(String, PdbId)> {
-    let &(rva, size) = facts.directories.get(DEBUG_DIRECTORY)?;
+    let &(rva, size) = facts.directories.get(directory::DEBUG)?;
     (0..(size / 28).min(MOST_DEBUG_ENTRIES)).find_map(|n| {
         let entry = base.checked_add(u64::from(rva) + u64::from(n) * 28)?;
         let number = |at: u64| space.u32(entry.checked_add(at)?).ok();

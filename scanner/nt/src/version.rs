@@ -2,11 +2,10 @@
 //!
 //! Source: Microsoft's PE format document (resource directory) and the documentation of `VS_VERSIONINFO`.
 
-use crate::ImageFacts;
+use crate::{ImageFacts, directory};
 use memory::{Space, Va};
 
-/// Number of the resource directory among the data directories, and of version resources in it.
-const RESOURCE_DIRECTORY: usize = 2;
+/// Number of version resources in the resource directory.
 const VERSION: u32 = 16;
 /// A table of the tree has at most so many entries that are looked at.
 const MOST_ENTRIES: u16 = 1024;
@@ -30,7 +29,7 @@ pub fn version_text(parts: [u16; 4]) -> String {
 
 /// The version of an image; `None` if it has none or its pages are not there.
 pub fn image_version(space: Space<'_>, base: Va, facts: &ImageFacts) -> Option<Version> {
-    let &(rva, size) = facts.directories.get(RESOURCE_DIRECTORY)?;
+    let &(rva, size) = facts.directories.get(directory::RESOURCES)?;
     let root = base.checked_add(rva.into()).filter(|_| rva != 0 && size != 0)?;
     // Three levels: type, name, language; of the last two the first entry is taken.
     let names = entry(space, root, root, Some(VERSION))?;

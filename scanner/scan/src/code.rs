@@ -12,7 +12,7 @@ pub use layers::ImageFile;
 use layers::{Layers, Origin};
 use memory::{Architecture, Space, Va};
 use nt::{
-    ImageFacts, System,
+    ImageFacts, System, directory,
     exports::Exports,
     image_facts,
     symbols::{Frames, Names, PdbId, Provider},
@@ -21,9 +21,6 @@ use std::sync::{Arc, OnceLock};
 use unwind::{Cached, Image, Memory, arm64::Function, call};
 
 pub use process::ProcessCode;
-
-/// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`.
-const EXCEPTION: usize = 3;
 
 /// A loaded image.
 pub struct Module<'a> {
@@ -202,10 +199,7 @@ impl<'a> Module<'a> {
 
     /// The image as unwinding wants it; `None` if its headers are not in the dump.
     pub fn image(&self) -> Option<Image<'_>> {
-        let facts = self.facts()?;
-        let &(table, table_size) = facts.directories.get(EXCEPTION).unwrap_or(&(0, 0));
-        let size = u32::try_from(self.size).unwrap_or(u32::MAX);
-        Some(Image::from_facts(self.base, size, facts.machine, table, table_size, &self.memory))
+        Some(image(self.base, self.size, self.facts()?, &self.memory))
     }
 
     /// Its PDB, unless its names are known already.
@@ -299,6 +293,13 @@ pub fn is_one_function(image: &Image<'_>, start: u32, rva: u32) -> bool {
         Some(first) => u64::from(start) >= first.wrapping_sub(image.base),
         None => function_end(image, start).is_none_or(|end| rva < end),
     }
+}
+
+/// An image as unwinding wants it.
+pub fn image<'m>(base: u64, size: u64, facts: &ImageFacts, memory: &'m dyn Memory) -> Image<'m> {
+    let (table, table_size) = facts.directory(directory::EXCEPTION);
+    let size = u32::try_from(size).unwrap_or(u32::MAX);
+    Image::from_facts(base, size, facts.machine, table, table_size, memory)
 }
 
 /// Relative addresses and sizes of executable sections; `None` if the section table is cut off: any part may be code.

@@ -17,8 +17,9 @@ pub struct Found {
 /// PDB names of Windows' kernels.
 const PDBS: [&str; 6] =
     ["ntkrnlmp.pdb", "ntkrnlpa.pdb", "ntkrpamp.pdb", "ntoskrnl.pdb", "ntkrla57.pdb", "ntkrnlup.pdb"];
-/// Names that their export directories state.
-const EXPORTS: [&str; 5] = ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "ntkrla57.exe"];
+/// Names that their export directories state, and under which modules import from them.
+pub const KERNEL_FILES: [&str; 5] =
+    ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "ntkrla57.exe"];
 
 /// How far below a variable of the kernel its image can begin.
 const IMAGE_SPAN: u64 = 32 << 20;
@@ -90,7 +91,7 @@ pub fn is_kernel(space: Space<'_>, base: Va, mode: PagingMode) -> bool {
     let named = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     match (&facts.pdb_name, export_name(space, base, &facts)) {
         (Some(pdb), _) => named(&PDBS, pdb),
-        (None, Some(name)) => named(&EXPORTS, &name),
+        (None, Some(name)) => named(&KERNEL_FILES, &name),
         (None, None) => facts.sections.iter().any(|(name, _, _)| name == "POOLCODE"),
     }
 }

@@ -2,7 +2,7 @@
 
 use memory::{Space, Va, VirtRun, VirtRuns};
 use nt::{image_facts, symbols::Provider};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use unwind::Memory;
 
 /// Most sections of a file.
@@ -11,13 +11,13 @@ const MOST_SECTIONS: usize = 96;
 /// An image file laid out as it is loaded. Its addresses are not relocated: what unwinding and the decoding of calls
 /// read is relative.
 pub struct ImageFile {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     runs: VirtRuns,
 }
 
 impl ImageFile {
     /// The file at the address where its image is loaded.
-    pub fn new(bytes: Vec<u8>, base: u64) -> Option<ImageFile> {
+    pub fn new(bytes: Arc<Vec<u8>>, base: u64) -> Option<ImageFile> {
         let runs = VirtRuns::new(pieces(&bytes, base)?).0;
         Some(ImageFile { bytes, runs })
     }
@@ -87,7 +87,7 @@ impl Layers<'_> {
         let by_headers = image_facts(self.space, Va(*base)).and_then(|facts| facts.timestamp);
         let Some(timestamp) = by_headers.or(origin.timestamp) else { return Ok(None) };
         let bytes = origin.provider.image(name, timestamp, size).map_err(|e| e.to_string())?;
-        Ok(bytes.and_then(|bytes| ImageFile::new(bytes, *base)))
+        Ok(bytes.and_then(|bytes| ImageFile::new(Arc::new(bytes), *base)))
     }
 }
 

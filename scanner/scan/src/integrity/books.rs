@@ -4,7 +4,7 @@ use super::files::Files;
 use crate::code::ImageFile;
 use memory::{Space, Va};
 use nt::{
-    ImageFacts, System,
+    ImageFacts, KERNEL_FILES, System,
     exported::{Exported, Target},
     image_facts,
     imports::ImportName,
@@ -20,8 +20,6 @@ use std::{
 const MOST_BYTES: u64 = 64 << 20;
 /// Modules that a forwarder may pass.
 const MOST_FORWARDS: u32 = 8;
-/// Names of the kernel's file, whichever of them it was loaded under.
-const KERNELS: [&str; 5] = ["ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntkrla57"];
 
 /// The exports of all modules, each read when it is asked for.
 pub struct Books<'a> {
@@ -95,7 +93,8 @@ impl<'a> Books<'a> {
             by_name
         });
         let wanted = stem(module);
-        if KERNELS.contains(&wanted.as_str()) {
+        // Whichever of its names it was loaded under.
+        if KERNEL_FILES.iter().any(|kernel| stem(kernel) == wanted) {
             let base = self.system.kernel.as_ref()?.base;
             return owners.binary_search_by_key(&base, |owner| owner.base).ok().and_then(|at| owners.get(at));
         }

@@ -8,20 +8,13 @@
 
 use super::effect;
 use memory::{Architecture, Va};
-use nt::{ImageFacts, image_facts, imports};
+use nt::{ImageFacts, MEM_DISCARDABLE, MEM_EXECUTE, MEM_WRITE, directory, image_facts, imports};
+use std::sync::Arc;
 
 use crate::code::ImageFile;
 
-/// `IMAGE_SCN_MEM_EXECUTE`, `IMAGE_SCN_MEM_DISCARDABLE`, `IMAGE_SCN_MEM_WRITE`.
-const EXECUTE: u32 = 0x2000_0000;
-const DISCARDABLE: u32 = 0x0200_0000;
-const WRITE: u32 = 0x8000_0000;
 /// Sections that Windows fills or rewrites as a whole: stubs against speculation, function overrides.
 const WRITTEN: [&str; 4] = [".retplne", "RETPOL", "fothk", ".fothk"];
-/// Numbers of data directories: base relocations, load configuration, import address table.
-const RELOCATIONS: usize = 5;
-const LOAD_CONFIG: usize = 10;
-const IAT: usize = 12;
 /// Bytes of a place that Windows patches, at most.
 pub const LONGEST_SITE: usize = 16;
 
@@ -45,7 +38,7 @@ pub struct Site {
 /// The file of a module, for the address where that is loaded.
 pub struct Original {
     /// The file.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<Vec<u8>>,
     /// What its headers say.
     pub facts: ImageFacts,
     /// All sections: relative address, place in the file.
@@ -67,7 +60,7 @@ pub type Why = &'static str;
 
 impl Original {
     /// Takes a file apart.
-    pub fn open(bytes: Vec<u8>, base: u64, architecture: Architecture) -> Result<Original, Why> {
+    pub fn open(bytes: Arc<Vec<u8>>, base: u64, architecture: Architecture) -> Result<Original, Why> {
         let image = ImageFile::new(bytes.clone(), base).ok_or("a file without sections")?;
         let facts = image_facts(image.space(), Va(base)).ok_or("a file without headers")?;
         let preferred = preferred(&bytes, facts.wide).ok_or("a file without headers")?;
@@ -77,7 +70,7 @@ impl Original {
             delta: base.wrapping_sub(preferred),
             relocations: Vec::new(),
             sites: Vec::new(),
-            filled: facts.directories.get(IAT).copied().into_iter().collect(),
+            filled: vec![facts.directory(directory::IMPORT_ADDRESSES)],
             bytes,
             facts: facts.clone(),
         };
@@ -117,8 +110,7 @@ impl Original {
         let from = self.relocations.partition_point(|&(rva, _)| u64::from(rva) + 8 <= first);
         for &(rva, size) in self.relocations[from..].iter().take_while(|(rva, _)| u64::from(*rva) < end) {
             let Some(value) = self.at(rva, size as usize) else { continue };
-            let value = value.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-            let value = value.wrapping_add(self.delta).to_le_bytes();
+            let value = little(value).wrapping_add(self.delta).to_le_bytes();
             for (at, byte) in (u64::from(rva)..).zip(&value[..size as usize]) {
                 if let Some(place) = at.checked_sub(first).and_then(|at| page.get_mut(at as usize)) {
                     *place = *byte;
@@ -129,24 +121,19 @@ impl Original {
     }
 
     fn u16(&self, rva: u32) -> Option<u16> {
-        Some(u16::from_le_bytes(self.at(rva, 2)?.try_into().ok()?))
+        self.at(rva, 2).map(|bytes| little(bytes) as u16)
     }
 
     fn u32(&self, rva: u32) -> Option<u32> {
-        Some(u32::from_le_bytes(self.at(rva, 4)?.try_into().ok()?))
+        self.at(rva, 4).map(|bytes| little(bytes) as u32)
     }
 
     fn pointer(&self, rva: u32, wide: bool) -> Option<u64> {
-        if wide {
-            Some(u64::from_le_bytes(self.at(rva, 8)?.try_into().ok()?))
-        } else {
-            self.u32(rva).map(u64::from)
-        }
+        self.at(rva, if wide { 8 } else { 4 }).map(little)
     }
 
     fn read_sections(&mut self) -> Option<()> {
-        let number =
-            |at: usize| Some(u32::from_le_bytes(self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?));
+        let number = |at: usize| number(&self.bytes, at);
         let pe = number(0x3c)? as usize;
         let (count, optional) = (number(pe + 6)? as usize & 0xffff, number(pe + 20)? as usize & 0xffff);
         for header in (0..count.min(96)).map(|index| pe + 24 + optional + index * 40) {
@@ -158,8 +145,8 @@ impl Original {
             let len = raw.min(virtual_size.max(1).checked_next_multiple_of(0x1000)?) as usize;
             let start = (offset as usize).min(self.bytes.len());
             let place = start..start.saturating_add(len).min(self.bytes.len());
-            let stays =
-                flags & (EXECUTE | DISCARDABLE | WRITE) == EXECUTE && !WRITTEN.contains(&name.as_str());
+            let stays = flags & (MEM_EXECUTE | MEM_DISCARDABLE | MEM_WRITE) == MEM_EXECUTE
+                && !WRITTEN.contains(&name.as_str());
             self.sections.push((rva, place.clone()));
             if stays && !place.is_empty() {
                 self.parts.push(Part { name, rva, bytes: place });
@@ -169,7 +156,7 @@ impl Original {
     }
 
     fn relocate(&mut self, facts: &ImageFacts) -> Result<(), Why> {
-        let &(rva, size) = facts.directories.get(RELOCATIONS).unwrap_or(&(0, 0));
+        let (rva, size) = facts.directory(directory::RELOCATIONS);
         if self.delta == 0 {
             return Ok(());
         }
@@ -202,7 +189,7 @@ impl Original {
         preferred: u64,
         architecture: Architecture,
     ) -> Result<(), Why> {
-        let &(config, _) = facts.directories.get(LOAD_CONFIG).unwrap_or(&(0, 0));
+        let (config, _) = facts.directory(directory::LOAD_CONFIG);
         let Some(size) = self.u32(config).filter(|_| config != 0) else { return Ok(()) };
         let has =
             |offset: u32, len: u32| (offset + len <= size).then(|| config.checked_add(offset)).flatten();
@@ -240,8 +227,7 @@ impl Original {
         let head = if wide { 12 } else { 8 };
         while rest.len() >= head {
             let (symbol, length) = rest[..head].split_at(head - 4);
-            let symbol = symbol.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-            let length = u32::from_le_bytes(length.try_into().map_err(|_| BEYOND)?) as usize;
+            let (symbol, length) = (little(symbol), little(length) as usize);
             let body = rest.get(head..head.saturating_add(length)).ok_or(BEYOND)?;
             self.sites_of(symbol, body, architecture, &mut found)?;
             rest = &rest[head + length..];
@@ -290,19 +276,27 @@ impl Original {
 
 /// `IMAGE_OPTIONAL_HEADER.ImageBase`.
 fn preferred(bytes: &[u8], wide: bool) -> Option<u64> {
-    let number = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?));
-    let optional = number(0x3c)? as usize + 24;
+    let optional = number(bytes, 0x3c)? as usize + 24;
     if !wide {
-        return number(optional + 28).map(u64::from);
+        return number(bytes, optional + 28).map(u64::from);
     }
-    Some(u64::from(number(optional + 24)?) | u64::from(number(optional + 28)?) << 32)
+    Some(u64::from(number(bytes, optional + 24)?) | u64::from(number(bytes, optional + 28)?) << 32)
+}
+
+/// Four bytes of a file.
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|word| u32::from_le_bytes(*word))
+}
+
+/// A little-endian number of so many bytes, 8 at most.
+fn little(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 /// The blocks of a table of base relocations: page and entries.
 fn blocks(mut table: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     std::iter::from_fn(move || {
-        let page = u32::from_le_bytes(*table.first_chunk()?);
-        let size = u32::from_le_bytes(*table.get(4..)?.first_chunk()?) as usize;
+        let (page, size) = (number(table, 0)?, number(table, 4)? as usize);
         let entries = table.get(8..size)?;
         table = &table[size..];
         Some((page, entries))
@@ -314,7 +308,7 @@ fn each<const BYTES: usize>(body: &[u8], mut entry: impl FnMut(u32, u32)) {
     for (page, entries) in blocks(body) {
         let entries = entries.as_chunks::<BYTES>().0;
         for (index, bytes) in entries.iter().enumerate() {
-            let value = bytes.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte));
+            let value = little(bytes) as u32;
             if value != 0 || index + 1 < entries.len() {
                 entry(page, value);
             }
@@ -324,12 +318,11 @@ fn each<const BYTES: usize>(body: &[u8], mut entry: impl FnMut(u32, u32)) {
 
 /// The entries of `IMAGE_FUNCTION_OVERRIDE_DYNAMIC_RELOCATION`s.
 fn overrides(body: &[u8], mut entry: impl FnMut(u32, u32)) -> Option<()> {
-    let size = u32::from_le_bytes(*body.first_chunk()?) as usize;
+    let size = number(body, 0)? as usize;
     let mut rest = body.get(4..4usize.checked_add(size)?)?;
     while !rest.is_empty() {
-        let word = |at: usize| Some(u32::from_le_bytes(*rest.get(at..)?.first_chunk()?) as usize);
-        let start = 16usize.checked_add(word(8)?)?;
-        let end = start.checked_add(word(12)?)?;
+        let start = 16usize.checked_add(number(rest, 8)? as usize)?;
+        let end = start.checked_add(number(rest, 12)? as usize)?;
         each::<2>(rest.get(start..end)?, &mut entry);
         rest = &rest[end..];
     }

@@ -4,6 +4,7 @@ use nt::{System, owner::Owner};
 use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
+    sync::Arc,
 };
 
 /// Files that are looked for; a Windows has some hundred modules.
@@ -32,11 +33,12 @@ impl<'a> Files<'a> {
     }
 
     /// The image file of a module, if the user keeps it. Not from a server, nor from the store of one: all are asked for.
-    pub fn of(&self, owner: &Owner) -> Option<Vec<u8>> {
+    pub fn of(&self, owner: &Owner) -> Option<Arc<Vec<u8>>> {
         let names = self.system.names?;
         let by_headers = self.system.module_headers(owner.base).and_then(|(_, facts)| facts.timestamp);
         let (timestamp, size) = (by_headers.or(owner.timestamp)?, u32::try_from(owner.size).ok()?);
-        self.room.find(&owner.name, timestamp, size, || names.image_at_hand(&owner.name, timestamp, size))
+        let look = || names.image_at_hand(&owner.name, timestamp, size);
+        self.room.find(&owner.name, timestamp, size, look).map(Arc::new)
     }
 
     /// Whether more was asked for than is looked for.

@@ -7,11 +7,10 @@ use super::file::Original;
 use crate::code::ImageFile;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
 use memory::{Architecture, Va};
-use nt::{ImageFacts, exported::Exported};
+use nt::{ImageFacts, directory, exported::Exported};
 use std::{cell::Cell, collections::BTreeMap};
 
-/// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`, and the size of an entry on x64.
-const EXCEPTION: usize = 3;
+/// Bytes of an entry of the exception directory on x64.
 const ENTRY: usize = 12;
 /// Bytes that the exports of a file may take.
 const MOST_BYTES: u64 = 16 << 20;
@@ -121,7 +120,7 @@ fn flow(code: &Instruction) -> (Option<u32>, bool) {
 
 /// First addresses of the exception directory's entries.
 fn functions(original: &Original, facts: &ImageFacts) -> Vec<u32> {
-    let &(rva, size) = facts.directories.get(EXCEPTION).unwrap_or(&(0, 0));
+    let (rva, size) = facts.directory(directory::EXCEPTION);
     let table = original.at(rva, size as usize).filter(|_| rva != 0).unwrap_or_default();
     let (entries, _) = table.as_chunks::<ENTRY>();
     entries.iter().map(|entry| u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]])).collect()

@@ -5,31 +5,45 @@ use memory::PAGE_SIZE;
 use nt::{System, owner::Owner};
 use schema::{
     Sink,
-    tables::{CodeChanges, CodeCheckRow, CodeChecks, CodePageRow, CodePages},
+    tables::{CodeChangeRow, CodeChanges, CodeCheckRow, CodeChecks, CodePageRow, CodePages},
 };
 
 /// Pages of all modules together, 4 GiB: a list of modules that claims more lies.
 const MOST_PAGES: u64 = 1 << 20;
 
-pub fn checks(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
-    let mut out = Out::<CodeChecks>::new(sink);
-    if let Some(system) = job.system {
-        let is_something =
-            |row: &CodeCheckRow| row.image_file || row.imports.is_some() || row.entries.is_some();
-        integrity::check(system, |checked| match checked.row {
-            row if is_something(&row) => out.push(row),
-            _ => Ok(()), // small dumps list hundreds of modules and hold none
-        })?;
+/// Comes first: what is compared is compared once for both tables.
+pub fn changes(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<CodeChanges>::new(sink);
+    let checks = look(job, |row| out.push(row))?;
+    if let Some(found) = job.found {
+        let _ = found.code_checks.set(checks);
     }
     out.finish()
 }
 
-pub fn changes(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
-    let mut out = Out::<CodeChanges>::new(sink);
-    if let Some(system) = job.system {
-        integrity::check(system, |checked| checked.changes.into_iter().try_for_each(|row| out.push(row)))?;
+pub fn checks(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
+    let mut out = Out::<CodeChecks>::new(sink);
+    match job.found.and_then(|found| found.code_checks.get()) {
+        Some(known) => known.iter().try_for_each(|row| out.push(row.clone()))?,
+        None => look(job, |_| Ok(()))?.into_iter().try_for_each(|row| out.push(row))?,
     }
     out.finish()
+}
+
+/// Looks at all modules: what there was to look at. Changes are many in a dump that lies, so none is kept here.
+fn look(
+    job: &Job,
+    mut change: impl FnMut(CodeChangeRow) -> schema::Result<()>,
+) -> schema::Result<Vec<CodeCheckRow>> {
+    let mut checks = Vec::new();
+    let Some(system) = job.system else { return Ok(checks) };
+    // Small dumps list hundreds of modules and hold none.
+    let is_something = |row: &CodeCheckRow| row.image_file || row.imports.is_some() || row.entries.is_some();
+    integrity::check(system, |checked| {
+        checks.extend(Some(checked.row).filter(is_something));
+        checked.changes.into_iter().try_for_each(&mut change)
+    })?;
+    Ok(checks)
 }
 
 pub fn pages(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {

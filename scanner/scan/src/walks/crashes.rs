@@ -59,16 +59,7 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let place = blame.place.clone().or(fault_text.clone()).or_else(by_stack);
     let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
     let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
-    let name = bugcheck_name(bugcheck.code);
-    let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
     CrashRow {
-        bugcheck_code: Some(bugcheck.code),
-        bugcheck_name: name.map(Into::into),
-        parameter1,
-        parameter2,
-        parameter3,
-        parameter4,
-        parameter_meanings: meanings.and_then(described),
         process_id: process.and_then(|process| process.pid),
         process_name: process.and_then(|process| process.name.clone()),
         thread_id: thread.and_then(|thread| thread.tid),
@@ -79,7 +70,7 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
         culprit_rule: Some(blame.rule.into()),
         bucket: bucket::bucket(&bucket::code(bugcheck, meanings), place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
-        ..fault.row(operand)
+        ..stated(bugcheck, fault.row(operand))
     }
 }
 
@@ -87,6 +78,14 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
 /// is that of the breakpoint by which every bug check stops.
 fn of_header(bugcheck: &Bugcheck) -> CrashRow {
     let meanings = bugcheck_parameters(bugcheck.code);
+    CrashRow {
+        bucket: bucket::bucket(&bucket::code(bugcheck, meanings), None),
+        ..stated(bugcheck, Fault::of_parameters(bugcheck, meanings).row(CrashRow::default()))
+    }
+}
+
+/// A row with what the bug check states.
+fn stated(bugcheck: &Bugcheck, row: CrashRow) -> CrashRow {
     let [parameter1, parameter2, parameter3, parameter4] = bugcheck.parameters;
     CrashRow {
         bugcheck_code: Some(bugcheck.code),
@@ -95,9 +94,8 @@ fn of_header(bugcheck: &Bugcheck) -> CrashRow {
         parameter2,
         parameter3,
         parameter4,
-        parameter_meanings: meanings.and_then(described),
-        bucket: bucket::bucket(&bucket::code(bugcheck, meanings), None),
-        ..Fault::of_parameters(bugcheck, meanings).row(CrashRow::default())
+        parameter_meanings: bugcheck_parameters(bugcheck.code).and_then(described),
+        ..row
     }
 }
 

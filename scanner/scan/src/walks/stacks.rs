@@ -6,6 +6,7 @@ use crate::{
     out::Out,
     stack::{self, End, ThreadStack, recursion},
 };
+use nt::KERNEL_FILES;
 use schema::{
     Sink,
     tables::{FrameRow, Frames, StackRow, Stacks},
@@ -169,9 +170,7 @@ pub fn text(symbol: &Symbol, ip: u64) -> String {
 
 /// A module's name without its extension; debuggers call every kernel `nt`.
 pub fn stem(module: &str) -> &str {
-    const KERNELS: [&str; 5] =
-        ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "ntkrla57.exe"];
-    match KERNELS.iter().any(|kernel| module.eq_ignore_ascii_case(kernel)) {
+    match KERNEL_FILES.iter().any(|kernel| module.eq_ignore_ascii_case(kernel)) {
         true => "nt",
         false => module.rsplit_once('.').map_or(module, |(stem, _)| stem),
     }

@@ -5,21 +5,18 @@
 //! order in which threads meet stacks.
 
 use super::targets::{Module, Name};
-use crate::code::{function_start, is_one_function};
+use crate::code::{self, function_start, is_one_function};
 use memory::{PAGE_SIZE, Space, Va};
-use nt::{ImageFacts, exports::Exports};
+use nt::{ImageFacts, directory, exports::Exports};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
-use unwind::Image;
 
 /// Bytes of export directories of all processes together, and of one. `ntdll.dll` has 80,000; what is kept of a
 /// directory takes some four times its size.
 const MOST: u64 = 96 << 20;
 const MOST_OF_PROCESS: u64 = 2 << 20;
-/// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`; that of exports is the first one.
-const EXCEPTION: usize = 3;
 
 /// All that the names of a directory depend on: place of the image in a page, place and size of the directory in the
 /// image, size of the image, and the directory's frames.
@@ -53,17 +50,12 @@ impl Shelf {
 }
 
 fn key(space: Space<'_>, image: &Named) -> Key {
-    let (rva, len) = directory(&image.facts);
+    let (rva, len) = image.facts.directory(directory::EXPORTS);
     let first = image.base.saturating_add(rva.into());
     let last = first.saturating_add(len.into());
     let pages = (first / PAGE_SIZE..last.div_ceil(PAGE_SIZE)).map(|page| Va(page * PAGE_SIZE));
     let frames = pages.map(|va| space.translate(va).ok().map(|pa| pa.0)).collect();
     (image.base % PAGE_SIZE, (rva, len), image.facts.size, frames)
-}
-
-/// Where the directory of exports lies, and its size; 0: there is none.
-fn directory(facts: &ImageFacts) -> (u32, u32) {
-    facts.directories.first().copied().unwrap_or_default()
 }
 
 /// An image of a process.
@@ -93,10 +85,10 @@ impl<'a> Names<'a> {
         let mut room = shelf.share;
         let named = |(module, facts): (&Module, Option<&ImageFacts>)| {
             let facts = facts?;
-            let len = u64::from(directory(facts).1);
+            let len = u64::from(facts.directory(directory::EXPORTS).1);
             room = room.checked_sub(len).filter(|_| len > 0)?;
             let (machine, size) = (facts.machine, facts.size);
-            let directories = facts.directories.iter().take(EXCEPTION + 1).copied().collect();
+            let directories = facts.directories.iter().take(directory::EXCEPTION + 1).copied().collect();
             let facts = ImageFacts { machine, size, directories, ..ImageFacts::default() };
             Some(Named { base: module.base, facts, exports: OnceLock::new() })
         };
@@ -118,10 +110,7 @@ impl<'a> Names<'a> {
         let Some((named, rva)) = self.images.get(number as usize).and_then(Option::as_ref).zip(call) else {
             return unknown;
         };
-        let &(table, table_size) = named.facts.directories.get(EXCEPTION).unwrap_or(&(0, 0));
-        let size = u32::try_from(module.size).unwrap_or(u32::MAX);
-        let machine = named.facts.machine;
-        let image = Image::from_facts(module.base, size, machine, table, table_size, &self.space);
+        let image = code::image(module.base, module.size, &named.facts, &self.space);
         let exports = named.exports.get_or_init(|| self.shelf.exports(self.space, named));
         match exports.nearest(rva).filter(|(_, offset)| is_one_function(&image, rva - offset, rva)) {
             Some((name, offset)) => {
