@@ -375,7 +375,7 @@ A dump is named by its id, the beginning of it, its path, or the end of its path
 pub struct Diff {
     /// The lake.
     pub lake: PathBuf,
-    /// Two dumps or more, in the order of time.
+    /// Two dumps or more; they are put into the order of time.
     #[arg(required = true, num_args = 2.., value_name = "DUMP")]
     pub dumps: Vec<String>,
     /// What to compare.
