@@ -53,8 +53,6 @@ const UNPACKED: i64 = 512 << 20;
 
 /// Keys of what is kept of a dump beside the metadata of its files.
 pub(crate) const PATH: &str = "path";
-/// Bytes of its files before they were merged.
-pub(crate) const BYTES: &str = "bytes";
 
 /// What a compaction did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -204,8 +202,8 @@ impl Lake {
         for (id, files) in files.into_iter().filter(|(id, _)| !state.has(id)) {
             let Some(&stamp) = stamps.get(&id) else { continue };
             match small(&files, shapes) {
-                Ok(bytes) => {
-                    let pairs = self.described(&id, bytes);
+                Ok(()) => {
+                    let pairs = self.described(&id);
                     match missing(&pairs, &files) {
                         None => drop(found.insert(id, Candidate { files, pairs, stamp })),
                         Some(table) => drop(left.insert(id, format!("its table {table} is not there"))),
@@ -218,13 +216,12 @@ impl Lake {
     }
 
     /// What is kept of a dump when its own files go.
-    fn described(&self, dump_id: &str, bytes: u64) -> Pairs {
+    fn described(&self, dump_id: &str) -> Pairs {
         let stored = self.partition_metadata(dump_id).unwrap_or_default().into_iter();
         let mut pairs: Pairs = stored
             .filter(|pair| pair.key.starts_with("dumplake."))
             .filter_map(|pair| Some((pair.key, pair.value?)))
             .collect();
-        pairs.insert(BYTES.into(), bytes.to_string());
         pairs.extend(self.partition_path(dump_id).map(|path| (PATH.into(), path)));
         pairs
     }
@@ -304,9 +301,9 @@ fn stamps(root: &Path) -> BTreeMap<String, Stamp> {
     folder.filter_map(stamp).collect()
 }
 
-/// Bytes of files that can be merged, or why they are left alone.
-fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>) -> Result<u64, String> {
-    let bytes = files.values().map(|file| file.metadata().map_or(0, |data| data.len())).sum();
+/// Why files are left alone.
+fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>) -> Result<(), String> {
+    let bytes: u64 = files.values().map(|file| file.metadata().map_or(0, |data| data.len())).sum();
     if bytes > SMALL {
         return Err("it is large".into());
     }
@@ -324,7 +321,7 @@ fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>
     if unpacked > UNPACKED {
         return Err("its rows are large".into());
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// A table that has rows by the count of the conversion, and no file: a folder that could not be read, or damage.
