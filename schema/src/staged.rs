@@ -10,9 +10,12 @@ use crate::{
 };
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::{
-    arrow::ArrowWriter,
+    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
     basic::{Compression, ZstdLevel},
-    file::{metadata::KeyValue, properties::WriterProperties},
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties},
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -117,17 +120,17 @@ impl<'a> Staged<'a> {
     /// The writer of a table that gets no more rows; `None` if it had none.
     fn last(&self, name: &'static str, part: &mut Part) -> Result<Option<ArrowWriter<File>>> {
         let Some((schema, batch)) = part.few.take() else { return Ok(part.writer.take()) };
-        let mut writer = self.open(name, schema, plain_properties())?;
+        let mut writer = self.open(name, schema, plain())?;
         writer.write(&batch).map_err(|error| Error::new("write", &self.folder.join(name), error))?;
         Ok(Some(writer))
     }
 
-    fn open(&self, name: &str, schema: SchemaRef, properties: WriterProperties) -> Result<ArrowWriter<File>> {
+    fn open(&self, name: &str, schema: SchemaRef, options: ArrowWriterOptions) -> Result<ArrowWriter<File>> {
         let folder = self.folder.join(name);
         disk::create_folders(&folder).map_err(|error| Error::new("create", &folder, error))?;
         let path = folder.join(publish::PART);
         let file = disk::create_file(&path).map_err(|error| Error::new("create", &path, error))?;
-        ArrowWriter::try_new(file, schema, Some(properties))
+        ArrowWriter::try_new_with_options(file, schema, options)
             .map_err(|error| Error::new("write", &path, error))
     }
 }
@@ -165,7 +168,7 @@ impl Sink for Staged<'_> {
             return Ok(());
         }
         if part.writer.is_none() {
-            part.writer = Some(self.open(table.name, table.schema(), properties())?);
+            part.writer = Some(self.open(table.name, table.schema(), options())?);
         }
         let all = part.few.take().map(|(_, few)| few).into_iter().chain([batch]);
         let written = part
@@ -196,18 +199,23 @@ impl Drop for Staged<'_> {
 }
 
 /// How files of the lake are written.
-pub fn properties() -> WriterProperties {
-    compressed_by(Compression::ZSTD(ZstdLevel::default()))
+pub fn options() -> ArrowWriterOptions {
+    ArrowWriterOptions::new().with_properties(properties())
 }
 
-/// How those of [`FEW`] rows are.
-fn plain_properties() -> WriterProperties {
-    compressed_by(Compression::UNCOMPRESSED)
+/// How those of [`FEW`] rows are: without what helps a reader to pass over rows, and without what the columns mean, which
+/// would be most of the file. That is in `lake.duckdb`, and in the files of a compacted lake.
+fn plain() -> ArrowWriterOptions {
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true);
+    ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true)
 }
 
-fn compressed_by(compression: Compression) -> WriterProperties {
+fn properties() -> WriterProperties {
     WriterProperties::builder()
-        .set_compression(compression)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_dictionary_page_size_limit(DICTIONARY)
         .build()
