@@ -54,8 +54,6 @@ const UNPACKED: i64 = 512 << 20;
 
 /// Keys of what is kept of a dump beside the metadata of its files.
 pub(crate) const PATH: &str = "path";
-/// Bytes of its files before they were merged.
-pub(crate) const BYTES: &str = "bytes";
 
 /// What a compaction did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -226,8 +224,8 @@ impl Lake {
         stamp: Stamp,
         shapes: &BTreeMap<String, SchemaRef>,
     ) -> Result<Candidate, String> {
-        let (bytes, unpacked) = small(&files, shapes)?;
-        let pairs = self.described(id, bytes);
+        let unpacked = small(&files, shapes)?;
+        let pairs = self.described(id);
         match missing(&pairs, &files) {
             None => Ok(Candidate { files, pairs, stamp, unpacked }),
             Some(table) => Err(format!("its table {table} is not there")),
@@ -235,13 +233,12 @@ impl Lake {
     }
 
     /// What is kept of a dump when its own files go.
-    fn described(&self, dump_id: &str, bytes: u64) -> Pairs {
+    fn described(&self, dump_id: &str) -> Pairs {
         let stored = self.partition_metadata(dump_id).unwrap_or_default().into_iter();
         let mut pairs: Pairs = stored
             .filter(|pair| pair.key.starts_with("dumplake."))
             .filter_map(|pair| Some((pair.key, pair.value?)))
             .collect();
-        pairs.insert(BYTES.into(), bytes.to_string());
         pairs.extend(self.partition_path(dump_id).map(|path| (PATH.into(), path)));
         pairs
     }
@@ -321,12 +318,9 @@ fn stamps(root: &Path) -> BTreeMap<String, Stamp> {
     folder.filter_map(stamp).collect()
 }
 
-/// Bytes of files that can be merged, and of their rows once they are read; or why they are left alone.
-fn small(
-    files: &BTreeMap<String, PathBuf>,
-    shapes: &BTreeMap<String, SchemaRef>,
-) -> Result<(u64, u64), String> {
-    let bytes = files.values().map(|file| file.metadata().map_or(0, |data| data.len())).sum();
+/// Bytes of the rows of files that can be merged, once they are read; or why they are left alone.
+fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>) -> Result<u64, String> {
+    let bytes: u64 = files.values().map(|file| file.metadata().map_or(0, |data| data.len())).sum();
     if bytes > SMALL {
         return Err("it is large".into());
     }
@@ -342,7 +336,7 @@ fn small(
     if unpacked > UNPACKED {
         return Err("its rows are large".into());
     }
-    Ok((bytes, unpacked.unsigned_abs()))
+    Ok(unpacked.unsigned_abs())
 }
 
 /// A table that has rows by the count of the conversion, and no file: a folder that could not be read, or damage.
