@@ -30,6 +30,9 @@ enum Asked {
     Missing(Option<Error>),
 }
 
+/// That under a lock.
+type Slot = Arc<Mutex<Asked>>;
+
 /// A symbol path that the user names, then the layout pack.
 #[derive(Default)]
 pub struct Library<'a> {
@@ -43,7 +46,7 @@ pub struct Library<'a> {
     /// Files of other images that there are none of: many dumps have the same modules.
     missing: Mutex<HashSet<(String, PdbId)>>,
     /// What servers said of image files, each under a lock of its own: one is not waited for while another comes.
-    asked_images: Mutex<HashMap<(String, ImageId), Arc<Mutex<Asked>>>>,
+    asked_images: Mutex<HashMap<(String, ImageId), Slot>>,
     /// Frame data that somebody holds: many processes have the same modules.
     frames: Shared<(String, PdbId), Frames>,
     /// Whether any kernel's layouts were wanted.
