@@ -68,7 +68,7 @@ impl Ask {
 
     /// All rows of an answer.
     pub fn rows(&self, sql: &str) -> Vec<Row> {
-        let style = Style { format: Format::Json, ..Style::default() };
+        let style = Style { format: Format::Json, exact: true, ..Style::default() };
         let mut answer = Vec::new();
         self.0.run(sql, style, &mut answer).unwrap_or_else(|error| panic!("{sql}: {error}"));
         serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{sql}: {error}"))

@@ -3,6 +3,7 @@
 mod inputs;
 mod large;
 mod output;
+mod scripts;
 mod symbols;
 
 use crate::{

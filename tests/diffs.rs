@@ -124,8 +124,17 @@ fn what_came_and_went_is_told_by_identity() {
     assert_eq!(told(&answer, "memory"), ["counter|TotalCommittedPages|pages|rising"]);
     let two = diff(&folder, &["0.dmp", "1.dmp", "--by", "processes"]);
     assert_eq!(told(&two, "processes"), ["process|guest.exe (2000)||new"]);
-    let back = diff(&folder, &["1.dmp", "0.dmp", "--by", "processes"]);
-    assert_eq!(told(&back, "processes"), ["process|guest.exe (2000)||gone"]);
+    assert_eq!(two["order"], json!(null));
+    // However they are named: what is new does not become gone, and no hours are negative.
+    let mut back = diff(&folder, &["1.dmp", "0.dmp", "--by", "processes"]);
+    assert_eq!(back["order"], "by the times at which they were taken, which is not how they were named");
+    back["order"] = json!(null);
+    assert_eq!(back, two);
+    assert_eq!(two["dumps"][0]["hours"], json!(0.0));
+    let lake = Ask::open(&folder.join("lake"));
+    let negative = "SELECT count(*) FROM diff_snapshots((SELECT list(dump_id ORDER BY system_time DESC) FROM dumps)) \
+                    WHERE hours < 0";
+    assert_eq!(lake.cell(negative), json!(0));
 }
 
 /// A user minidump of one process, a small dump and a kernel dump: nothing that two of them do not hold is gone.

@@ -4,27 +4,28 @@
 --   place of the module in memory is no change. details says where a routine leads to another *module* than before,
 --   which is how hooks look; another offset in the same module is another build of it. Such rows come first. kind
 --   `code` is a page of a module's code (what) that is not what it was, of one run of Windows and one build of the module.
--- Cannot compare: pages of code that one dump lacks, or of another run of Windows; dumps whose tables of drivers, services or callbacks were not read, and a driver that one of two
+-- Cannot compare: pages of code that one dump lacks, or of another run of Windows; small dumps, which hold a few driver
+--   objects by chance; dumps whose tables of drivers, services or callbacks were not read, and a driver that one of two
 --   dumps lacks (its routines are not called gone, the driver is).
 CREATE MACRO diff_drivers(ids) AS TABLE
 WITH things AS (
     SELECT dump_id, 'driver' AS kind, name AS subject, NULL::VARCHAR AS what, 'loaded' AS text, 'drivers' AS of_table
     FROM drivers
-    WHERE list_contains(ids, dump_id) AND (in_directory OR hidden)
+    WHERE list_contains(ids, dump_id) AND list_contains(diff_whole(ids), dump_id) AND (in_directory OR hidden)
     UNION ALL
     SELECT dump_id, 'dispatch', driver_name, name, coalesce(target_name, hex_address(target)), 'dispatch ' || driver_name
     FROM driver_dispatch
-    WHERE list_contains(ids, dump_id)
+    WHERE list_contains(ids, dump_id) AND list_contains(diff_whole(ids), dump_id)
     UNION ALL
     SELECT dump_id, 'system service', concat('service ', hex_code(service)), NULL, coalesce(target_text, hex_address(target)),
            'syscalls ' || table_number
     FROM syscalls
-    WHERE list_contains(ids, dump_id)
+    WHERE list_contains(ids, dump_id) AND list_contains(diff_whole(ids), dump_id)
     UNION ALL
     SELECT dump_id, 'callback', coalesce(routine_text, hex_address(routine)), concat_ws(' ', kind, object_type),
            'registered', 'callbacks ' || source
     FROM callbacks
-    WHERE list_contains(ids, dump_id) AND routine IS NOT NULL
+    WHERE list_contains(ids, dump_id) AND list_contains(diff_whole(ids), dump_id) AND routine IS NOT NULL
     UNION ALL
     -- With its run of Windows, so that a page is compared with itself only.
     SELECT c.dump_id, 'code', c.module, c.module || '+' || hex_code(c.rva), hex_address(c.hash),

@@ -3,10 +3,10 @@
 -- How to read it: `FROM diff_handles(['d...', 'd...'])`. One row a process and type of object (what) whose number of
 --   handles moved; with three dumps and more a leak is `rising`. Processes that were born or are gone in between are
 --   in diff_processes.
--- Cannot compare: a process in a dump that does not hold its table of handles.
+-- Cannot compare: small dumps, which hold a few handles by chance; a process in a dump that does not hold its table of handles.
 CREATE MACRO diff_handles(ids) AS TABLE
 WITH alive AS (
-    SELECT DISTINCT ON (dump_id, key) * FROM diff_processes_alive(ids)
+    SELECT DISTINCT ON (dump_id, key) * FROM diff_processes_alive(ids) WHERE scope <> 'crash'
 ),
 counted AS (
     SELECT dump_id, process_id, coalesce(type_name, '?') AS what, count(*)::HUGEINT AS value
@@ -32,7 +32,7 @@ series AS (
 )
 SELECT 'handles' AS kind, subject, what, diff_trend(series) AS change, diff_known(series)[1]::VARCHAR AS before,
        diff_known(series)[-1]::VARCHAR AS after, diff_delta(series) AS delta,
-       diff_per_hour(series, (SELECT list(hours ORDER BY position) FROM diff_snapshots(ids))) AS per_hour,
+       diff_per_hour(series, diff_hours(ids)) AS per_hour,
        series::VARCHAR[] AS history, NULL::VARCHAR AS details
 FROM series
 WHERE diff_trend(series) <> 'steady'

@@ -14,7 +14,7 @@ WITH series AS (
 SELECT 'counter' AS kind, subject, what, diff_trend(series) AS change,
        diff_known(series)[1]::VARCHAR AS before, diff_known(series)[-1]::VARCHAR AS after,
        diff_delta(series) AS delta,
-       diff_per_hour(series, (SELECT list(hours ORDER BY position) FROM diff_snapshots(ids))) AS per_hour,
+       diff_per_hour(series, diff_hours(ids)) AS per_hour,
        series::VARCHAR[] AS history, NULL::VARCHAR AS details
 FROM series
 WHERE diff_trend(series) <> 'steady'

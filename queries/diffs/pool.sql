@@ -6,18 +6,18 @@
 --   that leaks is `rising` and stands before one that comes and goes (`wave`), however big its swing. details names
 --   up to three modules whose code has the tag (else whose data; tag_owner has all), and of blocks how many are new in
 --   the last dump and how many are gone, matched by address, tag and size.
--- Cannot compare: dumps in which one of the tables was not read; single blocks of another run of Windows, since their
+-- Cannot compare: small dumps, which hold a few blocks by chance; dumps in which one of the tables was not read; single blocks of another run of Windows, since their
 --   addresses mean nothing. Blocks on pages that one of the dumps does not hold look new or gone.
--- Blocks in use, of the dumps of a list.
+-- Blocks in use, of the dumps of a list. Which blocks are in a small dump is chance, so that it has none here.
 CREATE MACRO diff_pool_used(ids) AS TABLE
 SELECT dump_id, 'pool blocks' AS part, tag, va AS address, size::UBIGINT AS size, kind, allocator, preview
 FROM pool_allocations
-WHERE list_contains(ids, dump_id) AND state = 'allocated' AND va IS NOT NULL
+WHERE list_contains(ids, dump_id) AND list_contains(diff_whole(ids), dump_id) AND state = 'allocated' AND va IS NOT NULL
 UNION ALL
 SELECT dump_id, 'big pool blocks', tag, address, coalesce(size, 0),
        CASE paged WHEN true THEN 'paged' WHEN false THEN 'nonpaged' END, 'big', NULL
 FROM big_pool
-WHERE list_contains(ids, dump_id) AND NOT free;
+WHERE list_contains(ids, dump_id) AND list_contains(diff_whole(ids), dump_id) AND NOT free;
 
 -- Each block of two dumps of one run of Windows, and which of them has it. Of tables that were read in both only.
 CREATE MACRO diff_pool_matched(earlier, later) AS TABLE
@@ -25,6 +25,7 @@ SELECT part, tag, address, size, any_value(kind) AS kind, any_value(allocator) A
        any_value(preview) AS preview, bool_or(dump_id = earlier) AS in_first, bool_or(dump_id = later) AS in_last
 FROM diff_pool_used([earlier, later])
 WHERE (SELECT coalesce(bool_and(same_boot), false) FROM diff_snapshots([earlier, later]))
+  AND len(diff_whole([earlier, later])) = 2
   AND list_contains(
       (SELECT list(part) FROM (
           SELECT 'pool blocks' AS part, dump_id FROM pool_allocations WHERE list_contains([earlier, later], dump_id)
@@ -55,7 +56,7 @@ WITH counters AS (
                    sum(nonpaged_allocs::HUGEINT - nonpaged_frees)::HUGEINT AS "nonpaged blocks",
                    sum(paged_allocs::HUGEINT - paged_frees)::HUGEINT AS "paged blocks"
             FROM pool_tags
-            WHERE list_contains(ids, dump_id)
+            WHERE list_contains(ids, dump_id) AND list_contains(diff_whole(ids), dump_id)
             GROUP BY dump_id, tag
         ) ON "nonpaged bytes", "paged bytes", "nonpaged blocks", "paged blocks" INTO NAME what VALUE value)
 ),
@@ -89,7 +90,7 @@ owners AS (
 )
 SELECT s.kind, s.tag AS subject, s.what, diff_trend(s.series) AS change, diff_known(s.series)[1]::VARCHAR AS before,
        diff_known(s.series)[-1]::VARCHAR AS after, diff_delta(s.series) AS delta,
-       diff_per_hour(s.series, (SELECT list(hours ORDER BY position) FROM diff_snapshots(ids))) AS per_hour,
+       diff_per_hour(s.series, diff_hours(ids)) AS per_hour,
        s.series::VARCHAR[] AS history, nullif(concat_ws('; ', t.born || ' new, ' || t.gone || ' gone',
            'tag in ' || array_to_string(o.modules[1:3], ', ')
                || CASE WHEN len(o.modules) > 3 THEN concat(' and ', len(o.modules) - 3, ' more') ELSE '' END), '') AS details

@@ -59,7 +59,7 @@ WHERE diff_change(texts) IS NOT NULL
 UNION ALL
 SELECT 'memory of a process', subject, what, diff_trend(series), diff_known(series)[1]::VARCHAR,
        diff_known(series)[-1]::VARCHAR, diff_delta(series),
-       diff_per_hour(series, (SELECT list(hours ORDER BY position) FROM diff_snapshots(ids))), series::VARCHAR[], NULL
+       diff_per_hour(series, diff_hours(ids)), series::VARCHAR[], NULL
 FROM numbers
 WHERE diff_trend(series) <> 'steady'
 )

@@ -1,10 +1,11 @@
 -- Question: Which dumps are compared, and in how far can they be?
--- Tables: dumps
+-- Tables: dumps, firmware
 -- How to read it: one row a dump, in the order of the list that is given. scope says how much of the system the dump
 --   is of: `system`, `process` (a user minidump), or `crash` (a small kernel dump: what crashed, and the drivers).
---   hours count from the first dump; NULL where a dump does not say when it was taken. same_boot is whether it is of
+--   hours count from the earliest dump; NULL where a dump does not say when it was taken. same_boot is whether it is of
 --   the same run of Windows as the first dump, by when Windows began and where its kernel lies; NULL where a dump does
---   not say.
+--   not say. same_machine is false where the firmware names another maker or model than that of the first dump, true
+--   where the run of Windows is the same, and NULL where nothing tells: two machines may be of one model.
 -- Cannot compare: nothing by itself; it is what the other comparisons begin with.
 
 -- The values of a map by dump, in the order of the dumps; `otherwise` where one that is in `known` has none.
@@ -53,19 +54,49 @@ CREATE MACRO diff_change(series) AS CASE
     WHEN diff_known(series)[1] = diff_known(series)[-1] THEN 'changed and back'
     ELSE 'changed' END;
 
+-- What tells machines and kernels apart, as text: maker and model, architecture and build.
+CREATE MACRO diff_identities(ids) AS TABLE
+SELECT d.dump_id, f.machine, d.architecture,
+       -- A process does not say which kernel it ran on.
+       CASE WHEN d.minidump_flags IS NULL THEN coalesce(d.kernel_pdb, d.build::VARCHAR) END AS kernel,
+       concat_ws(' ', 'build', coalesce(d.kernel_version, d.build::VARCHAR)) AS build
+FROM dumps AS d
+LEFT JOIN (
+    SELECT dump_id, min(nullif(concat_ws(', ', system_manufacturer, system_product, board_manufacturer, board_product), ''))
+        AS machine
+    FROM firmware WHERE list_contains(ids, dump_id) GROUP BY dump_id) AS f ON f.dump_id = d.dump_id
+WHERE list_contains(ids, d.dump_id);
+
+-- Dumps that hold memory of the whole system: what is not in them was not there.
+CREATE MACRO diff_whole(ids) AS (
+    SELECT coalesce(list(dump_id), []) FROM dumps
+    WHERE list_contains(ids, dump_id) AND minidump_flags IS NULL AND format <> 'kernel triage');
+
 CREATE MACRO diff_snapshots(ids) AS TABLE
 WITH given AS (SELECT unnest(ids) AS dump_id, generate_subscripts(ids, 1) AS position),
 timed AS (
     SELECT g.position, g.dump_id, d.path, d.format, d.system_time,
            CASE WHEN d.minidump_flags IS NOT NULL THEN 'process'
                 WHEN d.format = 'kernel triage' THEN 'crash' ELSE 'system' END AS scope,
-           (epoch(d.system_time) - epoch(first_value(d.system_time) OVER (ORDER BY g.position))) / 3600 AS hours,
-           epoch(d.system_time) - d.uptime_seconds AS began, d.kernel_base
+           -- From the earliest, wherever it stands.
+           (epoch(d.system_time) - epoch(min(d.system_time) OVER ())) / 3600 AS hours,
+           epoch(d.system_time) - d.uptime_seconds AS began, d.kernel_base, i.machine
     FROM given AS g
     LEFT JOIN dumps AS d ON d.dump_id = g.dump_id AND list_contains(ids, d.dump_id)
+    LEFT JOIN diff_identities(ids) AS i ON i.dump_id = g.dump_id
+),
+judged AS (
+    SELECT *, abs(began - first_value(began) OVER (ORDER BY position)) < 60
+               AND kernel_base = first_value(kernel_base) OVER (ORDER BY position) AS same_boot
+    FROM timed
 )
-SELECT position, dump_id, path, format, scope, system_time, round(hours, 3) AS hours,
-       abs(began - first_value(began) OVER (ORDER BY position)) < 60
-           AND kernel_base = first_value(kernel_base) OVER (ORDER BY position) AS same_boot
-FROM timed
+SELECT position, dump_id, path, format, scope, system_time, round(hours, 3) AS hours, same_boot,
+       CASE WHEN machine <> first_value(machine) OVER (ORDER BY position) THEN false WHEN same_boot THEN true END
+           AS same_machine
+FROM judged
 ORDER BY position;
+
+-- The hours of the dumps for a slope. What grew in another run of Windows, or on another machine, is on no line with the
+-- first dump.
+CREATE MACRO diff_hours(ids) AS (
+    SELECT list(CASE WHEN same_boot IS DISTINCT FROM false THEN hours END ORDER BY position) FROM diff_snapshots(ids));

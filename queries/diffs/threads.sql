@@ -35,7 +35,7 @@ presence AS (
 SELECT * FROM (
 SELECT 'threads' AS kind, subject, 'threads' AS what, diff_trend(series) AS change,
        diff_known(series)[1]::VARCHAR AS before, diff_known(series)[-1]::VARCHAR AS after, diff_delta(series) AS delta,
-       diff_per_hour(series, (SELECT list(hours ORDER BY position) FROM diff_snapshots(ids))) AS per_hour,
+       diff_per_hour(series, diff_hours(ids)) AS per_hour,
        series::VARCHAR[] AS history, NULL::VARCHAR AS details
 FROM numbers
 WHERE diff_trend(series) <> 'steady'

@@ -35,7 +35,8 @@ pub const AREAS: [&str; 7] = ["pool", "handles", "processes", "threads", "module
 /// A comparison that is asked for.
 #[derive(Debug)]
 pub struct Comparison<'a> {
-    /// The dumps as their user names them: id, beginning of an id, path or file name. In the order of time.
+    /// The dumps as their user names them: id, beginning of an id, path or file name. They are compared in the order of
+    /// time, whatever their order here.
     pub dumps: &'a [String],
     /// Which of [`AREAS`].
     pub areas: &'a [&'static str],
@@ -49,19 +50,22 @@ impl Comparison<'_> {
     /// # Errors
     /// A dump that is not in the lake or that several have the name of, two names for one dump, or DuckDB's message.
     pub fn run(&self, session: &Session, style: Style, out: &mut dyn Write) -> Result<()> {
-        let ids = resolve(session, self.dumps)?;
+        let (ids, note) = in_order(session, resolve(session, self.dumps)?)?;
         let list = format!("[{}]", ids.iter().map(|id| quote(id)).collect::<Vec<_>>().join(", "));
         let mut report = Report { session, style, out, json: matches!(style.format, Format::Json) };
         report.begin()?;
         report.part("dumps", &format!("FROM diff_snapshots({list})"), None)?;
+        report.note(note)?;
         // Of two dumps the history is what stands before and after.
         let columns = if ids.len() > 2 || report.json { "*" } else { "* EXCLUDE (history)" };
         for area in self.areas {
             report.part(area, &format!("SELECT {columns} FROM diff_{area}({list})"), self.limit)?;
         }
         let areas: Vec<String> = self.areas.iter().map(|area| quote(area)).collect();
-        let left_out =
-            format!("FROM diff_not_comparable({list}) WHERE list_contains([{}], area)", areas.join(", "));
+        let left_out = format!(
+            "FROM diff_not_comparable({list}) WHERE list_contains(['dumps', {}], area)",
+            areas.join(", ")
+        );
         report.part("not comparable", &left_out, None)?;
         report.end()
     }
@@ -98,7 +102,11 @@ impl Report<'_> {
         };
         self.text(&before)?;
         if count == 0 && !self.json {
-            return self.text(if title == "not comparable" { "nothing\n" } else { "no change was found\n" });
+            return self.text(if title == "not comparable" {
+                "nothing\n"
+            } else {
+                "no change was found in what can be compared\n"
+            });
         }
         let rows = format!("SELECT * FROM temp.diff_part LIMIT {shown}");
         self.session.run(&rows, self.style, self.out)?;
@@ -108,9 +116,42 @@ impl Report<'_> {
         Ok(())
     }
 
+    /// What has to be known about the order of the dumps.
+    fn note(&mut self, note: Option<&str>) -> Result<()> {
+        match (self.json, note) {
+            (true, Some(note)) => self.text(&format!(", \"order\": \"{note}\"")),
+            (true, None) => self.text(", \"order\": null"),
+            (false, Some(note)) => self.text(&format!("order: {note}\n")),
+            (false, None) => Ok(()),
+        }
+    }
+
     fn text(&mut self, text: &str) -> Result<()> {
         self.out.write_all(text.as_bytes()).map_err(Error::Output)
     }
+}
+
+/// The dumps in the order of time, and what a user has to know about it. Where a dump does not say when it was taken,
+/// nobody but the user knows the order.
+fn in_order(session: &Session, ids: Vec<String>) -> Result<(Vec<String>, Option<&'static str>)> {
+    let mut statement =
+        session.connection().prepare("SELECT epoch_us(system_time) FROM dumps WHERE dump_id = ?")?;
+    let mut timed: Vec<(Option<i64>, String)> = Vec::new();
+    for id in ids {
+        let time = statement.query_row([&id], |row| row.get(0))?;
+        timed.push((time, id));
+    }
+    let note = match timed.is_sorted_by_key(|(time, _)| time) {
+        _ if timed.iter().any(|(time, _)| time.is_none()) => {
+            Some("as they were named, since not every dump says when it was taken")
+        }
+        true => None,
+        false => {
+            timed.sort_by_key(|(time, _)| *time);
+            Some("by the times at which they were taken, which is not how they were named")
+        }
+    };
+    Ok((timed.into_iter().map(|(_, id)| id).collect(), note))
 }
 
 /// The id of each dump that is named.

@@ -13,11 +13,19 @@ use crate::path::quote;
 /// `file_name('C:\\Windows\\System32\\Ntfs.sys')` is `ntfs.sys`, `filetime(133604228960000000)` is 2024-05-17 12:34:56.
 /// `thread_key(ethread, thread_id)` tells a thread of a dump: the address of its ETHREAD, else (user minidumps) its id.
 ///
+/// `va('fffff800`12345678')` is 18446735277921949304: addresses as debuggers write them, with or without `0x`, a backtick
+/// and capitals. A text of digits alone is decimal, but for 16 of them, which are an address with its zeros.
+///
 /// Signed numbers are what their bits say: `hex_code(-1073741819)` is `0xC0000005`.
 ///
 /// What is no 64-bit number (the end of a module that claims to be larger than the address space) becomes NULL: one
 /// odd row must not fail a query over all dumps. A FILETIME of 0 or beyond the year 9999 says nothing.
 pub const FIRST: &str = r"
+CREATE MACRO va(x) AS CASE
+    WHEN typeof(x) <> 'VARCHAR' OR regexp_matches(trim(x::VARCHAR), '^-?[0-9]+$') AND length(trim(x::VARCHAR)) <> 16
+        THEN coalesce(TRY_CAST(x AS UBIGINT), TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT))
+    WHEN regexp_matches(lower(trim(x::VARCHAR)), '^(0x)?[0-9a-f`]+$')
+        THEN TRY_CAST(concat('0x', regexp_replace(replace(lower(trim(x::VARCHAR)), '`', ''), '^0x', '')) AS UBIGINT) END;
 CREATE MACRO hex_address(x) AS printf('0x%016x', coalesce(TRY_CAST(x AS UBIGINT),
     TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
 CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
@@ -54,11 +62,12 @@ const NAMES: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// Comes after the tables. `sym(dump_id, va)` is the loaded kernel module that holds an address, and the offset in it;
-/// where modules overlap, the one that begins last.
+/// where modules overlap, the one that begins last. The address is whatever `va` takes.
 const SYM: &str = "
-CREATE MACRO sym(dump, va) AS (
-    SELECT arg_max(m.name || printf('+0x%x', (va::HUGEINT - m.base)::UBIGINT), m.base) FROM modules AS m
-    WHERE m.dump_id = dump AND m.process_id IS NULL AND va::HUGEINT >= m.base AND va::HUGEINT < m.base::HUGEINT + m.size);
+CREATE MACRO sym(dump, address) AS (
+    SELECT arg_max(m.name || printf('+0x%x', (va(address)::HUGEINT - m.base)::UBIGINT), m.base) FROM modules AS m
+    WHERE m.dump_id = dump AND m.process_id IS NULL AND va(address)::HUGEINT >= m.base
+        AND va(address)::HUGEINT < m.base::HUGEINT + m.size);
 ";
 
 /// The tables of names with their macros, and what needs the tables of the lake.

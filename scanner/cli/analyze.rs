@@ -5,7 +5,7 @@ use crate::{
     bulk::Scratch,
     convert,
     patterns::{clipped, finding_json, one_dump},
-    sql,
+    report, sql,
 };
 use queries::{
     Session,
@@ -45,7 +45,7 @@ fn lake(args: &args::Analyze, lake: &Path) -> Result<u8> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let limit = if args.limit == 0 { usize::MAX } else { args.limit };
     match (args.json, args.markdown) {
-        (true, _) => writeln!(out, "{}", safe::json(&serde_json::to_string(&as_json(&reading))?))?,
+        (true, _) => writeln!(out, "{}", report::json_text(as_json(&reading)))?,
         (_, true) => Page { out: &mut out, markdown: true }.reading(&reading, limit)?,
         _ => Page { out: &mut out, markdown: false }.reading(&reading, limit)?,
     }

@@ -29,6 +29,8 @@ Examples:
   dumplake patterns lake                     what is unusual in each dump, with evidence
   dumplake info MEMORY.DMP                   what one file is
 
+JSON: addresses and registers are texts (0x and 16 digits), so are numbers beyond 2^53; all else is a number.
+
 Exit codes: 0 all well, 1 some of the work failed, 2 nothing could be done.";
 
 #[derive(Subcommand)]
@@ -273,7 +275,7 @@ longer than the screen goes through DUMPLAKE_PAGER, else PAGER, else less; an em
 pub struct Sql {
     /// The lake.
     pub lake: PathBuf,
-    /// One or more statements, separated by `;`.
+    /// One or more statements, separated by `;`; or a command of the prompt such as `.tables`.
     pub query: Option<String>,
     /// How rows are printed.
     #[arg(short, long, value_enum, default_value_t = SqlFormat::Table)]
@@ -287,6 +289,7 @@ pub struct Sql {
 pub enum SqlFormat {
     Table,
     Csv,
+    /// An array of objects; addresses and what a double cannot hold are texts.
     Json,
     Markdown,
     /// One query into a file (-o).
@@ -375,7 +378,7 @@ A dump is named by its id, the beginning of it, its path, or the end of its path
 pub struct Diff {
     /// The lake.
     pub lake: PathBuf,
-    /// Two dumps or more, in the order of time.
+    /// Two dumps or more; they are put into the order of time.
     #[arg(required = true, num_args = 2.., value_name = "DUMP")]
     pub dumps: Vec<String>,
     /// What to compare.

@@ -15,6 +15,7 @@ pub fn command(args: &args::Diff) -> Result<u8> {
         width: is_terminal.then(sql::width),
         screen: None,
         terminal: is_terminal,
+        exact: false,
     };
     let wanted = |area: &&'static str| args.by == "all" || args.by == **area;
     let areas: Vec<&'static str> = diffs::AREAS.into_iter().filter(|area| wanted(area)).collect();

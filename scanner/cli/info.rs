@@ -21,7 +21,7 @@ pub fn command(args: &args::Info) -> Result<u8> {
     let facts = facts(&dump);
     if args.json {
         let object: Map<String, Value> = facts.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
-        writeln!(out, "{}", report::json_text(&Value::Object(object)))?;
+        writeln!(out, "{}", report::json_text(Value::Object(object)))?;
         return Ok(out.flush().map(|()| 0)?);
     }
     for (name, value) in facts {
@@ -31,6 +31,11 @@ pub fn command(args: &args::Info) -> Result<u8> {
             value => writeln!(out, "{name:24} {value}")?,
         }
     }
+    writeln!(
+        out,
+        "\nlisted_... and faults_of_headers count what the file's own lists and headers state. The tables of a lake have \
+         what is found in memory as well: dumplake convert, dumplake analyze."
+    )?;
     Ok(out.flush().map(|()| 0)?)
 }
 
@@ -38,6 +43,7 @@ pub fn command(args: &args::Info) -> Result<u8> {
 fn facts(dump: &Dump) -> Vec<(&'static str, Value)> {
     let header = &dump.records.header;
     let hex = |value: Option<u64>| json!(value.map(|value| format!("{value:#x}")));
+    let word = |value: Option<u64>| json!(value.map(schema::word_text));
     let mut facts = vec![
         ("path", json!(dump.path().to_string_lossy())),
         ("companion", json!(dump.companion().map(|(path, _)| path.to_string_lossy()))),
@@ -57,26 +63,27 @@ fn facts(dump: &Dump) -> Vec<(&'static str, Value)> {
     if let Some(bugcheck) = header.bugcheck {
         facts.push(("bugcheck_code", hex(Some(bugcheck.code.into()))));
         facts.push(("bugcheck_name", json!(scan::bugcheck_name(bugcheck.code))));
-        let parameters: Vec<Value> = bugcheck.parameters.iter().map(|p| hex(*p)).collect();
+        let parameters: Vec<Value> = bugcheck.parameters.iter().map(|p| word(*p)).collect();
         facts.push(("bugcheck_params", json!(parameters)));
     }
     if let Some(exception) = dump.records.exceptions.first() {
         facts.push(("exception_code", hex(Some(exception.code.into()))));
         facts.push(("exception_name", json!(scan::exception_name(exception.code))));
-        facts.push(("exception_address", hex(exception.address)));
+        facts.push(("exception_address", word(exception.address)));
     }
     facts.extend([
-        ("dtb", hex(header.directory_table_base)),
-        ("kd_debugger_data_block", hex(header.kd_debugger_data_block)),
+        ("dtb", word(header.directory_table_base)),
+        ("kd_debugger_data_block", word(header.kd_debugger_data_block)),
         ("memory", json!(memory_kind(&dump.memory))),
         ("memory_runs", json!(memory_runs(&dump.memory))),
         ("bytes_present", json!(dump.bytes_present())),
         ("bytes_missing", json!(dump.bytes_missing())),
-        ("modules", json!(dump.records.modules.len())),
-        ("unloaded_modules", json!(dump.records.unloaded_modules.len())),
-        ("threads", json!(dump.records.threads.len())),
+        // Not called like the tables of a lake, which have more: what is found in memory.
+        ("listed_modules", json!(dump.records.modules.len())),
+        ("listed_unloaded_modules", json!(dump.records.unloaded_modules.len())),
+        ("listed_threads", json!(dump.records.threads.len())),
         ("tagged_blobs", json!(dump.records.blobs.len())),
-        ("faults", json!(dump.records.faults.len())),
+        ("faults_of_headers", json!(dump.records.faults.len())),
     ]);
     facts
 }

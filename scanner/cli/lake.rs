@@ -1,8 +1,8 @@
 //! `dumplake lake`: a lake's upkeep.
 
-use crate::{Result, args, convert};
+use crate::{Result, args, convert, report};
 use queries::{Session, diffs, safe::terminal};
-use schema::{Damage, Lake, Pruned, RowFile};
+use schema::{Damage, Lake, Pruned, RowFile, Sizes};
 use std::{collections::BTreeSet, io::Write, path::Path};
 
 /// Runs the command; the value is the exit code.
@@ -27,24 +27,31 @@ fn repair(lake: &Path) -> Result<u8> {
 }
 
 fn list(lake: &Path, json: bool) -> Result<u8> {
-    let holdings = Lake::open(lake)?.holdings();
+    let lake = Lake::open(lake)?;
+    let holdings = lake.holdings();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for of in &holdings {
         if json {
             let object = serde_json::json!({
-                "dump_id": of.dump_id, "path": of.path, "tables": of.tables, "rows": of.rows, "bytes": of.bytes
+                "dump_id": of.dump_id, "path": of.path, "tables": of.tables, "rows": of.rows, "bytes": of.bytes,
+                "merged": of.bytes.is_none()
             });
-            writeln!(out, "{}", queries::safe::json(&object.to_string()))?;
+            writeln!(out, "{}", report::json_text(object))?;
             continue;
         }
         let path = of.path.as_deref().unwrap_or("(its row of dumps cannot be read)");
         let rows = of.rows.map_or("?".into(), |rows| rows.to_string());
+        let bytes = of.bytes.map_or("in merged files   ".into(), |bytes| format!("{bytes:>12} bytes"));
         let (id, path) = (terminal(&of.dump_id), terminal(path));
-        writeln!(out, "{id}  {rows:>10} rows  {:>3} tables  {:>12} bytes  {path}", of.tables, of.bytes)?;
+        writeln!(out, "{id}  {rows:>10} rows  {:>3} tables  {bytes}  {path}", of.tables)?;
     }
     if !json {
-        let bytes: u64 = holdings.iter().map(|of| of.bytes).sum();
-        writeln!(out, "{} dumps, {bytes} bytes", holdings.len())?;
+        let [single, merged] = lake.sizes();
+        let of_merged = match merged.files {
+            0 => String::new(),
+            files => format!(", {} of them in {files} merged files", merged.bytes),
+        };
+        writeln!(out, "{} dumps, {} bytes{of_merged}", holdings.len(), single.bytes + merged.bytes)?;
     }
     out.flush()?;
     Ok(0)
@@ -73,7 +80,9 @@ fn compact(lake: &Path, keep: bool) -> Result<u8> {
     let opened = Lake::open(lake)?;
     convert::refresh_views(lake)?;
     let earlier = prune(&opened)?;
+    let before = opened.sizes();
     let done = opened.compact()?;
+    let after = opened.sizes();
     // Now the merged files are the rows. Views that name them come before anything is removed.
     convert::refresh_views(lake)?;
     let now = if keep { None } else { prune(&opened)? };
@@ -90,6 +99,11 @@ fn compact(lake: &Path, keep: bool) -> Result<u8> {
         "{}: files of {merged} dumps merged{again}; small files of {removed} dumps removed",
         terminal(&shown)
     )?;
+    if done.merged > 0 {
+        let all = |[single, merged]: [Sizes; 2]| (single.files + merged.files, single.bytes + merged.bytes);
+        let ((files, bytes), (fewer, less)) = (all(before), all(after));
+        writeln!(out, "{files} files of {bytes} bytes became {fewer} files of {less} bytes")?;
+    }
     if now.is_none() && !keep {
         writeln!(
             out,
@@ -109,7 +123,7 @@ fn files(lake: &Path) -> Result<u8> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for RowFile { table, path, dump_id, gone } in Lake::open(lake)?.row_files() {
         let object = serde_json::json!({"table": table, "path": path, "dump_id": dump_id, "gone": gone});
-        writeln!(out, "{}", queries::safe::json(&object.to_string()))?;
+        writeln!(out, "{}", report::json_text(object))?;
     }
     out.flush()?;
     Ok(0)

@@ -1,10 +1,10 @@
 //! `dumplake patterns`: the pattern catalogue over a lake or a dump, for people and for programs.
 
-use crate::{Result, args, sql};
+use crate::{Result, args, report, sql};
 use queries::{
     Session, diffs,
     patterns::{self, CATALOGUE, Finding, Outcome, SECTIONS, Selection},
-    safe::{self, terminal},
+    safe::terminal,
 };
 use serde_json::{Value, json};
 use std::{
@@ -19,7 +19,11 @@ const SHOWN: usize = 400;
 pub fn command(args: &args::Patterns) -> Result<u8> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let Some(lake) = args.lake.as_ref().filter(|_| !args.list) else {
-        list(&mut out)?;
+        if args.json {
+            list_json(&mut out)?
+        } else {
+            list(&mut out)?
+        }
         out.flush()?;
         return Ok(0);
     };
@@ -60,6 +64,20 @@ fn list(out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn list_json(out: &mut dyn Write) -> io::Result<()> {
+    for (at, pattern) in CATALOGUE.iter().enumerate() {
+        let object = json!({
+            "pattern": pattern.name,
+            "title": pattern.title(),
+            "section": pattern.section(),
+            "question": pattern.question(),
+            "needs": pattern.needs(),
+        });
+        writeln!(out, "{}{}", if at == 0 { "[" } else { "," }, report::json_text(object))?;
+    }
+    writeln!(out, "]")
 }
 
 fn print_text(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
@@ -146,8 +164,8 @@ fn undecidable_text(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()>
 
 fn print_json(outcomes: &[Outcome], out: &mut dyn Write) -> Result<()> {
     for (at, outcome) in outcomes.iter().enumerate() {
-        let text = serde_json::to_string(&outcome_json(outcome))?;
-        writeln!(out, "{}{}", if at == 0 { "[" } else { "," }, safe::json(&text))?;
+        let text = report::json_text(outcome_json(outcome));
+        writeln!(out, "{}{text}", if at == 0 { "[" } else { "," })?;
     }
     writeln!(out, "{}]", if outcomes.is_empty() { "[" } else { "" })?;
     Ok(())

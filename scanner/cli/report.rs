@@ -88,9 +88,30 @@ impl Outcome {
     }
 }
 
-/// JSON that is safe on a terminal and means the same.
-pub fn json_text(value: &Value) -> String {
+/// JSON that is safe on a terminal, with words of the machine and numbers as `dumplake sql` writes them: what stands
+/// under the name of an address or a register is a text in hexadecimal, what a double cannot hold is a text as well.
+pub fn json_text(mut value: Value) -> String {
+    hold("", &mut value);
     queries::safe::json(&value.to_string())
+}
+
+/// Whole numbers below are held by a double.
+const HELD: u64 = 1 << f64::MANTISSA_DIGITS;
+
+fn hold(name: &str, value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| hold(name, item)),
+        Value::Object(members) => members.iter_mut().for_each(|(name, member)| hold(name, member)),
+        Value::Number(number) => {
+            let word = number.as_u64().filter(|_| schema::is_word(name)).map(schema::word_text);
+            let large = number.as_u64().is_some_and(|n| n >= HELD)
+                || number.as_i64().is_some_and(|n| n.unsigned_abs() >= HELD);
+            if let Some(text) = word.or_else(|| large.then(|| number.to_string())) {
+                *value = Value::String(text);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 /// Tells of outcomes as they come.
@@ -137,7 +158,7 @@ impl Reporter {
         }
         self.rows += outcome.ended.rows.values().sum::<u64>();
         if let Some(log) = &mut self.log {
-            let line = format!("{}\n", json_text(&outcome.json()));
+            let line = format!("{}\n", json_text(outcome.json()));
             self.error = log.write_all(line.as_bytes()).err().or(self.error.take());
         }
         self.held.insert(number, outcome);
@@ -151,7 +172,7 @@ impl Reporter {
     fn print(&self, outcome: &Outcome) -> io::Result<()> {
         let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
         match (self.json, &outcome.ended.status) {
-            (true, _) => writeln!(out, "{}", json_text(&outcome.json())),
+            (true, _) => writeln!(out, "{}", json_text(outcome.json())),
             (_, Status::Failed(_)) => writeln!(err, "{}", outcome.line()),
             _ if self.quiet => Ok(()),
             _ => writeln!(out, "{}", outcome.line()),
@@ -199,11 +220,27 @@ mod tests {
     #[test]
     fn json_holds_nothing_that_a_terminal_obeys() {
         let outcome = Outcome::failed(Path::new("a\u{9b}31m\u{202e}\u{e0001}ü.dmp"), "why\u{7f}");
-        let text = json_text(&outcome.json());
+        let text = json_text(outcome.json());
         assert!(
             text.contains("a\\u009b31m\\u202e\\udb40\\udc01ü.dmp") && text.contains("why\\u007f"),
             "{text}"
         );
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), outcome.json());
+    }
+
+    #[test]
+    fn json_holds_no_number_that_a_double_cannot() {
+        let value = json!({
+            "va": 4096, "base": u64::MAX, "size": u64::MAX, "bytes": HELD - 1, "rows": [HELD, -9_007_199_254_740_992_i64],
+            "evidence": {"rip": [1, null], "share": 0.5},
+        });
+        let expected = json!({
+            "va": "0x0000000000001000", "base": "0xffffffffffffffff", "size": "18446744073709551615", "bytes": HELD - 1,
+            "rows": ["9007199254740992", "-9007199254740992"],
+            "evidence": {"rip": ["0x0000000000000001", null], "share": 0.5},
+        });
+        assert_eq!(serde_json::from_str::<Value>(&json_text(value)).unwrap(), expected);
+        // Numbers of rows stand under the names of tables.
+        assert!(schema::all().iter().all(|table| !schema::is_word(table.name)));
     }
 }

@@ -27,11 +27,17 @@ pub fn command(args: &args::Sql) -> Result<u8> {
         Err(file_format) => return export(args, &session, file_format),
     };
     let screen = if is_terminal { screen() } else { None };
-    let style = Style { format: printed, width: is_terminal.then(width), screen, terminal: is_terminal };
+    let style = Style {
+        format: printed,
+        width: is_terminal.then(width),
+        screen,
+        terminal: is_terminal,
+        exact: false,
+    };
     if let (Some(path), Some(query)) = (&args.output, &args.query) {
         let file = create(path)?;
         let mut out = std::io::BufWriter::new(file);
-        let done = session.run(query, style, &mut out).map_err(Into::into);
+        let done = answer(&session, query, style, &mut out).map_err(Into::into);
         return done
             .and_then(|()| Ok(out.flush().map(|()| 0)?))
             .inspect_err(|_| drop(std::fs::remove_file(path)));
@@ -44,13 +50,21 @@ pub fn command(args: &args::Sql) -> Result<u8> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut pager = Pager::new(&mut out, style.screen);
     let done = match &args.query {
-        Some(query) => session.run(query, style, &mut pager),
+        Some(query) => answer(&session, query, style, &mut pager),
         None => {
             queries::prompt::script(&session, style, &std::io::read_to_string(std::io::stdin())?, &mut pager)
         }
     };
     pager.end()?; // the answers before an error as well
     Ok(done.map(|()| 0)?)
+}
+
+/// Answers a query of the command line, which may be a command of the prompt such as `.tables`.
+fn answer(session: &Session, query: &str, style: Style, out: &mut dyn Write) -> Result<(), queries::Error> {
+    match query.trim_start().starts_with('.') {
+        true => queries::prompt::script(session, style, query.trim_start(), out),
+        false => session.run(query, style, out),
+    }
 }
 
 /// Says which files of the lake cannot be read.

@@ -28,6 +28,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod words;
 
 /// Rows of one table, as a sink takes them.
 pub use arrow::array::RecordBatch as Batch;
@@ -41,7 +42,8 @@ pub use manual::manual;
 pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
-pub use upkeep::{Holding, RowFile};
+pub use upkeep::{Holding, RowFile, Sizes};
+pub use words::{NUMBERS, is_word, word_text};
 
 /// The column that every table has in a lake without having it in its files: the hive partition.
 pub const DUMP_ID: ColumnSpec = ColumnSpec {

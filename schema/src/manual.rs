@@ -7,8 +7,9 @@ use std::fmt::Write;
 pub fn manual() -> String {
     let mut text = String::from(
         "# Tables\n\nGenerated from `schema/src/tables` (`UPDATE=1 cargo test` refreshes it). NULL means \"not stated \
-         by the file, or not readable\" (then `faults` says why); zero means zero. Addresses and sizes are `UBIGINT`, \
-         times are `TIMESTAMP` in UTC.\n",
+         by the file, or not readable\" (then `faults` says why); zero means zero. Sizes and counts are `UBIGINT`, and \
+         so are words of the machine such as addresses and registers: those are marked `hex`, and JSON output has them as \
+         text (`0x` and 16 digits). Times are `TIMESTAMP` in UTC.\n",
     );
     for spec in crate::all() {
         // Writing to a String cannot fail.
@@ -24,8 +25,10 @@ pub fn manual() -> String {
 
 fn row(column: &ColumnSpec) -> String {
     let null = if column.nullable { "yes" } else { "" };
+    let word = column.cell == crate::CellType::U64 && crate::is_word(column.name);
+    let kind = if word { " hex" } else { "" };
     let meaning = column.description().replace('|', "\\|");
-    format!("| `{}` | {} | {null} | {meaning} |", column.name, column.cell.sql())
+    format!("| `{}` | {}{kind} | {null} | {meaning} |", column.name, column.cell.sql())
 }
 
 fn columns(tables: &[&TableSpec]) -> usize {

@@ -13,11 +13,11 @@ use arrow::{
     datatypes::{SchemaRef, UInt64Type},
 };
 use parquet::{
-    arrow::ArrowWriter,
+    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
     basic::{Compression, Encoding, ZstdLevel},
     file::{
         metadata::KeyValue,
-        properties::{WriterProperties, WriterPropertiesBuilder},
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
     },
     schema::types::ColumnPath,
 };
@@ -127,17 +127,17 @@ impl<'a> Staged<'a> {
     /// The writer of a table that gets no more rows; `None` if it had none.
     fn last(&self, name: &'static str, part: &mut Part) -> Result<Option<ArrowWriter<File>>> {
         let Some((schema, batch)) = part.few.take() else { return Ok(part.writer.take()) };
-        let mut writer = self.open(name, schema, plain_properties())?;
+        let mut writer = self.open(name, schema, plain())?;
         writer.write(&batch).map_err(|error| Error::new("write", &self.folder.join(name), error))?;
         Ok(Some(writer))
     }
 
-    fn open(&self, name: &str, schema: SchemaRef, properties: WriterProperties) -> Result<ArrowWriter<File>> {
+    fn open(&self, name: &str, schema: SchemaRef, options: ArrowWriterOptions) -> Result<ArrowWriter<File>> {
         let folder = self.folder.join(name);
         disk::create_folders(&folder).map_err(|error| Error::new("create", &folder, error))?;
         let path = folder.join(publish::PART);
         let file = disk::create_file(&path).map_err(|error| Error::new("create", &path, error))?;
-        ArrowWriter::try_new(file, schema, Some(properties))
+        ArrowWriter::try_new_with_options(file, schema, options)
             .map_err(|error| Error::new("write", &path, error))
     }
 }
@@ -175,7 +175,7 @@ impl Sink for Staged<'_> {
             return Ok(());
         }
         if part.writer.is_none() {
-            part.writer = Some(self.open(table.name, table.schema(), properties_for(&batch))?);
+            part.writer = Some(self.open(table.name, table.schema(), options_for(&batch))?);
         }
         let all = part.few.take().map(|(_, few)| few).into_iter().chain([batch]);
         let written = part
@@ -206,14 +206,14 @@ impl Drop for Staged<'_> {
 }
 
 /// How files of the lake are written.
-pub fn properties() -> WriterProperties {
-    compressed_by(Compression::ZSTD(ZstdLevel::default())).build()
+pub fn options() -> ArrowWriterOptions {
+    ArrowWriterOptions::new().with_properties(properties().build())
 }
 
 /// The same for a table that begins with these rows: where numbers hardly repeat, as addresses do, the differences of
 /// neighbours are stored, which takes no hashing and leaves little to compress.
-fn properties_for(first: &RecordBatch) -> WriterProperties {
-    let mut properties = compressed_by(Compression::ZSTD(ZstdLevel::default()));
+fn options_for(first: &RecordBatch) -> ArrowWriterOptions {
+    let mut properties = properties();
     for (field, column) in first.schema_ref().fields().iter().zip(first.columns()) {
         if column.as_primitive_opt::<UInt64Type>().is_some_and(hardly_repeats) {
             let path = ColumnPath::from(field.name().as_str());
@@ -222,7 +222,7 @@ fn properties_for(first: &RecordBatch) -> WriterProperties {
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
     }
-    properties.build()
+    ArrowWriterOptions::new().with_properties(properties.build())
 }
 
 /// Whether most of the first values are each there once.
@@ -234,14 +234,19 @@ fn hardly_repeats(column: &UInt64Array) -> bool {
     values.len() > all / 2
 }
 
-/// How those of [`FEW`] rows are.
-fn plain_properties() -> WriterProperties {
-    compressed_by(Compression::UNCOMPRESSED).build()
+/// How those of [`FEW`] rows are: without what helps a reader to pass over rows, and without what the columns mean, which
+/// would be most of the file. That is in `lake.duckdb`, and in the files of a compacted lake.
+fn plain() -> ArrowWriterOptions {
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true);
+    ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true)
 }
 
-fn compressed_by(compression: Compression) -> WriterPropertiesBuilder {
+fn properties() -> WriterPropertiesBuilder {
     WriterProperties::builder()
-        .set_compression(compression)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_dictionary_page_size_limit(DICTIONARY)
 }
@@ -277,7 +282,7 @@ mod tests {
 
     /// Bytes per value, before compression, of two columns in a full row group: every `start` is another
     /// address, every `length` one of four.
-    fn widths(properties: impl Fn(&RecordBatch) -> WriterProperties) -> [f64; 2] {
+    fn widths(options: impl Fn(&RecordBatch) -> ArrowWriterOptions) -> [f64; 2] {
         let mut rows = MemoryRuns::new();
         for row in 0..ROW_GROUP as u64 {
             let start = (row * 4096) ^ 0xffff_8000_0000_0000;
@@ -285,7 +290,7 @@ mod tests {
         }
         let rows = rows.finish().unwrap();
         let schema = MemoryRuns::spec().schema();
-        let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties(&rows))).unwrap();
+        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options(&rows)).unwrap();
         writer.write(&rows).unwrap();
         let metadata = writer.close().unwrap();
         ["start", "length"].map(|name| {
@@ -297,14 +302,14 @@ mod tests {
 
     #[test]
     fn only_what_repeats_goes_through_a_dictionary() {
-        let [start, length] = widths(|_| properties());
+        let [start, length] = widths(|_| options());
         assert!((8.0..8.3).contains(&start), "{start}");
         assert!((0.25..0.4).contains(&length), "{length}");
     }
 
     #[test]
     fn of_what_hardly_repeats_differences_are_stored() {
-        let [start, length] = widths(properties_for);
+        let [start, length] = widths(options_for);
         assert!(start < 0.2, "{start}");
         assert!((0.25..0.4).contains(&length), "{length}");
     }

@@ -2,7 +2,6 @@
 
 use crate::{
     check::Damage,
-    compact,
     error::Result,
     lake::{Lake, check_id},
     publish,
@@ -25,7 +24,16 @@ pub struct Holding {
     pub tables: u64,
     /// Rows of all its tables; `None` where its conversion did not count them.
     pub rows: Option<u64>,
-    /// Bytes of its files; of a merged dump those that it had before.
+    /// Bytes of its files; `None` for a merged dump, whose rows are in files with those of others.
+    pub bytes: Option<u64>,
+}
+
+/// Files together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
     pub bytes: u64,
 }
 
@@ -57,6 +65,17 @@ impl Lake {
         files
     }
 
+    /// The files whose rows are those of the lake: partitions of single dumps, and merged files.
+    pub fn sizes(&self) -> [Sizes; 2] {
+        let mut sizes = [Sizes::default(); 2];
+        for file in self.row_files() {
+            let of = &mut sizes[usize::from(file.dump_id.is_none())];
+            of.files += 1;
+            of.bytes += file.path.metadata().map_or(0, |data| data.len());
+        }
+        sizes
+    }
+
     /// What the lake holds, by dump.
     pub fn holdings(&self) -> Vec<Holding> {
         let mut sizes: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -68,12 +87,13 @@ impl Lake {
         let compacted = self.compacted();
         let holding = |dump_id: String| {
             let counted = self.rows_of(&dump_id);
-            let (tables, bytes) = match (compacted.pairs(&dump_id), &counted) {
-                (Some(pairs), Some(rows)) => {
-                    let bytes = pairs.get(compact::BYTES).and_then(|bytes| bytes.parse().ok());
-                    (rows.values().filter(|rows| **rows > 0).count() as u64, bytes.unwrap_or(0))
+            let (tables, bytes) = match (compacted.has(&dump_id), &counted) {
+                (true, Some(rows)) => (rows.values().filter(|rows| **rows > 0).count() as u64, None),
+                (true, None) => (0, None),
+                (false, _) => {
+                    let (tables, bytes) = sizes.get(&dump_id).copied().unwrap_or_default();
+                    (tables, Some(bytes))
                 }
-                _ => sizes.get(&dump_id).copied().unwrap_or_default(),
             };
             let rows = counted.map(|rows| rows.values().sum());
             Holding { path: self.path_of(&dump_id), tables, rows, bytes, dump_id }

@@ -3,6 +3,7 @@
 use super::lake;
 use crate::ask::{Ask, dumplake_in};
 use queries::{Format, Session, Style};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// For each table its rows and a sum over their hashes: equal for equal rows, whatever files they are in.
@@ -25,6 +26,12 @@ fn partitions(folder: &Path) -> usize {
     let tables = entries(folder.join("lake")).map(|entry| entry.path());
     let names = tables.flat_map(entries).map(|entry| entry.file_name());
     names.filter(|name| name.to_str().unwrap().starts_with("dump_id=")).count()
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 fn compact(folder: &Path, more: &[&str]) -> String {
@@ -64,8 +71,27 @@ fn merged_dumps_are_known_replaced_and_removed() {
     let before = answers(&folder);
     let list = || dumplake_in(&folder, &["lake", "list", "lake", "--json"]).json();
     let listed = list();
-    compact(&folder, &[]);
-    assert_eq!(list(), listed);
+    let said = compact(&folder, &[]);
+    let size = |path: &Path| path.metadata().unwrap().len();
+    let bytes: u64 = files(&folder.join("lake/compacted")).iter().map(|file| size(file)).sum();
+    let of_tables =
+        |file: &PathBuf| file.file_name().is_some_and(|name| name != "state" && name != "members.parquet");
+    let tables: Vec<PathBuf> = files(&folder.join("lake/compacted")).into_iter().filter(of_tables).collect();
+    let merged: u64 = tables.iter().map(|file| size(file)).sum();
+    let single: u64 = listed.iter().map(|dump| dump["bytes"].as_u64().unwrap()).sum();
+    assert!(merged < bytes);
+    let expected = format!("files of {single} bytes became {} files of {merged} bytes", tables.len());
+    assert!(said.contains(&expected), "{said}");
+    // The bytes of a merged dump are no more its own.
+    let now = list();
+    assert!(now.iter().all(|dump| dump["bytes"].is_null() && dump["merged"] == true), "{now:?}");
+    let rest = |dumps: &[Value]| -> Vec<[Value; 4]> {
+        dumps.iter().map(|dump| ["dump_id", "path", "tables", "rows"].map(|key| dump[key].clone())).collect()
+    };
+    assert_eq!(rest(&now), rest(&listed));
+    let text = dumplake_in(&folder, &["lake", "list", "lake"]).out;
+    let total = format!("2 dumps, {merged} bytes, {merged} of them in {} merged files", tables.len());
+    assert!(text.contains("in merged files") && text.contains(&total), "{text}");
     let again = dumplake_in(&folder, &["convert", "one", "two", "-o", "lake"]);
     assert_eq!(again.out.matches("in the lake already").count(), 2, "{}", again.out);
     let path = |at: usize| listed[at]["path"].as_str().unwrap();

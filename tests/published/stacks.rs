@@ -6,7 +6,7 @@
 
 use super::real;
 use crate::{ask::dumplake_in, support::scratch};
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// Part of the path; `fault_text`, or what the innermost frame is if no parameter states a fault; `culprit`; its rule.
 const CRASHES: [(&str, &str, &str, &str); 12] = [
@@ -18,15 +18,16 @@ const CRASHES: [(&str, &str, &str, &str); 12] = [
     // 0x3B: the context record of parameter 3.
     ("rts-training-bsods/3b_0.dmp", "win32kfull+0x10f183", "win32kfull.sys", "kernel"),
     // 0x1E: parameter 2; a framework's, so the stack is asked, which has nothing but the system's.
-    ("rts-training-bsods/1e.dmp", "dxgmms2+0x2e68", "dxgmms2.sys", "kernel"),
-    ("102622-30093-01.dmp", "nt+0x40c222", "amdkmdag.sys", "stack, unverified"),
+    ("rts-training-bsods/1e.dmp", "dxgmms2+0x2e68", "nvlddmkm.sys", "stack, unverified"),
+    ("102622-30093-01.dmp", "nt+0x40c222", "ntoskrnl.exe", "kernel"),
     // 0x50: parameter 3.
     ("rts-training-bsods/50_0.dmp", "nt+0x290b9f", "ntoskrnl.exe", "kernel"),
-    // 0x9F, 0x1A, 0x7A, 0xBE, 0x13A state no instruction: the innermost frame is `KeBugCheckEx`.
+    // 0xBE: the page of the code does not say so, but parameter 3 is the trap frame.
+    ("rts-training-bsods/be_0.dmp", "nt+0x2e8eac", "ntoskrnl.exe", "kernel"),
+    // 0x9F, 0x1A, 0x7A, 0x13A state no instruction: the innermost frame is `KeBugCheckEx`.
     ("rts-training-bsods/9f.dmp", "nt+0x3fe8f0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/1a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/7a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
-    ("rts-training-bsods/be_0.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/13a.dmp", "nt+0x4b87e0", "WdFilter.sys", "stack, unverified"),
 ];
 
@@ -46,6 +47,48 @@ fn where_it_crashed_and_whose_code_it_was() {
             "{path}"
         );
     }
+}
+
+/// Part of the path; the frame of what was interrupted, how it was found, on which stack, where it is: that of the fault
+/// on all that have it, of 0x101 what the clock interrupted. Nothing but the header's context is the innermost frame.
+const FAULTS: [(&str, &str, &str, &str, u64); 10] = [
+    // 0x7E: the context of the header is that of parameter 4.
+    ("triage_x64.dmp", "amdppm+0x334c", "context", "kernel", 0),
+    ("rts-training-bsods/7e_0.dmp", "nvlddmkm+0x33e3a8", "context", "kernel", 0),
+    // 0x3B: parameter 3 is a context record, on the stack as the trap frame above it is.
+    ("rts-training-bsods/3b_0.dmp", "win32kfull+0x10f183", "context", "kernel", 32),
+    // 0x50: the trap frame on the stack has the instruction of parameter 3, which is in no module in one of them.
+    ("rts-training-bsods/50_0.dmp", "nt+0x290b9f", "trap", "kernel", 5),
+    ("100623-6156-01.dmp", "0xffffe78f90345f71", "trap", "kernel", 6),
+    // 0xBE: parameter 3 is the trap frame.
+    ("rts-training-bsods/be_0.dmp", "nt+0x2e8eac", "trap", "kernel", 4),
+    // 0x1E: a breakpoint in a deferred call, handled on the exception stack; and a fault in an interrupt.
+    ("rts-training-bsods/1e.dmp", "dxgmms2+0x2e69", "trap", "dpc", 21),
+    ("102622-30093-01.dmp", "nt+0x40c222", "trap", "interrupt", 21),
+    // The same: what that interrupt came into, by the stack pointer that the switch of stacks left.
+    ("102622-30093-01.dmp", "nt+0x3fcaba", "trap", "kernel", 32),
+    ("102622-12000-01.dmp", "nt+0x2bc4b0", "trap", "kernel", 14),
+];
+
+#[test]
+fn the_fault_is_on_the_stack_once() {
+    let Some(real) = real("faults on the stacks of triage dumps") else { return };
+    let query = "SELECT d.path, f.text, f.method, f.stack, f.\"index\" AS place, f.ip, f.sp FROM frames f \
+                 JOIN crashes c ON c.dump_id = f.dump_id AND c.ethread = f.ethread JOIN dumps d ON d.dump_id = f.dump_id \
+                 WHERE d.format = 'kernel triage'";
+    let rows = real.ask().rows(query);
+    for (path, text, method, stack, place) in FAULTS {
+        let is_fault = |row: &&crate::ask::Row| {
+            row["path"].as_str().unwrap().ends_with(path) && row["text"] == text && row["method"] == method
+        };
+        let found: Vec<_> = rows.iter().filter(is_fault).collect();
+        let [row] = found[..] else { panic!("{path}: {found:?}") };
+        assert_eq!((row["stack"].as_str(), row["place"].as_u64()), (Some(stack), Some(place)), "{path}");
+    }
+    // Every saved register set that a walk went on with is one of these, and the start of each walk.
+    let saved = rows.iter().filter(|row| row["method"] != "scan" && row["place"] != 0);
+    let saved: Vec<_> = saved.filter(|row| row["method"] == "trap" || row["method"] == "context").collect();
+    assert_eq!(saved.len(), FAULTS.len() - 2, "{saved:?}");
 }
 
 /// Frames that must be there in this order, others between them or not: how Windows gets from the start of a system
@@ -141,7 +184,8 @@ const TRAPPED: [&str; 4] = [
 ];
 
 /// What looks like a trap frame of the kernel on the stack of a crash is the one of the crash: its instruction is the one
-/// that the parameters state. Only of 0xBE the parameters state none. Those from user mode are the threads' own.
+/// that the parameters state. Of 0x101 and one 0x1E it is what an interrupt came into. Those from user mode are the
+/// threads' own.
 #[test]
 fn trap_frames_are_those_of_the_crash() {
     let Some(real) = real("trap frames of triage dumps") else { return };
@@ -155,17 +199,21 @@ fn trap_frames_are_those_of_the_crash() {
         |path: &str| kernel.iter().filter(agree).any(|row| row["path"].as_str().unwrap().ends_with(path));
     let missing: Vec<_> = TRAPPED.iter().filter(|path| !found(path)).collect();
     assert!(missing.is_empty(), "{missing:?}");
-    let others: Vec<_> = kernel.iter().filter(|row| !agree(row)).map(|row| row["code"].as_u64()).collect();
-    assert_eq!(others, [Some(0xbe)], "{kernel:?}");
+    let others = kernel.iter().filter(|row| !agree(row)).map(|row| row["code"].as_u64().unwrap());
+    assert_eq!(others.collect::<BTreeSet<_>>(), [0x1e, 0x101].into(), "{kernel:?}");
 }
 
 /// Buckets of dumps whose kernel has no names here: kind of the code, and what was trapped, or what called `KeBugCheckEx`.
-const BUCKETS: [(&str, &str); 6] = [
+const BUCKETS: [(&str, &str); 9] = [
     ("rts-training-bsods/1a.dmp", "0x1a_41792_nt+0x28ee36"),
     ("100623-4953-01.dmp", "0x1a_402_nt+0x44314b"),
     ("rts-training-bsods/7a.dmp", "0x7a_nt+0x2a327e"),
     ("rts-training-bsods/9f.dmp", "0x9f_3_nt+0x566ad7"),
     ("rts-training-bsods/be_0.dmp", "0xbe_nt+0x2e8eac"),
+    // What faulted is in no module, what called it is in one; what an interrupt came into is not the crash.
+    ("100623-6156-01.dmp", "0x50_FLTMGR+0x8cf3"),
+    ("102622-12000-01.dmp", "0x101_nt+0x459672"),
+    ("rts-training-bsods/1e.dmp", "0x1e_dxgmms2+0x2e68"),
     // There is no stack in it.
     ("triage_arm64.dmp", "0x1c8_unknown"),
 ];

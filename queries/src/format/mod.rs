@@ -27,7 +27,8 @@ pub enum Format {
     Table,
     /// RFC 4180: CRLF, quotes where needed. NULL is an empty field, an empty text is `""`.
     Csv,
-    /// An array of objects. Whole numbers and decimals are written with all digits, BLOBs as hex, times as ISO 8601.
+    /// An array of objects. Words of the machine (`schema::is_word`) are texts in hexadecimal; other whole numbers and
+    /// decimals are numbers, or texts with all digits if a double cannot hold them; BLOBs are hex, times ISO 8601.
     Json,
     /// A table of GitHub's Markdown; what would be markup is escaped, NULL is an empty cell.
     Markdown,
@@ -74,6 +75,8 @@ pub struct Style {
     pub screen: Option<Screen>,
     /// The output is a terminal: CSV too escapes what a terminal obeys. (JSON and the others always do.)
     pub terminal: bool,
+    /// JSON has numbers of any size, and words of the machine too, as numbers: for readers that hold 64 bits.
+    pub exact: bool,
 }
 
 /// Takes the rows of one answer.
@@ -87,7 +90,7 @@ pub(crate) fn answer<'o>(style: Style, schema: &Schema, out: &'o mut dyn Write) 
     match style.format {
         Format::Table => Box::new(table::Table::new(schema, style.width, out)),
         Format::Csv => Box::new(csv::Csv::new(schema, style.terminal, out)),
-        Format::Json => Box::new(json::Json::new(schema, out)),
+        Format::Json => Box::new(json::Json::new(schema, style.exact, out)),
         Format::Markdown => Box::new(markdown::Markdown::new(schema, out)),
     }
 }

@@ -53,3 +53,46 @@ fn an_address_has_a_module() {
     );
     assert_eq!(lake.csv(&sql), "nt.exe+0x10\n\n\nliar.sys+0x0\n\n");
 }
+
+#[test]
+fn an_address_is_taken_as_debuggers_write_it() {
+    let lake = Lake::empty();
+    lake.put(
+        "modules",
+        FIRST,
+        &[&[("name", "'nt.exe'"), ("base", "18446735277921949184"), ("size", "8192")]],
+    );
+    let session = lake.session();
+    for text in [
+        "'0xfffff80012345678'",
+        "'fffff800`12345678'",
+        "'FFFFF800`12345678'",
+        "' 0xFFFFF800`12345678 '",
+        "'fffff80012345678'",
+        "18446735277921949304",
+        "'18446735277921949304'",
+        "-8795787602312",
+    ] {
+        assert_eq!(csv(&session, &format!("SELECT va({text})")), "18446735277921949304", "{text}");
+        assert_eq!(csv(&session, &format!("SELECT sym('{FIRST}', {text})")), "nt.exe+0x78", "{text}");
+    }
+    for (text, expected) in [
+        ("'00000000`00401000'", "4198400"),
+        ("'0000000000401000'", "4198400"),
+        ("1234567890123456", "1234567890123456"),
+        ("'4096'", "4096"),
+        ("'0x10'", "16"),
+        ("5::UTINYINT", "5"),
+        ("'5.5'", ""),
+        ("'nt!KeBugCheckEx'", ""),
+        ("''", ""),
+        ("'`'", ""),
+        ("'0x'", ""),
+        ("'0x1ffffffffffffffff'", ""),
+        ("NULL", ""),
+    ] {
+        assert_eq!(csv(&session, &format!("SELECT va({text})")), expected, "{text}");
+    }
+    // A column of that name is no macro.
+    assert_eq!(csv(&session, "SELECT va FROM (SELECT va('10') AS va) WHERE va = va('0xa')"), "10");
+}

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bundles;
+mod comparing;
 mod kernel;
 mod lakes;
 mod library;

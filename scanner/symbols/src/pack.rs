@@ -163,14 +163,13 @@ impl Pack {
         let same =
             |entry: &&read::Entry| entry.kernel.architecture == architecture && entry.kernel.build == build;
         let candidates = self.kernels.iter().filter(same);
-        let (_, _, layouts, entry, disagreements) = candidates
+        let (_, _, entry, disagreements) = candidates
             .map(|entry| {
-                let layouts = self.layouts(entry, false);
-                let wrong = disagreements(&layouts, known);
-                (wrong.len(), distance(entry.kernel.revision, revision), layouts, entry, wrong)
+                let wrong = disagreements(&self.stated(entry, known), known);
+                (wrong.len(), distance(entry.kernel.revision, revision), entry, wrong)
             })
             .min_by_key(|(wrong, distance, ..)| (*wrong, *distance))?;
-        Some(Nearest { layouts, kernel: &entry.kernel, disagreements })
+        Some(Nearest { layouts: self.layouts(entry, false), kernel: &entry.kernel, disagreements })
     }
 }
 
@@ -181,7 +180,7 @@ impl Pack {
     pub fn confirmed(&self, architecture: &str, build: u32, known: &[Known]) -> Option<Nearest<'_>> {
         let candidates = self.kernels.iter().filter(|entry| entry.kernel.architecture == architecture);
         let best =
-            candidates.map(|entry| (entry, self.layouts(entry, false))).min_by_key(|(entry, layouts)| {
+            candidates.map(|entry| (entry, self.stated(entry, known))).min_by_key(|(entry, layouts)| {
                 let wrong = disagreements(layouts, known).len();
                 (wrong, entry.kernel.build.abs_diff(build), std::cmp::Reverse(entry.kernel.revision))
             });

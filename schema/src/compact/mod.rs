@@ -33,6 +33,7 @@ use crate::{
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 pub use prune::Pruned;
+use rayon::prelude::*;
 pub use state::{Compacted, Generation};
 pub(crate) use state::{Pairs, bury, read_text};
 use std::{
@@ -53,8 +54,6 @@ const UNPACKED: i64 = 512 << 20;
 
 /// Keys of what is kept of a dump beside the metadata of its files.
 pub(crate) const PATH: &str = "path";
-/// Bytes of its files before they were merged.
-pub(crate) const BYTES: &str = "bytes";
 
 /// What a compaction did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -74,6 +73,8 @@ struct Candidate {
     files: BTreeMap<String, PathBuf>,
     pairs: Pairs,
     stamp: Stamp,
+    /// Bytes of its rows once they are read.
+    unpacked: u64,
 }
 
 /// What a compaction merges.
@@ -201,30 +202,43 @@ impl Lake {
             files.entry(id).or_default().insert(table, file);
         }
         let (mut found, mut left) = (BTreeMap::new(), BTreeMap::new());
-        for (id, files) in files.into_iter().filter(|(id, _)| !state.has(id)) {
-            let Some(&stamp) = stamps.get(&id) else { continue };
-            match small(&files, shapes) {
-                Ok(bytes) => {
-                    let pairs = self.described(&id, bytes);
-                    match missing(&pairs, &files) {
-                        None => drop(found.insert(id, Candidate { files, pairs, stamp })),
-                        Some(table) => drop(left.insert(id, format!("its table {table} is not there"))),
-                    }
-                }
+        let new = files.into_par_iter().filter_map(|(id, files)| {
+            let stamp = *stamps.get(&id).filter(|_| !state.has(&id))?;
+            let candidate = self.candidate(&id, files, stamp, shapes);
+            Some((id, candidate))
+        });
+        for (id, candidate) in new.collect::<Vec<_>>() {
+            match candidate {
+                Ok(candidate) => drop(found.insert(id, candidate)),
                 Err(why) => drop(left.insert(id, why)),
             }
         }
         (found, left)
     }
 
+    /// A dump that can be merged, or why it must stay as it is.
+    fn candidate(
+        &self,
+        id: &str,
+        files: BTreeMap<String, PathBuf>,
+        stamp: Stamp,
+        shapes: &BTreeMap<String, SchemaRef>,
+    ) -> Result<Candidate, String> {
+        let unpacked = small(&files, shapes)?;
+        let pairs = self.described(id);
+        match missing(&pairs, &files) {
+            None => Ok(Candidate { files, pairs, stamp, unpacked }),
+            Some(table) => Err(format!("its table {table} is not there")),
+        }
+    }
+
     /// What is kept of a dump when its own files go.
-    fn described(&self, dump_id: &str, bytes: u64) -> Pairs {
+    fn described(&self, dump_id: &str) -> Pairs {
         let stored = self.partition_metadata(dump_id).unwrap_or_default().into_iter();
         let mut pairs: Pairs = stored
             .filter(|pair| pair.key.starts_with("dumplake."))
             .filter_map(|pair| Some((pair.key, pair.value?)))
             .collect();
-        pairs.insert(BYTES.into(), bytes.to_string());
         pairs.extend(self.partition_path(dump_id).map(|path| (PATH.into(), path)));
         pairs
     }
@@ -304,17 +318,15 @@ fn stamps(root: &Path) -> BTreeMap<String, Stamp> {
     folder.filter_map(stamp).collect()
 }
 
-/// Bytes of files that can be merged, or why they are left alone.
+/// Bytes of the rows of files that can be merged, once they are read; or why they are left alone.
 fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>) -> Result<u64, String> {
-    let bytes = files.values().map(|file| file.metadata().map_or(0, |data| data.len())).sum();
+    let bytes: u64 = files.values().map(|file| file.metadata().map_or(0, |data| data.len())).sum();
     if bytes > SMALL {
         return Err("it is large".into());
     }
     let mut unpacked = 0_i64;
     for (table, file) in files {
-        let why = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-        let opened = File::open(file).map_err(|error| why(&error))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| why(&error))?;
+        let builder = merge::open(file)?;
         if shapes.get(table).is_none_or(|shape| !is_alike(shape, builder.schema())) {
             return Err(format!("its table {table} was written by another version of the converter"));
         }
@@ -324,7 +336,7 @@ fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>
     if unpacked > UNPACKED {
         return Err("its rows are large".into());
     }
-    Ok(bytes)
+    Ok(unpacked.unsigned_abs())
 }
 
 /// A table that has rows by the count of the conversion, and no file: a folder that could not be read, or damage.

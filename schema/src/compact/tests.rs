@@ -1,7 +1,7 @@
 //! A compaction that is killed at every step, dumps that are replaced and removed around it, files that are damaged.
 
 use crate::{
-    Compacted, Compaction, Lake, Pruned, Result, Table,
+    Compacted, Compaction, Lake, Pruned, Result, Sizes, Table,
     killed::{End, NEW, OLD, OTHER, ended, tables},
     scratch::{ID, Samples, Scratch, content, convert, identity, partitions, staging},
 };
@@ -61,7 +61,10 @@ fn merged_dumps_are_as_they_were() {
     let scratch = Scratch::new("merged");
     let lake = lake_with(&scratch.0, false);
     let before = (lake.dump_ids(), lake.file_sizes(), files(&scratch.0).len());
-    let holdings = lake.holdings();
+    let mut holdings = lake.holdings();
+    let [single, merged] = lake.sizes();
+    assert_eq!(Some(single.bytes), holdings.iter().map(|of| of.bytes).sum());
+    assert_eq!(merged, Sizes::default());
     assert_eq!(lake.scattered(), 3);
     assert_eq!(compact(&lake).unwrap(), Compaction { merged: 3, ..Compaction::default() });
     is_whole(&scratch.0, "merged");
@@ -74,6 +77,21 @@ fn merged_dumps_are_as_they_were() {
     is_whole(&scratch.0, "pruned");
     assert!(partitions(&scratch.0, ID).is_empty());
     assert!(files(&scratch.0).len() < before.2);
+    // What single files had is no more: the bytes are those of the merged files.
+    holdings.iter_mut().for_each(|of| of.bytes = None);
+    let [none, merged] = lake.sizes();
+    assert_eq!(none, Sizes::default());
+    let is_table = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        name.ends_with(".parquet") && name != "members.parquet"
+    };
+    let on_disk: Vec<u64> = files(&scratch.0)
+        .iter()
+        .filter(|file| is_table(file))
+        .map(|file| file.metadata().unwrap().len())
+        .collect();
+    assert_eq!(merged, Sizes { files: on_disk.len() as u64, bytes: on_disk.iter().sum() });
+    assert!(merged.bytes > 0);
     // Another process opens it.
     for lake in [&lake, &Lake::create_or_open(&scratch.0).unwrap()] {
         assert_eq!((lake.dump_ids(), lake.file_sizes()), (before.0.clone(), before.1.clone()));

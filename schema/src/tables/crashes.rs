@@ -39,7 +39,7 @@ table! {
         fault_module: Option<String>,
         /// `module!function+offset` of it.
         fault_text: Option<String>,
-        /// Which statement gave it: `parameter`, `context record`, `exception`.
+        /// Which statement gave it: `parameter`, `context record`, `exception`, `trap frame` (a parameter is the address of one).
         fault_source: Option<String>,
         /// The instruction, where its bytes are in the dump or in an image file: x86 and x64, in Intel's syntax. NULL where it may be either: below 4 GiB in a user minidump of an x64 system that holds neither the registers there nor the headers of the module.
         fault_instruction: Option<String>,
@@ -55,7 +55,7 @@ table! {
         fault_address: Option<u64>,
         /// How: `read`, `write`, `execute`.
         fault_access: Option<String>,
-        /// Address of a trap frame that a parameter states.
+        /// Address of a trap frame that a parameter leads to, whether the description of the code says so or not.
         trap_frame: Option<u64>,
         /// Address of a context record that a parameter states.
         context_record: Option<u64>,
@@ -63,9 +63,9 @@ table! {
         exception_record: Option<u64>,
         /// Module that is probably at fault; a judgement, which `culprit_rule` explains.
         culprit: Option<String>,
-        /// How `culprit` was chosen: `named by the system` (the dump's own statement), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (nothing but the kernel is involved).
+        /// How `culprit` was chosen: `named by the system` (the dump's own statement), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's, of those that led to the fault where that is on the stack), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (nothing but the kernel is involved).
         culprit_rule: Option<String>,
-        /// What crashes alike have in common: code (and its first parameter where that is a kind of it), module and function (or offset): of the culprit, else of the fault, else of the innermost telling frame, else of what a trap on the stack interrupted, else of what called `KeBugCheckEx`. `unknown`: nothing of these is there.
+        /// What crashes alike have in common: code (and its first parameter where that is a kind of it), module and function (or offset): of the culprit, else of the fault (before a culprit by an unverified frame), else of the innermost telling frame (of those that led to the fault), else of what a trap on the stack interrupted, else of what called `KeBugCheckEx`. `unknown`: nothing of these is there.
         bucket: String,
         /// `stacks.hash` of the thread that crashed.
         stack_hash: Option<String>,

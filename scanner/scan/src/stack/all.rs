@@ -2,7 +2,8 @@
 
 use super::{
     Bounds, Claims, Confidence, End, Exact, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts,
-    Trap, halves::UserHalf, parameters::parameters, places, traps::Finder, user, walk, wow64,
+    Trap, anchors::Stated, halves::UserHalf, parameters::parameters, places, traps::Finder, user, walk,
+    wow64,
 };
 use crate::code::{Code, Symbol};
 use memory::Space;
@@ -70,14 +71,14 @@ impl ThreadStack {
 /// Walks the stacks of all threads, side by side; the order is that of the threads.
 pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
     let code = Code::of_kernel(system);
-    let starts = Starts::new(system, &code);
+    let (starts, fault) = (Starts::new(system, &code), Stated::of(system, &code));
     let users: Vec<UserHalf<'_>> =
         system.processes().iter().map(|process| UserHalf::new(system, process)).collect();
     let narrow = narrow(system, &starts, &users);
     let walk_one = |(index, thread): (usize, &Thread)| {
         let narrow = narrow.get(index).and_then(Option::as_ref);
         let (user, teb) = (users.get(thread.process), starts.teb(thread));
-        let walker = Walker { system, code: &code, user, narrow, teb };
+        let walker = Walker { system, code: &code, user, narrow, stated: &fault, teb };
         walker.walked(index, thread, starts.of(thread))
     };
     let mut stacks: Vec<ThreadStack> = system.threads().par_iter().enumerate().map(walk_one).collect();
@@ -116,6 +117,8 @@ struct Walker<'a, 'u> {
     code: &'a Code<'a>,
     user: Option<&'u UserHalf<'a>>,
     narrow: Option<&'u wow64::Start>,
+    /// What the bug check says of its stack.
+    stated: &'u Stated<'a>,
     /// `_KTHREAD.Teb`.
     teb: Option<u64>,
 }
@@ -137,8 +140,8 @@ impl Walker<'_, '_> {
         let is_user = |va| !system.is_kernel(memory::Va(va));
         let width = u64::from(system.pointer_size());
         let (memory, kind) = (&system.space, Kind::Kernel);
-        let bounds =
-            Bounds { memory, range: Some(range), width, is_user: &is_user, kind, others: &start.others };
+        let (range, others, saved) = (Some(range), &start.others, Some(self.stated));
+        let bounds = Bounds { memory, range, width, is_user: &is_user, kind, others, saved };
         let (mut stack, reached) = walk(self.code, &bounds, registers, method);
         trust(&mut stack);
         let symbols = stack.frames.iter().map(|frame| named(self.code, frame)).collect();
@@ -200,7 +203,7 @@ pub fn in_user_mode(
     (registers, method): (Registers, Method),
 ) -> Stack {
     let (range, width) = (Some(range), registers.set().pointer_size().into());
-    let bounds = Bounds { memory, range, width, is_user: &|_| true, kind, others: &[] };
+    let bounds = Bounds { memory, range, width, is_user: &|_| true, kind, others: &[], saved: None };
     let (mut stack, _) = walk(code, &bounds, registers, method);
     trust(&mut stack);
     stack

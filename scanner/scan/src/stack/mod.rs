@@ -5,6 +5,7 @@
 //! early is a result, not an error.
 
 mod all;
+mod anchors;
 mod claims;
 mod halves;
 mod link;
@@ -21,6 +22,7 @@ mod within;
 mod wow64;
 
 pub use all::{Ids, ThreadStack, all};
+pub use anchors::Stated;
 use claims::Claims;
 pub use parameters::Parameters;
 pub use recursion::recursion;

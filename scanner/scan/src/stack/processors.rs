@@ -49,6 +49,11 @@ pub fn of_system(system: &System<'_>) -> Vec<OnProcessor> {
 }
 
 impl OnProcessor {
+    /// The stacks of the processor that runs a thread.
+    pub fn stacks_of(all: &[OnProcessor], thread: Va) -> &[Place] {
+        all.iter().find(|processor| processor.thread == Some(thread.0)).map_or(&[], |found| &found.stacks)
+    }
+
     /// The stacks of the processor that runs a thread, and the register set that is on one of them.
     pub fn running<'p, 'c>(
         all: &'p [OnProcessor],

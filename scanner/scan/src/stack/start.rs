@@ -8,7 +8,7 @@
 
 use super::{
     Kind, Method, Registers, link,
-    processors::{self, OnProcessor},
+    processors::{self, OnProcessor, Place},
 };
 use crate::code::Code;
 use memory::{Architecture, Context, Va};
@@ -75,12 +75,18 @@ impl<'a> Starts<'a> {
         let range = limit.zip(base).filter(|(limit, base)| limit < base).map(|(limit, base)| limit..base);
         let state = view.u8(layout.state);
         let running = OnProcessor::running(&self.processors, thread.va, &self.contexts);
-        let others = running.map_or_else(Vec::new, |(stacks, _)| stacks.to_vec());
-        let registers = match (self.context(&range), state) {
+        let context = self.context(&range);
+        let crashed = if context.is_none() { self.crashed(thread) } else { None };
+        let others = match (running, &crashed) {
+            (Some((stacks, _)), _) => stacks.to_vec(),
+            (None, Some((_, stacks))) => stacks.clone(),
+            (None, None) => Vec::new(),
+        };
+        let registers = match (context, state) {
             (Some(registers), Some(RUNNING) | None) => Ok((registers, Method::Context)),
             (None, Some(RUNNING)) => running
                 .map(|(_, context)| Registers::of(context))
-                .or_else(|| self.crashed(thread))
+                .or_else(|| Some(crashed?.0))
                 .map(|registers| (registers, Method::Context))
                 .ok_or("it runs, and no register set in the dump has its stack"),
             (_, Some(TRANSITION)) => Err(SWAPPED_OUT),
@@ -103,11 +109,22 @@ impl<'a> Starts<'a> {
     }
 
     /// The register set of the header belongs to the thread of which a small dump has a copy, also when it crashed on
-    /// another stack than its own: in an interrupt or a deferred call.
-    fn crashed(&self, thread: &Thread) -> Option<Registers> {
-        let stated = self.system.dump.records.header.triage.as_ref()?.thread_address?;
+    /// another stack than its own: in an interrupt, a deferred call or, on newer systems, an exception. What the dump
+    /// has of that stack ends where the stack does.
+    fn crashed(&self, thread: &Thread) -> Option<(Registers, Vec<Place>)> {
+        let triage = self.system.dump.records.header.triage.as_ref()?;
         let context = self.contexts.iter().find(|context| context.source == "header")?;
-        (self.system.narrow(stated) == thread.va).then(|| Registers::of(context))
+        if self.system.narrow(triage.thread_address?) != thread.va {
+            return None;
+        }
+        let mut stacks = OnProcessor::stacks_of(&self.processors, thread.va).to_vec();
+        let top = self.system.narrow(triage.top_of_stack).0;
+        let captured = top..top.saturating_add(triage.size_of_call_stack.into());
+        if captured.contains(&context.sp()) && !stacks.iter().any(|(range, _)| range.contains(&context.sp()))
+        {
+            stacks.push((captured, Kind::Interrupt));
+        }
+        Some((Registers::of(context), stacks))
     }
 
     /// `_KTHREAD.Teb`.

@@ -4,11 +4,11 @@
 //! processor pushed. [`saved`] tells one by its shape, also below the stack pointer, where it is left from something that
 //! has returned. Where the members lie is what the kernel's layouts say, and nothing else.
 
-mod saved;
+pub(super) mod saved;
 
 use super::{Claims, Confidence, Exact, Kind, Registers, ThreadStack, halves::UserHalf, link};
 use crate::code::{Code, Symbol, Traps};
-use memory::{Architecture, PAGE_SIZE, Va};
+use memory::{Architecture, Va};
 use nt::System;
 use rayon::prelude::*;
 use saved::{Bytes, Shapes};
@@ -61,6 +61,12 @@ pub struct Trap {
 }
 
 impl ThreadStack {
+    /// Number of the innermost frame that was to go on at `ip`, or, of a breakpoint, behind it.
+    pub fn frame_at(&self, ip: u64) -> Option<usize> {
+        let at = |ip: u64| self.stack.frames.iter().position(|frame| frame.exact && frame.ip == ip);
+        at(ip).or_else(|| at(ip.checked_add(1)?))
+    }
+
     /// The registers of the innermost frame that was to go on at `ip`, and of no other. Where a handler of the kernel
     /// saved those of a fault, the volatile ones are its `_KTRAP_FRAME`'s.
     pub fn registers_at(&self, system: Option<&System<'_>>, ip: u64) -> Option<Registers> {
@@ -194,7 +200,7 @@ impl Finder<'_, '_> {
     /// Words of the stack with the shape of a trap frame.
     fn shaped(&self, stack: &ThreadStack, range: Range<u64>) -> Vec<(u64, Trap)> {
         let stated = (self.stated)(stack);
-        let bytes = self.bytes(&range);
+        let bytes = Bytes::read(&self.system.space, &range);
         let is_kernel = |va: u64| self.system.is_kernel(Va(va));
         let shapes = Shapes { stack: &bytes, traps: &self.code.traps, stated, is_kernel: &is_kernel };
         let one = |saved: Saved| {
@@ -211,7 +217,7 @@ impl Finder<'_, '_> {
                 fault_address: None,
                 source: if is_stated { "thread" } else { "scan" },
                 confidence,
-                live: live(stack, at, &range),
+                live: live(stack, at, &range, &saved),
                 symbol: self.symbol(stack, &saved),
             };
             Some((at, trap))
@@ -265,21 +271,6 @@ impl Finder<'_, '_> {
     fn word(&self, at: u64, offset: u32, width: u64) -> Option<u64> {
         link::read(&self.system.space, at.checked_add(offset.into())?, width)
     }
-
-    /// All bytes of a stack.
-    fn bytes(&self, range: &Range<u64>) -> Bytes {
-        let mut bytes = vec![0; (range.end - range.start) as usize];
-        let mut at = range.start;
-        while at < range.end {
-            let next = (at / PAGE_SIZE).saturating_add(1).saturating_mul(PAGE_SIZE).min(range.end);
-            let page = &mut bytes[(at - range.start) as usize..(next - range.start) as usize];
-            if self.system.space.read(Va(at), page).is_err() {
-                page.fill(0);
-            }
-            at = next;
-        }
-        Bytes { start: range.start, bytes }
-    }
 }
 
 /// Which code of a process was interrupted.
@@ -294,7 +285,12 @@ fn has_address(syndrome: u64) -> bool {
     matches!(syndrome >> 26 & 0x3f, 0x20 | 0x21 | 0x24 | 0x25) && syndrome >> 10 & 1 == 0
 }
 
-fn live(stack: &ThreadStack, at: u64, range: &Range<u64>) -> Option<bool> {
+fn live(stack: &ThreadStack, at: u64, range: &Range<u64>, saved: &Saved) -> Option<bool> {
+    // The walk came to it from another stack.
+    let goes_on = |frame: &super::Frame| frame.exact && (frame.ip, frame.sp) == (saved.ip, saved.sp);
+    if stack.stack.frames.iter().skip(1).any(goes_on) {
+        return Some(true);
+    }
     let top = stack.stack.frames.iter().find(|frame| frame.kind == Kind::Kernel)?;
     range.contains(&top.sp).then_some(at >= top.sp)
 }

@@ -1,6 +1,10 @@
 //! The walk: unwind while that works, look for a return address when it does not.
 
-use super::{Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack, link};
+use super::{
+    Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack,
+    anchors::{Anchor, Stated},
+    link,
+};
 use crate::code::Code;
 use memory::Architecture;
 use std::ops::Range;
@@ -23,6 +27,15 @@ const OTHER_STACK: usize = 0x1000;
 const MOST_EXACT: usize = 32;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
 const SEARCH: u64 = 0x1_0000;
+/// Bytes at the top of a processor's stack in which a switch to it notes the stack pointer that it came from. By the
+/// stacks of interrupts, exceptions and deferred calls in real small dumps (build 19041): the last word but one.
+const SWITCHED: u64 = 0x50;
+
+/// Where a walk goes on: registers, how they were found, how sure that is, whether their `ip` is the next instruction.
+type Found = (Registers, Method, Confidence, bool);
+
+/// The stack is not in the dump.
+struct NotThere;
 
 /// The memory and the bounds of a stack.
 pub struct Bounds<'a> {
@@ -38,6 +51,8 @@ pub struct Bounds<'a> {
     pub kind: Kind,
     /// Other stacks that the walk can be on.
     pub others: &'a [(Range<u64>, Kind)],
+    /// Where registers were saved on a part of a stack.
+    pub saved: Option<&'a Stated<'a>>,
 }
 
 /// Walks a stack from these registers on. The value beside the stack: the registers in user mode, if it got there.
@@ -48,7 +63,8 @@ pub fn walk(
     method: Method,
 ) -> (Stack, Option<Registers>) {
     let (exact, crossings) = (Vec::new(), Vec::new());
-    let mut walk = Walk { code, bounds, frames: Vec::new(), exact, gave_way: None, crossings };
+    let anchors = Anchors::default();
+    let mut walk = Walk { code, bounds, frames: Vec::new(), exact, gave_way: None, crossings, anchors };
     let (end, user) = walk.run(start, method);
     let Walk { frames, gave_way, exact, crossings, .. } = walk;
     (Stack { frames, end, gave_way, exact, crossings }, user)
@@ -61,6 +77,14 @@ struct Walk<'a> {
     exact: Vec<Exact>,
     gave_way: Option<Why>,
     crossings: Vec<Crossing>,
+    anchors: Anchors,
+}
+
+/// Registers that were saved on a part of a stack, which is looked through once.
+#[derive(Default)]
+struct Anchors {
+    on: Range<u64>,
+    found: Vec<Anchor>,
 }
 
 impl Walk<'_> {
@@ -174,39 +198,91 @@ impl Walk<'_> {
         self.other(va).map(|(range, _)| range.clone()).or_else(|| self.bounds.range.clone())
     }
 
-    /// Goes on at the next word of the stack that can be a return address.
-    fn resume(
-        &mut self,
-        registers: &Registers,
-        why: Why,
-    ) -> Result<(Registers, Method, Confidence, bool), End> {
+    /// Goes on at the next word of the stack that can be a return address, or at registers that were saved there. A
+    /// processor's stack is left for the one on which it was entered.
+    fn resume(&mut self, registers: &Registers, why: Why) -> Result<Found, End> {
         let width = self.bounds.width;
         let mut at =
             self.frames.last().map_or(registers.sp(), |frame| frame.sp.max(registers.sp())) / width * width;
-        let (range, from) = (self.range_of(at), at);
-        let end = range.as_ref().map_or(u64::MAX, |range| range.end).min(at.saturating_add(SEARCH));
-        while at < end {
-            let mut word = [0; 8];
-            if !self.bounds.memory.read(at, &mut word[..width as usize]) {
-                self.gave_way.get_or_insert(why);
-                return Err(End::Lost(why));
+        let mut stacks = self.bounds.others.len();
+        loop {
+            let (range, from) = (self.range_of(at), at);
+            let end = range.as_ref().map_or(u64::MAX, |range| range.end).min(at.saturating_add(SEARCH));
+            match self.search(registers, at..end) {
+                Ok(Some(found)) => {
+                    self.gave_way.get_or_insert(why);
+                    return Ok(found);
+                }
+                Ok(None) => {}
+                Err(NotThere) => {
+                    self.gave_way.get_or_insert(why);
+                    return Err(End::Lost(why));
+                }
             }
-            let value = registers.address(u64::from_le_bytes(word));
+            let whole = range.as_ref().is_some_and(|range| end >= range.end);
+            if registers.begins() && whole && end.saturating_sub(from) < FIRST {
+                return Err(End::ThreadStart);
+            }
+            self.gave_way.get_or_insert(why);
+            match self.entered_from(from).filter(|_| whole && stacks > 0) {
+                Some(sp) => (at, stacks) = (sp, stacks - 1),
+                None if whole => return Err(End::StackBase),
+                None => return Err(End::Lost(why)),
+            }
+        }
+    }
+
+    /// The first place on a part of a stack where the walk can go on.
+    fn search(&mut self, registers: &Registers, part: Range<u64>) -> Result<Option<Found>, NotThere> {
+        let width = self.bounds.width;
+        let anchor = self.anchor(registers, &part);
+        let record = self.bounds.saved.and_then(|saved| saved.record());
+        let mut at = part.start;
+        while at < part.end {
+            if let Some(anchor) = anchor.filter(|anchor| at >= anchor.from) {
+                return Ok(Some((anchor.registers, anchor.method, anchor.confidence, true)));
+            }
+            if let Some(record) = record.filter(|record| record.contains(&at)) {
+                at = record.end.next_multiple_of(width);
+                continue;
+            }
+            let word = link::read(self.bounds.memory, at, width).ok_or(NotThere)?;
+            let value = registers.address(word);
             at = at.saturating_add(width);
             if let Some(confidence) = self.judge(value).filter(|sure| may_be_at(registers.set(), at, *sure)) {
-                self.gave_way.get_or_insert(why);
-                return Ok((self.found(registers, value, at), Method::Scan, confidence, false));
+                return Ok(Some((self.found(registers, value, at), Method::Scan, confidence, false)));
             }
         }
-        let whole = range.as_ref().is_some_and(|range| end >= range.end);
-        if registers.begins() && whole && end.saturating_sub(from) < FIRST {
-            return Err(End::ThreadStart);
+        Ok(None)
+    }
+
+    /// The innermost registers that were saved on a part of a stack, above the last frame.
+    fn anchor(&mut self, registers: &Registers, part: &Range<u64>) -> Option<Anchor> {
+        let saved = self.bounds.saved?;
+        let looked = |anchors: &Anchors| anchors.on.contains(&part.start) && anchors.on.end >= part.end;
+        if !looked(&self.anchors) {
+            let stack = self.range_of(part.start).map_or(part.end, |range| range.end);
+            let on = part.start..part.start.saturating_add(2 * SEARCH).min(stack).max(part.end);
+            let returns = |word: u64| self.judge(registers.address(word)).is_some();
+            self.anchors = Anchors { found: saved.on(&on, &returns), on };
         }
-        self.gave_way.get_or_insert(why);
-        match whole {
-            true => Err(End::StackBase),
-            false => Err(End::Lost(why)),
-        }
+        let last = self.frames.last().map(|frame| frame.sp).filter(|sp| !self.goes_over(*sp, part.start));
+        let passed = last.unwrap_or(part.start);
+        // Below the stack pointer lies what is left of something that has returned.
+        let ahead = |anchor: &&Anchor| {
+            let live = anchor.confidence == Confidence::High || anchor.from >= passed;
+            live && anchor.registers.sp() > passed
+        };
+        self.anchors.found.iter().find(ahead).copied()
+    }
+
+    /// Where the stack pointer was before it went over to this stack of a processor: what the switch leaves at the top.
+    fn entered_from(&self, va: u64) -> Option<u64> {
+        let (width, range) = (self.bounds.width, &self.other(va)?.0);
+        let words = (1..=SWITCHED / width).filter_map(|word| range.end.checked_sub(word * width));
+        let read = |at: u64| link::read(self.bounds.memory, at, width).filter(|_| at >= range.start);
+        let is_stack = |sp: &u64| sp.is_multiple_of(width) && self.goes_over(va, *sp);
+        words.filter_map(read).find(is_stack)
     }
 
     /// Registers behind a return address that was found below `at`.

@@ -54,9 +54,7 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let fault_text = at_fault.as_ref().map(|(symbol, ip)| stacks::text(symbol, *ip));
     let fault_module = at_fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
     let blame = blame::of_system(system, at_fault, stack);
-    // Where nothing else tells, crashes alike have their innermost telling frame in common.
-    let by_stack = || stack.and_then(|stack| stacks::telling(stack).or_else(|| bucket::nameless(stack)));
-    let place = blame.place.clone().or(fault_text.clone()).or_else(by_stack);
+    let place = bucket::place(&blame, fault_text.clone().filter(|_| fault_module.is_some()), fault.ip, stack);
     let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
     let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
     CrashRow {

@@ -113,8 +113,13 @@ fn used(sp: u64, found: &ThreadStack) -> Option<u64> {
 }
 
 /// The innermost frame outside of the kernel's plumbing.
-pub fn telling(found: &ThreadStack) -> Option<String> {
-    let named = found.stack.frames.iter().zip(&found.symbols);
+fn telling(found: &ThreadStack) -> Option<String> {
+    telling_from(found, 0)
+}
+
+/// The same, from this frame outwards.
+pub fn telling_from(found: &ThreadStack, first: usize) -> Option<String> {
+    let named = found.stack.frames.iter().zip(&found.symbols).skip(first);
     let plumbing = |symbol: &Symbol| {
         symbol.name.as_deref().is_none_or(|name| {
             PLUMBING.contains(&name) || name.starts_with("Ki") || name.starts_with("SwapContext")

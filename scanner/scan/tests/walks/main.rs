@@ -26,6 +26,7 @@ mod queues;
 mod stacks;
 mod stacks_v3;
 mod stacks_x86;
+mod stated_faults;
 mod support;
 mod threads;
 mod timers;

@@ -1,6 +1,6 @@
 //! Reading a pack. It may come from the user, so nothing in it is believed.
 
-use super::{ImageVersion, Kernel, Pack};
+use super::{ImageVersion, Kernel, Known, Pack};
 use crate::{Error, Field, Layout, Layouts, Result, layouts::LARGEST};
 use std::{io::Read, ops::Range};
 
@@ -108,17 +108,30 @@ impl Pack {
 
     /// Layouts of a kernel, with the addresses of its symbols or without.
     pub(super) fn layouts(&self, entry: &Entry, with_symbols: bool) -> Layouts {
-        let pointer_size = if entry.kernel.architecture == "x86" { 4 } else { 8 };
-        let mut layouts = Layouts { id: None, pointer_size, ..Layouts::default() };
-        for variant in entry.types.iter().map(|&number| &self.variants[number]) {
-            let members = self.text[variant.members.clone()].lines().filter_map(member);
-            let layout = Layout { size: variant.size, fields: members.collect() };
-            layouts.types.insert(variant.name.clone(), layout);
-        }
+        let mut layouts = self.types(entry, |_| true);
         if with_symbols {
             layouts.id = entry.kernel.id;
             let known = self.names.iter().zip(&entry.symbols);
             layouts.symbols = known.filter_map(|(name, &rva)| Some((name.clone(), rva?))).collect();
+        }
+        layouts
+    }
+}
+
+impl Pack {
+    /// Of a kernel's layouts those that a dump states something of: all that is needed to compare a hundred kernels.
+    pub(super) fn stated(&self, entry: &Entry, known: &[Known]) -> Layouts {
+        self.types(entry, |name| known.iter().any(|fact| fact.type_name == name))
+    }
+
+    fn types(&self, entry: &Entry, wanted: impl Fn(&str) -> bool) -> Layouts {
+        let pointer_size = if entry.kernel.architecture == "x86" { 4 } else { 8 };
+        let mut layouts = Layouts { id: None, pointer_size, ..Layouts::default() };
+        let variants = entry.types.iter().map(|&number| &self.variants[number]);
+        for variant in variants.filter(|variant| wanted(&variant.name)) {
+            let members = self.text[variant.members.clone()].lines().filter_map(member);
+            let layout = Layout { size: variant.size, fields: members.collect() };
+            layouts.types.insert(variant.name.clone(), layout);
         }
         layouts
     }

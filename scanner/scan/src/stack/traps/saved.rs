@@ -10,7 +10,7 @@
 //! below the stack pointer that they hold, `Esr` being 0 in that of an interrupt.
 
 use crate::{code::Traps, stack::link};
-use memory::Architecture;
+use memory::{Architecture, PAGE_SIZE, Space, Va};
 use std::ops::Range;
 use unwind::{
     Memory,
@@ -116,6 +116,28 @@ pub fn arm64(memory: &dyn Memory, frame: u64, traps: &Traps) -> Option<Saved> {
         user,
         set: Architecture::Arm64,
     })
+}
+
+/// What the words of a trap frame at this address say, if they can be those of one.
+pub fn at(memory: &dyn Memory, frame: u64, traps: &Traps, architecture: Architecture) -> Option<Saved> {
+    match architecture {
+        Architecture::X64 => {
+            let at = frame.checked_add(traps.x64?.rip.into())?;
+            let mut words = [0; 5];
+            for (word, offset) in words.iter_mut().zip((0..).step_by(8)) {
+                *word = link::read(memory, at.checked_add(offset)?, 8)?;
+            }
+            let machine = MachineFrame::read(memory, at).ok()?;
+            let whole = u64::from(machine.cs) == words[1] && !odd(words[2] as u32) && words[2] >> 32 == 0;
+            whole.then(|| Saved { frame: Some(frame), ..Saved::of_machine(at, &machine) })
+        }
+        Architecture::X86 => {
+            let mark = frame.checked_add(traps.x86?.mark.into())?;
+            let marked = link::read(memory, mark, 4) == Some(TRAP_MARK.into());
+            x86(memory, frame, traps).filter(|_| marked)
+        }
+        Architecture::Arm64 => arm64(memory, frame, traps),
+    }
 }
 
 /// Where a stack is looked through.
@@ -253,6 +275,21 @@ pub struct Bytes {
 }
 
 impl Bytes {
+    /// All of a stack: what cannot be read is 0.
+    pub fn read(memory: &Space<'_>, range: &Range<u64>) -> Bytes {
+        let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
+        let mut at = range.start;
+        while at < range.end {
+            let next = (at / PAGE_SIZE).saturating_add(1).saturating_mul(PAGE_SIZE).min(range.end);
+            let page = &mut bytes[(at - range.start) as usize..(next - range.start) as usize];
+            if memory.read(Va(at), page).is_err() {
+                read_words(memory, at, page);
+            }
+            at = next;
+        }
+        Bytes { start: range.start, bytes }
+    }
+
     fn range(&self) -> Range<u64> {
         self.start..self.start.saturating_add(self.bytes.len() as u64)
     }
@@ -267,6 +304,18 @@ impl Memory for Bytes {
         let from = va.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
         let bytes = from.and_then(|from| self.bytes.get(from..from.checked_add(out.len())?));
         bytes.inspect(|bytes| out.copy_from_slice(bytes)).is_some()
+    }
+}
+
+/// What a small dump has of a page.
+fn read_words(memory: &Space<'_>, at: u64, page: &mut [u8]) {
+    if memory.lacks_page(at & !(PAGE_SIZE - 1)) {
+        return page.fill(0);
+    }
+    for (word, at) in page.chunks_mut(4).zip((at..).step_by(4)) {
+        if memory.read(Va(at), word).is_err() {
+            word.fill(0);
+        }
     }
 }
 

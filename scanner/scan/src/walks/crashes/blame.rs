@@ -36,6 +36,9 @@ const FRAMEWORKS: [&str; 24] = [
     "ci.dll",
 ];
 
+/// The rule of a frame whose code is not in the dump.
+pub const UNVERIFIED: &str = "stack, unverified";
+
 /// A judgement.
 #[derive(Default)]
 pub struct Blame {
@@ -51,7 +54,9 @@ pub struct Blame {
 pub fn of_system(system: &System<'_>, fault: Option<(Symbol, u64)>, stack: Option<&ThreadStack>) -> Blame {
     let triage = system.dump.records.header.triage.as_ref();
     let module = fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
-    let place = fault.as_ref().map(|(symbol, ip)| text(symbol, *ip));
+    // An address in no module is another one after each start of the system.
+    let known = fault.as_ref().filter(|(symbol, _)| symbol.module.is_some());
+    let place = known.map(|(symbol, ip)| text(symbol, *ip));
     if let Some(named) = triage.and_then(|triage| triage.broken_driver.clone()) {
         return Blame { module: Some(named), rule: "named by the system", place };
     }
@@ -60,7 +65,8 @@ pub fn of_system(system: &System<'_>, fault: Option<(Symbol, u64)>, stack: Optio
     if let Some(module) = module.clone().filter(involved) {
         return Blame { module: Some(module), rule: "fault", place };
     }
-    if let Some(blame) = stack.and_then(|stack| on_stack(stack, involved)) {
+    let at = fault.as_ref().map(|(_, ip)| *ip);
+    if let Some(blame) = stack.and_then(|stack| on_stack(stack, at, involved)) {
         return blame;
     }
     match module {
@@ -74,12 +80,15 @@ fn is_framework(name: &str) -> bool {
         || name.to_ascii_lowercase().starts_with("win32k")
 }
 
-/// The innermost frame of a module that is involved.
-fn on_stack(stack: &ThreadStack, involved: impl Fn(&String) -> bool) -> Option<Blame> {
-    let mut frames = stack.stack.frames.iter().zip(&stack.symbols).filter(|(frame, _)| !frame.is_user());
+/// The innermost frame of a module that is involved. Where the stack has the fault, what lies inside of it is the way
+/// from the fault to the bug check, which is the system's own.
+fn on_stack(stack: &ThreadStack, fault: Option<u64>, involved: impl Fn(&String) -> bool) -> Option<Blame> {
+    let faulted = fault.and_then(|ip| stack.frame_at(ip)).unwrap_or(0);
+    let frames = stack.stack.frames.iter().zip(&stack.symbols).skip(faulted);
+    let mut frames = frames.filter(|(frame, _)| !frame.is_user());
     let (frame, symbol) = frames.find(|(_, symbol)| symbol.module.as_ref().is_some_and(&involved))?;
     let rule = match frame.confidence {
-        Confidence::Low => "stack, unverified",
+        Confidence::Low => UNVERIFIED,
         Confidence::Medium | Confidence::High => "stack",
     };
     Some(Blame { module: symbol.module.clone(), rule, place: Some(text(symbol, frame.ip)) })

@@ -1,7 +1,13 @@
 //! What crashes alike have in common: code, kind, and the place that tells most.
 
-use super::super::stacks::text;
-use crate::{names::Role, stack::ThreadStack};
+use super::{
+    super::stacks::{telling_from, text},
+    blame::{Blame, UNVERIFIED},
+};
+use crate::{
+    names::Role,
+    stack::{Kind, ThreadStack, Trap},
+};
 use memory::records::Bugcheck;
 
 /// `code_place`.
@@ -17,11 +23,32 @@ pub fn code(bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> String {
     kind.map_or_else(|| format!("{code:#x}"), |kind| format!("{code:#x}_{kind:x}"))
 }
 
+/// The place of a crash: the frame that the blame is for; the instruction at fault, which a word that only looks like a
+/// return address is not worth as much as. Where neither tells, crashes alike have their innermost telling frame in
+/// common; of a fault on the stack, one further out.
+pub fn place(
+    blame: &Blame,
+    fault_text: Option<String>,
+    fault: Option<u64>,
+    stack: Option<&ThreadStack>,
+) -> Option<String> {
+    let sure = blame.place.clone().filter(|_| blame.rule != UNVERIFIED);
+    let by_stack = || {
+        let stack = stack?;
+        let faulted = fault.and_then(|ip| stack.frame_at(ip)).unwrap_or(0);
+        telling_from(stack, faulted).or_else(|| nameless(stack))
+    };
+    sure.or(fault_text).or(blame.place.clone()).or_else(by_stack)
+}
+
 /// Of a stack on which no function has a name that tells: the code that the last trap interrupted; else what called the
 /// innermost function, if the return address is the first word of the stack. That function is `KeBugCheckEx`, which
 /// notes the registers that it was entered with; further words could be anything.
-pub fn nameless(stack: &ThreadStack) -> Option<String> {
-    let mut traps = stack.traps.iter().filter(|trap| trap.live == Some(true) && !trap.saved.user);
+/// What was interrupted before the processor went over to another stack has nothing to do with it.
+fn nameless(stack: &ThreadStack) -> Option<String> {
+    let own = stack.stack.frames.first().is_some_and(|frame| frame.kind == Kind::Kernel);
+    let live = |trap: &&Trap| own && trap.live == Some(true) && !trap.saved.user;
+    let mut traps = stack.traps.iter().filter(live);
     let trapped = traps.next().map(|trap| text(&trap.symbol, trap.saved.ip));
     let entered = || match (&stack.stack.frames[..], &stack.symbols[..]) {
         ([first, second, ..], [_, symbol, ..]) if first.exact && !second.is_user() => {

@@ -1,8 +1,9 @@
 //! The instruction at fault, as parameters, a context record or an exception record state it.
 
 use crate::{
+    code::Code,
     names::{Role, access_name, exception_name},
-    stack::Registers,
+    stack::{Registers, Stated},
 };
 use memory::{
     Architecture, Bytes, Context, Va,
@@ -36,6 +37,7 @@ impl Fault {
     pub fn of_bugcheck(system: &System<'_>, bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> Fault {
         let mut fault = Fault::of_parameters(bugcheck, roles);
         fault.read_record(system);
+        fault.read_trap(system);
         fault.read_context(system);
         // Of 0x1E the other two parameters are those of the exception.
         if let (0x1e, Some(ACCESS_VIOLATION), [_, _, Some(access), address]) =
@@ -98,6 +100,17 @@ impl Fault {
         if code == ACCESS_VIOLATION && self.address.is_none() {
             self.access = word(parameters).and_then(access_name);
             self.address = word(parameters + width);
+        }
+    }
+
+    /// A trap frame that a parameter leads to, also one of which the code's page says nothing.
+    fn read_trap(&mut self, system: &System<'_>) {
+        let code = Code::of_kernel(system);
+        let Some((frame, registers)) = Stated::of(system, &code).trap() else { return };
+        self.trap = Some(frame);
+        self.registers = Some(registers);
+        if self.ip.is_none() {
+            (self.ip, self.source) = (Some(registers.ip()), Some("trap frame"));
         }
     }
 

@@ -1,0 +1,185 @@
+//! Places on a stack where registers were saved: a walk that lost its way goes on there.
+//!
+//! Whoever looks for return addresses word by word comes past trap frames and `CONTEXT` records, whose words are
+//! registers and no return addresses. Where one says what was interrupted on this very stack, the walk goes on with it.
+//! Surest are those of the crash: a parameter of the bug check leads to them, or states the instruction that they hold.
+
+use super::{
+    Confidence, Method, Registers,
+    traps::saved::{self, Bytes, Saved, Shapes},
+};
+use crate::{
+    code::Code,
+    names::{Role, bugcheck_parameters},
+};
+use memory::{Context, Va, records::Bugcheck};
+use nt::System;
+use std::ops::Range;
+use unwind::x64::trap::{self, Cause};
+
+/// `STATUS_BREAKPOINT`: the exception is at the instruction, what was saved behind it.
+const BREAKPOINT: u64 = 0x8000_0003;
+
+/// Saved registers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Anchor {
+    /// The lowest address of what was saved, or of what is known of it.
+    pub from: u64,
+    /// What was interrupted.
+    pub registers: Registers,
+    /// From what: a `CONTEXT` or a trap frame.
+    pub method: Method,
+    /// High for those of the crash, medium for words that have the shape of one.
+    pub confidence: Confidence,
+}
+
+/// What the bug check states of the fault.
+pub struct Stated<'a> {
+    system: &'a System<'a>,
+    code: &'a Code<'a>,
+    /// The `CONTEXT` that a parameter leads to, and its bytes.
+    context: Option<(Registers, Range<u64>)>,
+    /// Addresses that may be those of trap frames.
+    parameters: Vec<u64>,
+    /// The instruction at fault.
+    ip: Option<u64>,
+    breakpoint: bool,
+}
+
+impl<'a> Stated<'a> {
+    /// Reads what the parameters lead to.
+    pub fn of(system: &'a System<'a>, code: &'a Code<'a>) -> Stated<'a> {
+        let mut stated =
+            Stated { system, code, context: None, parameters: Vec::new(), ip: None, breakpoint: false };
+        if let Some(bugcheck) = system.dump.records.header.bugcheck {
+            stated.read(&bugcheck);
+        }
+        stated
+    }
+
+    fn read(&mut self, bugcheck: &Bugcheck) {
+        let roles = bugcheck_parameters(bugcheck.code);
+        let role = |index: usize| roles.map_or(Role::Other, |roles| roles[index].0);
+        for (index, value) in bugcheck.parameters.iter().enumerate() {
+            let Some(value) = value.filter(|value| *value != 0) else { continue };
+            match role(index) {
+                Role::Context => self.context = self.read_context(value),
+                Role::Ip => self.ip = Some(value),
+                Role::Code => self.breakpoint = value as u32 == BREAKPOINT as u32,
+                Role::Trap | Role::Other => self.parameters.push(self.system.narrow(value).0),
+                _ => {}
+            }
+        }
+        self.ip = self.context.as_ref().map(|(registers, _)| registers.ip()).or(self.ip);
+    }
+
+    fn read_context(&self, at: u64) -> Option<(Registers, Range<u64>)> {
+        let at = self.system.narrow(at);
+        let size = Context::size(self.system.architecture);
+        let bytes = self.system.space.bytes(at, size as usize).ok()?;
+        let bytes = memory::Bytes::whole(&bytes, "CONTEXT");
+        let context = Context::parse(self.system.architecture, bytes, "context record").ok()?;
+        context.has_control().then(|| (Registers::of(&context), at.0..at.0.saturating_add(size)))
+    }
+
+    /// The trap frame that a parameter leads to. Many parameters are addresses of something else, and pages of some
+    /// codes do not name the one that is: what lies there must have the shape, and hold code that can run.
+    pub fn trap(&self) -> Option<(u64, Registers)> {
+        self.parameters.iter().find_map(|&frame| {
+            let saved = saved::at(&self.system.space, frame, &self.code.traps, self.system.architecture)?;
+            let runs =
+                self.code.module(saved.ip).is_some() && self.code.is_executable(saved.ip) != Some(false);
+            let kernel = !saved.user && self.system.is_kernel(Va(saved.sp));
+            (runs && kernel).then(|| Some((frame, self.registers(&saved)?)))?
+        })
+    }
+
+    /// Bytes of a record that are no part of a stack.
+    pub fn record(&self) -> Option<&Range<u64>> {
+        self.context.as_ref().map(|(_, range)| range)
+    }
+
+    /// What was saved on this part of a stack, innermost first. `returns` says whether a word can be a return address.
+    pub fn on(&self, range: &Range<u64>, returns: &dyn Fn(u64) -> bool) -> Vec<Anchor> {
+        let mut found: Vec<Anchor> =
+            self.shaped(range).iter().filter_map(|saved| self.anchor(saved, range.start, returns)).collect();
+        let context = self.context.iter().map(|(registers, _)| (registers.sp(), *registers, Method::Context));
+        let trap = self.trap().map(|(frame, registers)| (frame, registers, Method::Trap));
+        for (from, registers, method) in context.chain(trap).filter(|(from, ..)| range.contains(from)) {
+            let known = found.iter_mut().find(|anchor| self.is_same(&anchor.registers, &registers));
+            match known {
+                // The record has more registers than the trap frame below it.
+                Some(anchor) => *anchor = Anchor { registers, method, ..*anchor },
+                None => found.push(Anchor { from, registers, method, confidence: Confidence::High }),
+            }
+        }
+        found.sort_by_key(|anchor| anchor.from);
+        found
+    }
+
+    /// Registers saved twice: in a `CONTEXT` a breakpoint is where it is, in a trap frame behind that.
+    fn is_same(&self, trap: &Registers, other: &Registers) -> bool {
+        trap.sp() == other.sp() && (trap.ip() == other.ip() || self.is_at_fault(trap.ip()))
+    }
+
+    fn is_at_fault(&self, ip: u64) -> bool {
+        let back = u64::from(self.breakpoint);
+        self.ip.is_some_and(|stated| ip == stated || ip.checked_sub(back) == Some(stated))
+    }
+
+    /// Words of the shape of a trap frame of code of the kernel.
+    fn shaped(&self, range: &Range<u64>) -> Vec<Saved> {
+        let bytes = Bytes::read(&self.system.space, range);
+        let is_kernel = |va: u64| self.system.is_kernel(Va(va));
+        let shapes = Shapes { stack: &bytes, traps: &self.code.traps, stated: None, is_kernel: &is_kernel };
+        let runs = |saved: &Saved| {
+            !saved.user
+                && self.code.module(saved.ip).is_some()
+                && self.code.is_executable(saved.ip) != Some(false)
+        };
+        let all = shapes.all(self.system.architecture);
+        all.into_iter().filter(|saved| runs(saved) || !saved.user && self.is_at_fault(saved.ip)).collect()
+    }
+
+    /// A trap frame begins where its handler's last call was returned to, or where it went over to another stack.
+    fn anchor(&self, saved: &Saved, entered: u64, returns: &dyn Fn(u64) -> bool) -> Option<Anchor> {
+        let width = u64::from(self.system.pointer_size());
+        let called = |frame: &u64| {
+            let slot = frame.checked_sub(width)?;
+            super::link::read(&self.system.space, slot, width).filter(|word| returns(*word))
+        };
+        let sure =
+            self.is_at_fault(saved.ip) || saved.frame.is_some_and(|frame| self.parameters.contains(&frame));
+        let frame = saved.frame.filter(|frame| sure || *frame == entered || called(frame).is_some());
+        let confidence = if sure { Confidence::High } else { Confidence::Medium };
+        let from = frame.or(saved.at())?;
+        Some(Anchor { from, registers: self.registers(saved)?, method: Method::Trap, confidence })
+    }
+
+    /// The registers that a trap frame holds.
+    fn registers(&self, saved: &Saved) -> Option<Registers> {
+        let (memory, traps) = (&self.system.space, &self.code.traps);
+        let mut bare = Registers::at(saved.set, saved.ip, saved.sp);
+        saved.frame_pointer.into_iter().for_each(|fp| bare.set_frame_pointer(fp));
+        match bare {
+            Registers::X64(_) => {
+                let whole = traps.x64.zip(saved.frame).and_then(|(layout, frame)| {
+                    trap::trap_frame(memory, &layout, frame, Cause::Interrupted).ok()
+                });
+                Some(whole.map_or(bare, |(_, registers)| Registers::X64(registers)))
+            }
+            Registers::X86(_) => {
+                let frame = u32::try_from(saved.frame?).ok()?;
+                let registers = unwind::x86::trap_frame(memory, frame, traps.x86.as_ref()?).ok()?;
+                Some(Registers::X86(registers))
+            }
+            Registers::Arm64(mut registers) => {
+                let (frame, layout) = (saved.frame?, traps.arm64?);
+                let member = |offset: u64| super::link::read(memory, frame.checked_add(offset)?, 8);
+                registers.set(30, member(layout.lr.into()));
+                (0..19u8).for_each(|x| registers.set(x, member(u64::from(layout.x) + 8 * u64::from(x))));
+                Some(Registers::Arm64(registers))
+            }
+        }
+    }
+}
