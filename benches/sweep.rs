@@ -4,7 +4,8 @@
 //!
 //! `DUMPLAKE_BENCH_PAGES` sets the size of memory in pages (default 1,048,576: 4 GiB). `DUMPLAKE_BENCH_SPARSE=1` leaves
 //! the pages empty and only converts, so that 16,777,216 of them (64 GiB) need no disk. `DUMPLAKE_BENCH_DUMP` names an
-//! image that is there already. Sweeps run in processes of their own, so that memory and processor time are their own.
+//! image that is there already; `DUMPLAKE_BENCH_KEEP=1` leaves the image where it is and does nothing else, for profilers
+//! and for comparisons of builds. Sweeps run in processes of their own, so that memory and processor time are their own.
 
 mod support;
 
@@ -46,6 +47,9 @@ fn main() {
         Some(path) => path.into(),
         None => image(&folder, pages),
     };
+    if std::env::var_os("DUMPLAKE_BENCH_KEEP").is_some() {
+        return println!("{}", path.display());
+    }
     let size = path.metadata().unwrap().len();
     if std::env::var_os("DUMPLAKE_BENCH_SPARSE").is_some() {
         conversion(&path, &folder, size, None);

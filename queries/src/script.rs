@@ -30,10 +30,11 @@ pub fn script<'m>(
 /// The macros and views alone, without their descriptions: these are nine of ten statements.
 pub fn views(tables: &[Table], sources: impl Fn(&Table) -> Vec<String>) -> String {
     let mut sql = String::from(macros::FIRST);
-    // A view is checked when it is made, and that opens every file below it. The library is made over tables that have
-    // none yet, or it would open all files of the lake once for each of its views.
+    // A view is checked when it is made, and that opens every file below it and goes through every view below it. The
+    // library is made over real tables without rows, which the views take the place of.
     for table in tables {
-        table_view(&mut sql, table, &[]);
+        let columns = columns_of(table, |column| format!("{} {}", name(column.name), column.sql_type));
+        let _ = writeln!(sql, "CREATE TABLE {} ({columns});", name(table.name));
     }
     sql.push_str(&macros::last());
     for view in views::LIBRARY {
@@ -43,10 +44,7 @@ pub fn views(tables: &[Table], sources: impl Fn(&Table) -> Vec<String>) -> Strin
         let _ = writeln!(sql, "{}", diff.sql);
     }
     for table in tables {
-        let sources = sources(table);
-        if !sources.is_empty() {
-            table_view(&mut sql, table, &sources);
-        }
+        table_view(&mut sql, table, &sources(table));
     }
     sql
 }
@@ -133,15 +131,18 @@ fn merged_dumps<'m>(sql: &mut String, merged: impl Iterator<Item = &'m str>) {
     }
 }
 
-/// A view with the table's columns in their order. The empty first half gives it those columns and types even where
+fn columns_of(table: &Table, each: fn(&Column) -> String) -> String {
+    table.columns.iter().map(each).collect::<Vec<_>>().join(", ")
+}
+
+/// A view in the place of the table, with its columns in their order. The empty first half gives it those columns and types even where
 /// no partition has them, or where there is no partition at all; DuckDB's optimizer drops it from every plan.
 fn table_view(sql: &mut String, table: &Table, sources: &[String]) {
-    let list = |each: fn(&Column) -> String| table.columns.iter().map(each).collect::<Vec<_>>().join(", ");
-    let names = list(|column| name(column.name));
-    let typed = list(|column| format!("NULL::{} AS {}", column.sql_type, name(column.name)));
+    let names = columns_of(table, |column| name(column.name));
+    let typed = columns_of(table, |column| format!("NULL::{} AS {}", column.sql_type, name(column.name)));
     let _ = write!(
         sql,
-        "CREATE OR REPLACE VIEW {} AS SELECT {names} FROM (SELECT {typed} WHERE false",
+        "DROP TABLE {0};\nCREATE VIEW {0} AS SELECT {names} FROM (SELECT {typed} WHERE false",
         name(table.name)
     );
     for source in sources {

@@ -30,6 +30,8 @@ const FINDINGS: &[(&str, &str, &str, &str)] = &[
     ("9f.dmp", "blocking_file", "power request", "certain"),
     // Its processor block says that a DPC ran: the timer that watched the request.
     ("9f.dmp", "dpc_interrupt_stack", "processor 6", "certain"),
+    // The breakpoint in `dxgmms2.sys` was hit in a deferred call that the display driver's frames lead to.
+    ("/1e.dmp", "effect_component", "nvlddmkm.sys", "weak"),
     // A driver of VMware, and of no guest only.
     ("triage_x64.dmp", "virtualized_system", "VMware", "weak"),
     // The culprit of the crash is another build than in most other dumps of its Windows.
@@ -63,7 +65,6 @@ const NEAR_MISSES: &[(&str, &str)] = &[
     ("9f.dmp", "manual_dump"),
     // Words that point into third drivers lie where no return address can be: the stack pointer would be odd by 8.
     ("9f.dmp", "origin_module"),
-    ("/1e.dmp", "effect_component"),
     ("116_0.dmp", "null_pointer_code"),
     ("null_read_av.dmp", "false_effective_address"),
     ("breakpad/minidump2.dmp", "false_effective_address"),

@@ -227,3 +227,42 @@ fn crashes_without_names_have_buckets() {
         assert_eq!(row.unwrap_or_else(|| panic!("{path}: no crash"))["bucket"], bucket, "{path}");
     }
 }
+
+/// Levels of the crashes: 13 is that of the clock, 2 that of deferred calls; that of 0x7A is of a fault while a page came
+/// in. Where the processor notes the level twice, both are the same.
+const LEVELS: [(&str, u64); 16] = [
+    ("triage_x64.dmp", 0),
+    ("rts-training-bsods/7e_0.dmp", 0),
+    ("rts-training-bsods/116_0.dmp", 0),
+    ("rts-training-bsods/3b_0.dmp", 0),
+    ("rts-training-bsods/1e.dmp", 2),
+    ("102622-30093-01.dmp", 13),
+    ("102622-12000-01.dmp", 13),
+    ("rts-training-bsods/50_0.dmp", 0),
+    ("100623-6156-01.dmp", 0),
+    ("100623-4953-01.dmp", 2),
+    ("040124-5515-01.dmp", 0),
+    ("rts-training-bsods/9f.dmp", 2),
+    ("rts-training-bsods/1a.dmp", 2),
+    ("rts-training-bsods/7a.dmp", 0),
+    ("rts-training-bsods/be_0.dmp", 2),
+    ("rts-training-bsods/13a.dmp", 0),
+];
+
+#[test]
+fn levels_of_crashes_are_those_of_their_processors() {
+    let Some(real) = real("levels of triage dumps") else { return };
+    let query = "SELECT d.path, c.irql, c.irql_source, p.debugger_saved_irql AS saved FROM crashes c \
+                 JOIN dumps d USING (dump_id) LEFT JOIN processors p ON p.dump_id = c.dump_id \
+                 AND p.current_thread = c.ethread WHERE d.format = 'kernel triage'";
+    let rows = real.ask().rows(query);
+    for (path, level) in LEVELS {
+        let row = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with(path)).unwrap();
+        assert_eq!(
+            (row["irql"].as_u64(), row["irql_source"].as_str()),
+            (Some(level), Some("processor")),
+            "{path}"
+        );
+        assert!(row["saved"].is_null() || row["saved"] == row["irql"], "{path}: {row:?}");
+    }
+}

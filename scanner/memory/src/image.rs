@@ -10,12 +10,24 @@ use crate::runs::PhysRuns;
 pub struct Image<'a> {
     file: &'a [u8],
     runs: &'a PhysRuns,
+    dump: Option<u64>,
 }
 
 impl<'a> Image<'a> {
     /// Physical memory described by `runs`, whose offsets point into `file`.
     pub fn new(file: &'a [u8], runs: &'a PhysRuns) -> Image<'a> {
-        Image { file, runs }
+        Image { file, runs, dump: None }
+    }
+
+    /// That of an open dump, which has a number that no other has while this program runs: what is known of it may be
+    /// kept under that number.
+    pub(crate) fn of_dump(self, number: u64) -> Image<'a> {
+        Image { dump: Some(number), ..self }
+    }
+
+    /// The number of the dump, if it is one.
+    pub(crate) fn dump(&self) -> Option<u64> {
+        self.dump
     }
 
     /// `len` bytes at `pa` as one slice. They must lie in one run: within a page they always do.

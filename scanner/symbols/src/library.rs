@@ -20,6 +20,19 @@ mod shared;
 
 use shared::Shared;
 
+/// What servers said of an image file.
+#[derive(Default)]
+enum Asked {
+    /// Nothing, or they had it.
+    #[default]
+    NotYet,
+    /// No server has it; what went wrong, if something did.
+    Missing(Option<Error>),
+}
+
+/// That under a lock.
+type Slot = Arc<Mutex<Asked>>;
+
 /// A symbol path that the user names, then the layout pack.
 #[derive(Default)]
 pub struct Library<'a> {
@@ -32,8 +45,8 @@ pub struct Library<'a> {
     found: Mutex<HashMap<(String, PdbId), Choice>>,
     /// Files of other images that there are none of: many dumps have the same modules.
     missing: Mutex<HashSet<(String, PdbId)>>,
-    /// Image files that no server has, with what went wrong if something did.
-    missing_images: Mutex<HashMap<(String, ImageId), Option<String>>>,
+    /// What servers said of image files, each under a lock of its own: one is not waited for while another comes.
+    asked_images: Mutex<HashMap<(String, ImageId), Slot>>,
     /// Frame data that somebody holds: many processes have the same modules.
     frames: Shared<(String, PdbId), Frames>,
     /// Whether any kernel's layouts were wanted.
@@ -96,18 +109,22 @@ impl Provider for Library<'_> {
         if !self.options.download {
             return Ok(None);
         }
-        // Who asks while one is downloaded waits, so that nothing is asked for twice.
-        let Ok(mut missing) = self.missing_images.lock() else { return Ok(None) };
         let key = (name.to_string(), id);
-        if let Some(known) = missing.get(&key) {
-            return known.clone().map_or(Ok(None), |problem| Err(Error::new(problem)));
+        let Ok(asked) = self.asked_images.lock().map(|mut all| Arc::clone(all.entry(key).or_default()))
+        else {
+            return Ok(None);
+        };
+        // Who asks for one while it is downloaded waits, so that nothing is asked for twice.
+        let Ok(mut asked) = asked.lock() else { return Ok(None) };
+        if let Asked::Missing(problem) = &*asked {
+            return problem.clone().map_or(Ok(None), Err);
         }
         let found = match local() {
             Some(found) => Ok(Some(found)),
             None => store::download_image(&self.path, name, id, &self.options),
         };
         if !matches!(found, Ok(Some(_))) {
-            missing.insert(key, found.as_ref().err().map(ToString::to_string));
+            *asked = Asked::Missing(found.as_ref().err().cloned());
         }
         found
     }

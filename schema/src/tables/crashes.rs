@@ -27,8 +27,10 @@ table! {
         thread_id: Option<u32>,
         /// Address of its `_ETHREAD`.
         ethread: Option<u64>,
-        /// Interrupt request level, where a parameter states it.
+        /// Interrupt request level: where a parameter states it that of the fault, else that of the processor when it noted its state for the bug check: on x64 `CR8`, elsewhere `_KPRCB.DebuggerSavedIRQL`. NULL where nothing was noted, and for user minidumps.
         irql: Option<u32>,
+        /// Which of the two: `parameter`, `processor`.
+        irql_source: Option<String>,
         /// Exception code: of a user minidump, or of the parameter that states one.
         exception_code: Option<u32>,
         /// Its name.

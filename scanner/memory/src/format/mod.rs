@@ -30,7 +30,10 @@ use crate::{
     runs::{PhysRun, PhysRuns, VirtRuns},
     space::Space,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// One dump format.
 pub struct Format {
@@ -95,6 +98,8 @@ pub struct Dump {
     map: Map,
     companion: Option<Map>,
     memory_in_companion: bool,
+    /// Its number among all that this program has opened.
+    number: u64,
     /// The format that the content was recognised as.
     pub format: &'static Format,
     /// Where the bytes of memory are.
@@ -130,7 +135,7 @@ impl Dump {
     /// Physical memory, where the dump has it.
     pub fn image(&self) -> Option<Image<'_>> {
         match &self.memory {
-            Memory::Physical(runs) => Some(Image::new(self.memory_file(), runs)),
+            Memory::Physical(runs) => Some(Image::new(self.memory_file(), runs).of_dump(self.number)),
             Memory::Virtual(_) | Memory::None => None,
         }
     }
@@ -180,7 +185,9 @@ pub fn open(path: &Path, as_format: Option<&str>) -> Result<Dump> {
         None => recognise(&map)?,
     };
     let Opened { memory, records, companion, memory_in_companion } = (format.open)(&map)?;
-    let mut dump = Dump { map, companion, memory_in_companion, format, memory, records };
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let number = OPENED.fetch_add(1, Ordering::Relaxed);
+    let mut dump = Dump { map, companion, memory_in_companion, number, format, memory, records };
     note_missing(&mut dump);
     Ok(dump)
 }

@@ -6,6 +6,7 @@
 
 mod arm64;
 mod pages;
+mod recent;
 mod root;
 mod software;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The walk from an address to its leaf.
 
 use super::{
-    Entry, EntryKind, Level, PagingMode, Rules, low_bits,
+    Entry, EntryKind, Level, PagingMode, Rules, low_bits, recent,
     software::{Meaning, Software},
 };
 use crate::{
@@ -47,7 +47,24 @@ impl Rights {
 impl<'a> Walk<'a> {
     /// The leaf for `va`.
     pub fn entry(&self, va: Va) -> Result<Entry, Fault> {
-        match self.down(va) {
+        let Some(dump) = self.image.dump() else { return self.search(va, &mut false) };
+        let key = recent::Key::of(dump, self.root_of(self.mode.rules(), va), self.mode, va);
+        if let Some(entry) = recent::find(&key) {
+            return Ok(entry);
+        }
+        let mut valid = true;
+        let found = self.search(va, &mut valid);
+        if let Ok(entry) = found
+            && valid
+        {
+            recent::keep(key, entry);
+        }
+        found
+    }
+
+    /// The same by way of the tables; `valid` becomes false where an entry is met that the processor does not follow.
+    fn search(&self, va: Va, valid: &mut bool) -> Result<Entry, Fault> {
+        match self.down(va, valid) {
             Step::Leaf(entry) => Ok(entry),
             Step::Prototype(at) => self.prototype(va, at),
             Step::Fault(fault) => Err(fault),
@@ -56,7 +73,7 @@ impl<'a> Walk<'a> {
     }
 
     /// From the root to where the tables of `va` end.
-    fn down(&self, va: Va) -> Step {
+    fn down(&self, va: Va, valid: &mut bool) -> Step {
         let rules = self.mode.rules();
         if !rules.is_canonical(va.0) {
             return Step::Fault(Fault::NonCanonical(va));
@@ -67,6 +84,7 @@ impl<'a> Walk<'a> {
             let Ok(raw) = self.raw(rules, at) else {
                 return Step::Fault(Fault::TableMissing { va, table, level: depth });
             };
+            *valid &= (rules.valid)(raw, level.shift == 12);
             match self.step(rules, level, raw, va, &mut rights) {
                 Step::Table(next) => table = next,
                 end => return end,
@@ -144,7 +162,7 @@ impl<'a> Walk<'a> {
         if !rules.is_kernel(at.0) {
             return Err(lost);
         }
-        let Step::Leaf(page) = self.down(at) else { return Err(lost) };
+        let Step::Leaf(page) = self.down(at, &mut false) else { return Err(lost) };
         let raw = self.raw(rules, page.at(at)).map_err(|_| lost)?;
         if (rules.valid)(raw, true) {
             let rights = (rules.rights)(raw, rules.is_kernel(va.0));

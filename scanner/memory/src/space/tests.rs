@@ -134,6 +134,26 @@ fn a_page_that_is_mapped_but_not_in_the_file() {
 }
 
 #[test]
+fn what_was_read_of_one_dump_is_not_said_of_another() {
+    let (runs, files) = (eleven_frames(), [paged(|_| 0x5063), paged(|_| 0x6063)]);
+    for (number, (file, frame)) in [0, 1, 0, 1].into_iter().zip(files.iter().zip([5, 6]).cycle()) {
+        let image = Image::new(file, &runs).of_dump(number);
+        assert_eq!(Space::paged(image, Pa(0x1000), PagingMode::X64).u16(Va(BASE)), Ok(frame * 0x101));
+    }
+}
+
+#[test]
+fn what_is_known_of_software_entries_counts_at_once() {
+    // In transition; its swizzle bit is clear, so that the frame stands there with the bits of the mask set.
+    let (runs, file) = (eleven_frames(), paged(|_| 0x7880));
+    let space = Space::paged(Image::new(&file, &runs).of_dump(2), Pa(0x1000), PagingMode::X64);
+    for _ in 0..2 {
+        assert_eq!(space.u16(Va(BASE)), Ok(0x707));
+        assert_eq!(space.with_invalid_pte_mask(0x1000).u16(Va(BASE)), Ok(0x606));
+    }
+}
+
+#[test]
 fn spaces_go_to_other_threads() {
     fn check<T: Copy + Send + Sync>() {}
     check::<Space<'_>>();

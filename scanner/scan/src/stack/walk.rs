@@ -14,10 +14,10 @@ use unwind::{Memory, Step, Why};
 const NO_MODULE: &str = "the return address is in no module";
 /// Why it gave way although a return address was found: it may be one of another frame.
 const NOT_THERE: &str = "the return address is not where the frame data has it";
-/// Why a walk of x86 does not end at a return address of 0.
+/// Why a walk does not end at a return address of 0.
 const ZERO: &str = "the return address is 0, and this is not where the stack begins";
-/// Bytes at the top of a stack of x86 in which a thread's first function returns to 0: above it the kernel keeps the
-/// floating point state.
+/// Bytes at the top of a stack in which a thread's first function returns to 0: above it the kernel keeps the floating
+/// point state, and in user mode the first stack pointer differs from thread to thread.
 const FIRST: u64 = 0x1000;
 /// More frames than this no stack holds: a megabyte of words.
 const MOST_FRAMES: usize = 0x2_0000;
@@ -174,13 +174,11 @@ impl Walk<'_> {
         self.bounds.others.iter().find(|(range, _)| range.contains(&va))
     }
 
-    /// Whether a thread can have started where the return address is 0. On x86 a frame pointer leads to any two zeros:
-    /// they count at the top of the stack, and with nothing above them that has been returned to.
+    /// Whether a thread can have started where the return address is 0. One that was overwritten can be 0 too, and on
+    /// x86 a frame pointer leads to any two zeros: they count at the top of the stack, and with nothing above them that
+    /// has been returned to.
     fn is_start(&self, registers: &Registers) -> bool {
         let sp = registers.sp();
-        if registers.set() != Architecture::X86 {
-            return true;
-        }
         let range = self.range_of(sp);
         let end = range.map_or(u64::MAX, |range| range.end);
         for at in (sp..end).step_by(self.bounds.width as usize) {

@@ -5,7 +5,7 @@ mod bucket;
 mod fault;
 mod operand;
 
-use super::{process_id, stacks};
+use super::{process_id, processors, stacks};
 use crate::{
     Job,
     code::{Code, ProcessCode, Symbol},
@@ -57,6 +57,14 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let place = bucket::place(&blame, fault_text.clone().filter(|_| fault_module.is_some()), fault.ip, stack);
     let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
     let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
+    let row = fault.row(operand);
+    let level = || thread.and_then(|thread| processors::level_of(system, thread.va));
+    let irql = row.irql.is_none().then(level).flatten();
+    let row = CrashRow {
+        irql: row.irql.or(irql),
+        irql_source: row.irql_source.or(irql.map(|_| "processor".into())),
+        ..row
+    };
     CrashRow {
         process_id: process.and_then(|process| process.pid),
         process_name: process.and_then(|process| process.name.clone()),
@@ -68,7 +76,7 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
         culprit_rule: Some(blame.rule.into()),
         bucket: bucket::bucket(&bucket::code(bugcheck, meanings), place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
-        ..stated(bugcheck, fault.row(operand))
+        ..stated(bugcheck, row)
     }
 }
 

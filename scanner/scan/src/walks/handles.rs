@@ -35,45 +35,58 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 
 /// The tables of all processes, then the one of process and thread ids, whose entries lead to bodies.
 fn kernel(system: &System, out: &mut Out<Handles>) -> schema::Result<()> {
-    let mut names = Names::default();
+    let mut known = Known::default();
     for process in system.processes() {
         let table = system.handle_table_of(process.va);
         for handle in table.map(|table| system.handles(table)).unwrap_or_default() {
-            let header = system.object_at(handle.target);
+            let object = known.entry(handle.target.0);
+            let object = object.or_insert_with(|| Object::of(system, system.object_at(handle.target)));
             out.push(HandleRow {
                 process_id: process.pid,
                 eprocess: Some(process.va.0),
                 source: "_EPROCESS.ObjectTable".into(),
-                ..row(system, &mut names, &handle, header)
+                ..row(system, object, &handle)
             })?;
         }
     }
     for handle in system.cid_table() {
-        let header = system.object(handle.target);
+        let object = Object::of(system, system.object(handle.target));
         let source = "PspCidTable".into();
         // It grants nothing: its entries have no access mask.
-        let row = HandleRow { granted_access: None, ..row(system, &mut names, &handle, header) };
-        out.push(HandleRow { source, ..row })?;
+        out.push(HandleRow { granted_access: None, source, ..row(system, &object, &handle) })?;
     }
     Ok(())
 }
 
-/// Full names by object: many handles lead to one.
-type Names = HashMap<u64, Option<String>>;
+/// Objects by the address of their header: many handles lead to one.
+type Known = HashMap<u64, Object>;
 
-fn row(system: &System, names: &mut Names, handle: &Open, header: Option<Header>) -> HandleRow {
-    let header = header.unwrap_or_default();
-    let body = Some(header.body.0).filter(|&va| va != 0);
-    let name = body.and_then(|va| names.entry(va).or_insert_with(|| system.object_name(&header)).clone());
+/// What handles tell of their object.
+struct Object {
+    header: Header,
+    /// Its full name.
+    name: Option<String>,
+}
+
+impl Object {
+    fn of(system: &System, header: Option<Header>) -> Object {
+        let header = header.unwrap_or_default();
+        let name = if header.body.0 == 0 { None } else { system.object_name(&header) };
+        // Its own name is part of the full one; one text may be the name of a million objects.
+        Object { header: Header { name: None, ..header }, name }
+    }
+}
+
+fn row(system: &System, Object { header, name }: &Object, handle: &Open) -> HandleRow {
     HandleRow {
         handle: handle.value,
         type_name: header.type_name.clone(),
-        object_name: system.text("handles.object_name", name),
+        object_name: system.text("handles.object_name", name.clone()),
         attributes: handle.attributes,
         granted_access: handle.access,
         handle_count: header.handle_count.and_then(|count| u32::try_from(count).ok()),
         pointer_count: header.pointer_count,
-        object: body,
+        object: Some(header.body.0).filter(|&va| va != 0),
         entry: Some(handle.entry.0),
         ..HandleRow::default()
     }

@@ -97,6 +97,24 @@ fn counters(
     }
 }
 
+/// `CR8`, the level of x64, among the registers that were saved of a processor: of a system that ran on while the dump
+/// was made they are zeros, `CR0` too, which is never zero while Windows runs.
+fn saved_level(view: &View, layout: &Kprcb) -> Option<u32> {
+    view.uint(layout.cr0).filter(|&cr0| cr0 != 0)?;
+    view.u32(layout.cr8).filter(|&level| level < 16)
+}
+
+/// The level at which the processor that runs a thread was when it noted its state: before the bug check raised it.
+pub fn level_of(system: &System, thread: Va) -> Option<u32> {
+    let layout = Kprcb::of(system);
+    let views = system.processors().into_iter().map(|processor| system.kprcb(&layout, &processor));
+    let view = views.into_iter().find(|view| view.pointer(layout.current_thread) == Some(thread))?;
+    match system.architecture {
+        Architecture::X64 => saved_level(&view, &layout),
+        Architecture::X86 | Architecture::Arm64 => view.u32(layout.debugger_irql).filter(|&level| level < 32),
+    }
+}
+
 fn registers(
     system: &System,
     processor: &Processor,
@@ -108,7 +126,11 @@ fn registers(
     let of_pcr = |field| pcr.as_ref().and_then(|pcr| pcr.pointer(field)).map(|va| va.0);
     let lstar = view.uint(layout.lstar).filter(|_| system.architecture == Architecture::X64);
     ProcessorRow {
-        irql: pcr.as_ref().and_then(|pcr| pcr.u32(kpcr.irql)),
+        irql: match system.architecture {
+            Architecture::X86 => pcr.as_ref().and_then(|pcr| pcr.u32(kpcr.irql)),
+            Architecture::X64 => saved_level(view, layout),
+            Architecture::Arm64 => None,
+        },
         idt_base: of_pcr(kpcr.idt_base),
         gdt_base: of_pcr(kpcr.gdt_base),
         tss_base: of_pcr(kpcr.tss_base),

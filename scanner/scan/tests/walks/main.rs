@@ -37,3 +37,4 @@ mod vads;
 mod waits;
 mod wow64;
 mod wow64_minidump;
+mod zero_returns;

@@ -75,8 +75,9 @@ fn check(facts: &Facts, state: &ProcessorState, row: &Row, name: &str) {
     if facts.arch != Arch::Arm64 {
         assert_eq!(number(row, "idt_base"), Some(state.idt), "{name}");
         assert_eq!(number(row, "gdt_base"), Some(state.gdt), "{name}");
-        assert_eq!(number(row, "irql"), Some(state.irql.into()), "{name}");
     }
+    let level = (facts.arch != Arch::Arm64).then_some(state.irql.into());
+    assert_eq!(number(row, "irql"), level, "{name}");
     let owner = (facts.arch == Arch::X64).then_some("ntoskrnl.exe+0x401240");
     assert_eq!(row.get("lstar_owner").map(String::as_str), owner, "{name}");
     let active = facts.layout().find("_KPRCB", "DpcRoutineActive").map(|_| state.dpc_active.to_string());
@@ -108,4 +109,33 @@ fn damaged_block() {
     check(&[("KeNumberProcessors", 0, 100)], 2, "wild_pointer");
     check(&[("KiProcessorBlock", 0, 0x1234)], 1, "wild_pointer");
     check(&[("KiProcessorBlock", 8, 0xffff_ffff_ffff_0000)], 2, "unreadable");
+}
+
+/// Who made a dump of a running system saved no registers: zeros are no level.
+#[test]
+fn of_a_running_system() {
+    let mut machine = scenario::busy(Arch::X64, fixtures::Build::WIN10_19041);
+    machine.facts.running.processors[0].control = [0; 5];
+    let rows = &tables_of(&machine, Format::Full)["processors"];
+    assert_eq!((number(&rows[0], "cr8"), number(&rows[0], "irql")), (Some(0), None));
+    assert_eq!(number(&rows[1], "irql"), Some(0));
+}
+
+/// The bug check's parameters state no level; that of the processor is in its registers.
+#[test]
+fn the_level_of_a_crash() {
+    for (arch, level) in [(Arch::X64, Some("2")), (Arch::Arm64, None)] {
+        let build =
+            if arch == Arch::X64 { fixtures::Build::WIN10_19041 } else { fixtures::Build::WIN11_22000 };
+        let mut machine = scenario::busy(arch, build);
+        machine.crash(0x9f, [3, 0, 0, 0]);
+        let sp = machine.facts.threads[0].stack_base - 0x80;
+        machine.facts.contexts[0].set(if arch == Arch::X64 { "Rsp" } else { "Sp" }, sp.into());
+        let crash = &tables_of(&machine, Format::Full)["crashes"][0];
+        assert_eq!(crash.get("irql").map(String::as_str), level, "{arch:?}");
+        assert_eq!(crash.get("irql_source").map(String::as_str), level.map(|_| "processor"));
+        machine.crash(0xd1, [0x28, 7, 0, 0]);
+        let crash = &tables_of(&machine, Format::Full)["crashes"][0];
+        assert_eq!((&*crash["irql"], &*crash["irql_source"]), ("7", "parameter"), "{arch:?}");
+    }
 }

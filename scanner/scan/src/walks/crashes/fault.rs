@@ -131,6 +131,7 @@ impl Fault {
     pub fn row(&self, operand: CrashRow) -> CrashRow {
         CrashRow {
             irql: self.irql,
+            irql_source: self.irql.map(|_| "parameter".into()),
             exception_code: self.code,
             exception_name: self.code.and_then(exception_name).map(Into::into),
             fault_ip: self.ip,

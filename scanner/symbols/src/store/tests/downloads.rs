@@ -314,6 +314,28 @@ fn a_library_asks_once() {
     assert_eq!(server.log().len(), 2);
 }
 
+/// Neither of two images comes before both were asked for.
+#[test]
+fn one_image_does_not_wait_for_another() {
+    let both = std::sync::Barrier::new(2);
+    let server = Server::new(move |_| {
+        both.wait();
+        Answer::ok(&image_of(IMAGE_ID))
+    });
+    let store = Folder::new();
+    let long = Duration::from_secs(60);
+    let limits = Limits { connect: long, silence: long, whole: long, ..quick().limits };
+    let patient = Options { limits, ..quick() };
+    let library = crate::Library::new(path(&server, &store), patient, None);
+    let ask = |name| crate::Provider::image(&library, name, IMAGE_ID.timestamp, IMAGE_ID.size);
+    std::thread::scope(|scope| {
+        for name in [IMAGE, "other.sys"] {
+            scope.spawn(move || assert_eq!(ask(name), Ok(Some(image_of(IMAGE_ID))), "{name}"));
+        }
+    });
+    assert_eq!(server.log().len(), 2, "{:?}", server.log());
+}
+
 /// Comparing code with files: what stack walks or other dumps have downloaded makes no difference.
 #[test]
 fn what_was_downloaded_is_not_at_hand() {
