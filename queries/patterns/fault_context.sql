@@ -7,22 +7,23 @@
 -- Weight: context
 -- Reading: one row a dump whose bug check or exception happened in other dumps of the lake too: how many, and with how
 --   many different modules, processes and levels. Strong when at least three share one culprit that is not the kernel.
--- Limits: few crashes share much by accident; dumps of one machine are no independent witnesses.
+-- Limits: a level that a parameter states is that of the fault, one of the processor what it noted: irql_source tells;
+--   few crashes share much by accident; dumps of one machine are no independent witnesses.
 WITH each AS (
     SELECT c.dump_id, coalesce(hex_code(c.bugcheck_code), hex_code(c.exception_code)) AS code,
-           coalesce(c.bugcheck_name, c.exception_name) AS name, c.culprit, c.process_name, c.irql, d.build,
+           coalesce(c.bugcheck_name, c.exception_name) AS name, c.culprit, c.process_name, c.irql, c.irql_source, d.build,
            c.culprit_rule <> 'kernel' AS blamed
     FROM crashes AS c
     JOIN dumps AS d USING (dump_id)),
 alike AS (
     SELECT code, any_value(name) AS name, count(*) AS n, list_sort(list_distinct(list(culprit))) AS culprits,
-           list_sort(list_distinct(list(process_name))) AS processes, list_sort(list_distinct(list(irql))) AS levels,
+           list_sort(list_distinct(list(process_name))) AS processes, list_sort(list_distinct(list(irql || ' (' || irql_source || ')'))) AS levels,
            list_sort(list_distinct(list(build))) AS builds, coalesce(bool_and(blamed), false) AS blamed
     FROM each WHERE code IS NOT NULL GROUP BY code HAVING count(*) > 1)
 SELECT e.dump_id, 'bug check' AS subject_kind, coalesce(a.name, a.code) AS subject, NULL::UBIGINT AS address,
        json_object('code', a.code, 'dumps', a.n, 'culprits', a.culprits[1:10], 'processes', a.processes[1:10],
                    'irql', a.levels, 'builds', a.builds, 'this', json_object('culprit', e.culprit, 'process',
-                   e.process_name, 'irql', e.irql, 'build', e.build)) AS evidence,
+                   e.process_name, 'irql', e.irql, 'irql_source', e.irql_source, 'build', e.build)) AS evidence,
        a.n || ' dumps have ' || coalesce(a.name, a.code) || ', with ' || len(a.culprits)
            || CASE len(a.culprits) WHEN 1 THEN ' culprit in ' ELSE ' different culprits in ' END || len(a.processes)
            || CASE len(a.processes) WHEN 1 THEN ' process.' ELSE ' different processes.' END AS reading,

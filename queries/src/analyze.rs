@@ -158,7 +158,7 @@ fn rule_text(rule: &str) -> &str {
         "stack, unverified" => {
             "the innermost on the stack that is neither the kernel's nor a framework's, as far as a small dump can tell"
         }
-        "kernel" => "nothing but the kernel is involved",
+        "kernel" => "only Windows' own modules are known to be involved",
         other => other,
     }
 }

@@ -9,7 +9,7 @@ use crate::{ask::dumplake_in, support::scratch};
 use std::{collections::BTreeSet, path::Path};
 
 /// Part of the path; `fault_text`, or what the innermost frame is if no parameter states a fault; `culprit`; its rule.
-const CRASHES: [(&str, &str, &str, &str); 12] = [
+const CRASHES: [(&str, &str, &str, &str); 13] = [
     // 0x7E: the context record of parameter 4 has the address of parameter 2.
     ("triage_x64.dmp", "amdppm+0x334c", "amdppm.sys", "fault"),
     ("rts-training-bsods/7e_0.dmp", "nvlddmkm+0x33e3a8", "nvlddmkm.sys", "fault"),
@@ -17,9 +17,16 @@ const CRASHES: [(&str, &str, &str, &str); 12] = [
     ("rts-training-bsods/116_0.dmp", "nvlddmkm+0x1700a40", "nvlddmkm.sys", "fault"),
     // 0x3B: the context record of parameter 3.
     ("rts-training-bsods/3b_0.dmp", "win32kfull+0x10f183", "win32kfull.sys", "kernel"),
-    // 0x1E: parameter 2; a framework's, so the stack is asked, which has nothing but the system's.
+    // 0x1E: parameter 2 is a breakpoint in a framework: dxgmms2 checks what the display driver tells it. Outwards from it
+    // lie dxgmms2, dxgkrnl and nvlddmkm, whose deferred call all that is.
     ("rts-training-bsods/1e.dmp", "dxgmms2+0x2e68", "nvlddmkm.sys", "stack, unverified"),
+    // 0x1E: parameters 1 and 2 are an access violation in the kernel, in a clock interrupt. From the trap frame of the
+    // fault outwards there is the kernel alone, to what the clock interrupted, which is the kernel's too. The words of
+    // amdkmdag lie inside of the fault, where the exception is dispatched: left from earlier interrupts.
     ("102622-30093-01.dmp", "nt+0x40c222", "ntoskrnl.exe", "kernel"),
+    // 0x50: parameter 3 is an address in no module, which is what was executed. FLTMGR+0x8cf3 called it; Ntfs is on the
+    // stack only inside of the fault.
+    ("100623-6156-01.dmp", "0xffffe78f90345f71", "FLTMGR.SYS", "kernel"),
     // 0x50: parameter 3.
     ("rts-training-bsods/50_0.dmp", "nt+0x290b9f", "ntoskrnl.exe", "kernel"),
     // 0xBE: the page of the code does not say so, but parameter 3 is the trap frame.
@@ -125,7 +132,7 @@ const CHAINS: [(&str, &[&str]); 3] = [
         ],
     ),
     (
-        "100623-6156-01.dmp", // the cache's lazy writer closes a file; Ntfs faults on the way
+        "100623-6156-01.dmp", // the cache's lazy writer closes a file; the filter manager calls what is no code
         &[
             "KeBugCheckEx",
             "MmAccessFault",

@@ -65,7 +65,7 @@ table! {
         exception_record: Option<u64>,
         /// Module that is probably at fault; a judgement, which `culprit_rule` explains.
         culprit: Option<String>,
-        /// How `culprit` was chosen: `named by the system` (the dump's own statement), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's, of those that led to the fault where that is on the stack), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (nothing but the kernel is involved).
+        /// How `culprit` was chosen: `named by the system` (the dump's own statement), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's, of those that led to the fault where that is on the stack), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (only Windows' own modules are known to be involved: that of the fault; where that is in none, the innermost one but the kernel on the way to it; else the kernel).
         culprit_rule: Option<String>,
         /// What crashes alike have in common: code (and its first parameter where that is a kind of it), module and function (or offset): of the culprit, else of the fault (before a culprit by an unverified frame), else of the innermost telling frame (of those that led to the fault), else of what a trap on the stack interrupted, else of what called `KeBugCheckEx`. `unknown`: nothing of these is there.
         bucket: String,

@@ -39,8 +39,8 @@ pub struct Stated<'a> {
     code: &'a Code<'a>,
     /// The `CONTEXT` that a parameter leads to, and its bytes.
     context: Option<(Registers, Range<u64>)>,
-    /// Addresses that may be those of trap frames.
-    parameters: Vec<u64>,
+    /// The trap frame that a parameter leads to, and the registers in it.
+    trap: Option<(u64, Registers)>,
     /// The instruction at fault.
     ip: Option<u64>,
     breakpoint: bool,
@@ -49,8 +49,7 @@ pub struct Stated<'a> {
 impl<'a> Stated<'a> {
     /// Reads what the parameters lead to.
     pub fn of(system: &'a System<'a>, code: &'a Code<'a>) -> Stated<'a> {
-        let mut stated =
-            Stated { system, code, context: None, parameters: Vec::new(), ip: None, breakpoint: false };
+        let mut stated = Stated { system, code, context: None, trap: None, ip: None, breakpoint: false };
         if let Some(bugcheck) = system.dump.records.header.bugcheck {
             stated.read(&bugcheck);
         }
@@ -60,17 +59,20 @@ impl<'a> Stated<'a> {
     fn read(&mut self, bugcheck: &Bugcheck) {
         let roles = bugcheck_parameters(bugcheck.code);
         let role = |index: usize| roles.map_or(Role::Other, |roles| roles[index].0);
+        let (mut traps, mut others) = (Vec::new(), Vec::new());
         for (index, value) in bugcheck.parameters.iter().enumerate() {
             let Some(value) = value.filter(|value| *value != 0) else { continue };
             match role(index) {
                 Role::Context => self.context = self.read_context(value),
                 Role::Ip => self.ip = Some(value),
                 Role::Code => self.breakpoint = value as u32 == BREAKPOINT as u32,
-                Role::Trap | Role::Other => self.parameters.push(self.system.narrow(value).0),
+                Role::Trap => traps.push(self.system.narrow(value).0),
+                Role::Other => others.push(self.system.narrow(value).0),
                 _ => {}
             }
         }
         self.ip = self.context.as_ref().map(|(registers, _)| registers.ip()).or(self.ip);
+        self.trap = traps.into_iter().chain(others).find_map(|frame| self.read_trap(frame));
     }
 
     fn read_context(&self, at: u64) -> Option<(Registers, Range<u64>)> {
@@ -82,16 +84,25 @@ impl<'a> Stated<'a> {
         context.has_control().then(|| (Registers::of(&context), at.0..at.0.saturating_add(size)))
     }
 
-    /// The trap frame that a parameter leads to. Many parameters are addresses of something else, and pages of some
-    /// codes do not name the one that is: what lies there must have the shape, and hold code that can run.
+    /// Many parameters are addresses of something else, and pages of some codes do not name the one that is: what lies
+    /// there must have the shape, and hold code that can run.
+    fn read_trap(&self, frame: u64) -> Option<(u64, Registers)> {
+        let is_kernel = |va: u64| self.system.is_kernel(Va(va));
+        let (memory, traps) = (&self.system.space, &self.code.traps);
+        let saved = saved::at(memory, frame, traps, &is_kernel, self.system.architecture)?;
+        let runs = self.code.module(saved.ip).is_some() && self.code.is_executable(saved.ip) != Some(false);
+        let kernel = !saved.user && is_kernel(saved.sp);
+        (runs && kernel).then(|| Some((frame, self.registers(&saved)?)))?
+    }
+
+    /// The trap frame that a parameter leads to: one that is stated, else one that only has the shape.
     pub fn trap(&self) -> Option<(u64, Registers)> {
-        self.parameters.iter().find_map(|&frame| {
-            let saved = saved::at(&self.system.space, frame, &self.code.traps, self.system.architecture)?;
-            let runs =
-                self.code.module(saved.ip).is_some() && self.code.is_executable(saved.ip) != Some(false);
-            let kernel = !saved.user && self.system.is_kernel(Va(saved.sp));
-            (runs && kernel).then(|| Some((frame, self.registers(&saved)?)))?
-        })
+        self.trap
+    }
+
+    /// The registers in the `CONTEXT` that a parameter leads to.
+    pub fn context(&self) -> Option<Registers> {
+        self.context.as_ref().map(|(registers, _)| *registers)
     }
 
     /// Bytes of a record that are no part of a stack.
@@ -104,7 +115,7 @@ impl<'a> Stated<'a> {
         let mut found: Vec<Anchor> =
             self.shaped(range).iter().filter_map(|saved| self.anchor(saved, range.start, returns)).collect();
         let context = self.context.iter().map(|(registers, _)| (registers.sp(), *registers, Method::Context));
-        let trap = self.trap().map(|(frame, registers)| (frame, registers, Method::Trap));
+        let trap = self.trap.map(|(frame, registers)| (frame, registers, Method::Trap));
         for (from, registers, method) in context.chain(trap).filter(|(from, ..)| range.contains(from)) {
             let known = found.iter_mut().find(|anchor| self.is_same(&anchor.registers, &registers));
             match known {
@@ -148,8 +159,8 @@ impl<'a> Stated<'a> {
             let slot = frame.checked_sub(width)?;
             super::link::read(&self.system.space, slot, width).filter(|word| returns(*word))
         };
-        let sure =
-            self.is_at_fault(saved.ip) || saved.frame.is_some_and(|frame| self.parameters.contains(&frame));
+        let is_stated = saved.frame.is_some() && saved.frame == self.trap.map(|(frame, _)| frame);
+        let sure = self.is_at_fault(saved.ip) || is_stated;
         let frame = saved.frame.filter(|frame| sure || *frame == entered || called(frame).is_some());
         let confidence = if sure { Confidence::High } else { Confidence::Medium };
         let from = frame.or(saved.at())?;

@@ -1,18 +1,23 @@
 //! Stacks of processors: on them run deferred calls, interrupts, and the traps for which the processor changes stacks
 //! whatever ran before (double fault, NMI, machine check: the interrupt stack table of its task state).
 
-use super::Kind;
+use super::{Kind, link};
 use memory::{Architecture, Context, PAGE_SIZE, Va};
 use nt::{
     System,
     processor::{Kpcr, Kprcb, Processor},
 };
 use std::ops::Range;
+use unwind::Memory;
 
 /// Offset of the first of seven `IST` pointers in a 64-bit task state (Intel SDM volume 3, figure "64-Bit TSS Format").
 const IST: u64 = 0x24;
 /// How many there are.
 const ISTS: u64 = 7;
+
+/// Bytes at the top of a processor's stack in which a switch to it notes the stack pointer that it came from. By the
+/// stacks of interrupts, exceptions and deferred calls in real small dumps (build 19041): the last word but one.
+const SWITCHED: u64 = 0x50;
 
 /// A stack and what it is for.
 pub type Place = (Range<u64>, Kind);
@@ -49,24 +54,35 @@ pub fn of_system(system: &System<'_>) -> Vec<OnProcessor> {
 }
 
 impl OnProcessor {
-    /// The stacks of the processor that runs a thread.
-    pub fn stacks_of(all: &[OnProcessor], thread: Va) -> &[Place] {
-        all.iter().find(|processor| processor.thread == Some(thread.0)).map_or(&[], |found| &found.stacks)
+    /// The processor that runs a thread.
+    pub fn of(all: &[OnProcessor], thread: Va) -> Option<&OnProcessor> {
+        all.iter().find(|processor| processor.thread == Some(thread.0))
     }
 
-    /// The stacks of the processor that runs a thread, and the register set that is on one of them.
-    pub fn running<'p, 'c>(
-        all: &'p [OnProcessor],
-        thread: Va,
-        contexts: &'c [Context],
-    ) -> Option<(&'p [Place], &'c Context)> {
-        let processor = all.iter().find(|processor| processor.thread == Some(thread.0))?;
-        let inside = |context: &&Context| {
-            let own = context.processor.is_none_or(|number| number == processor.number);
-            own && processor.stacks.iter().any(|(range, _)| range.contains(&context.sp()))
-        };
-        Some((&processor.stacks, contexts.iter().find(inside)?))
+    /// Its stacks.
+    pub fn stacks(&self) -> &[Place] {
+        &self.stacks
     }
+
+    /// The register set that is on one of its stacks.
+    pub fn context<'c>(&self, contexts: &'c [Context]) -> Option<&'c Context> {
+        contexts.iter().find(|context| {
+            let own = context.processor.is_none_or(|number| number == self.number);
+            own && self.stacks.iter().any(|(range, _)| range.contains(&context.sp()))
+        })
+    }
+}
+
+/// The stack pointer that a switch to a processor's stack noted at the top of it: what the switch came from.
+pub fn noted(
+    memory: &dyn Memory,
+    stack: &Range<u64>,
+    width: u64,
+    is_stack: impl Fn(u64) -> bool,
+) -> Option<u64> {
+    let words = (1..=SWITCHED / width).filter_map(|word| stack.end.checked_sub(word * width));
+    let read = |at: u64| link::read(memory, at, width).filter(|_| at >= stack.start);
+    words.filter_map(read).find(|sp| sp.is_multiple_of(width) && is_stack(*sp))
 }
 
 /// The tops of the stacks that the task state of a processor names.

@@ -11,7 +11,7 @@ use super::{
     processors::{self, OnProcessor, Place},
 };
 use crate::code::Code;
-use memory::{Architecture, Context, Va};
+use memory::{Architecture, Context, PAGE_SIZE, Va};
 use nt::{
     System,
     processor::Kprcb,
@@ -74,9 +74,10 @@ impl<'a> Starts<'a> {
         let limit = view.pointer(layout.stack_limit).map(|va| va.0);
         let range = limit.zip(base).filter(|(limit, base)| limit < base).map(|(limit, base)| limit..base);
         let state = view.u8(layout.state);
-        let running = OnProcessor::running(&self.processors, thread.va, &self.contexts);
+        let running = OnProcessor::of(&self.processors, thread.va)
+            .and_then(|processor| Some((processor.stacks(), processor.context(&self.contexts)?)));
         let context = self.context(&range);
-        let crashed = if context.is_none() { self.crashed(thread) } else { None };
+        let crashed = if context.is_none() { self.crashed(thread, &range) } else { None };
         let others = match (running, &crashed) {
             (Some((stacks, _)), _) => stacks.to_vec(),
             (None, Some((_, stacks))) => stacks.clone(),
@@ -109,22 +110,36 @@ impl<'a> Starts<'a> {
     }
 
     /// The register set of the header belongs to the thread of which a small dump has a copy, also when it crashed on
-    /// another stack than its own: in an interrupt, a deferred call or, on newer systems, an exception. What the dump
-    /// has of that stack ends where the stack does.
-    fn crashed(&self, thread: &Thread) -> Option<(Registers, Vec<Place>)> {
+    /// another stack than its own: in an interrupt, a deferred call or, on newer systems, an exception.
+    fn crashed(&self, thread: &Thread, own: &Option<Range<u64>>) -> Option<(Registers, Vec<Place>)> {
         let triage = self.system.dump.records.header.triage.as_ref()?;
         let context = self.contexts.iter().find(|context| context.source == "header")?;
         if self.system.narrow(triage.thread_address?) != thread.va {
             return None;
         }
-        let mut stacks = OnProcessor::stacks_of(&self.processors, thread.va).to_vec();
+        let processor = OnProcessor::of(&self.processors, thread.va);
+        let mut stacks = processor.map_or(Vec::new(), |processor| processor.stacks().to_vec());
         let top = self.system.narrow(triage.top_of_stack).0;
         let captured = top..top.saturating_add(triage.size_of_call_stack.into());
         if captured.contains(&context.sp()) && !stacks.iter().any(|(range, _)| range.contains(&context.sp()))
         {
-            stacks.push((captured, Kind::Interrupt));
+            let known = || stacks.iter().map(|(range, _)| range).chain(own);
+            let end = self.end_of(&captured, |sp| known().any(|range| range.contains(&sp)));
+            stacks.push((captured.start..end, Kind::Interrupt));
         }
         Some((Registers::of(context), stacks))
+    }
+
+    /// Where the stack ends of which this was captured: there, if a switch of stacks left its note, with the address of
+    /// another stack, where a page ends. Nothing else tells that the dump has all of it: the walk is to come to what is
+    /// not there.
+    fn end_of(&self, captured: &Range<u64>, is_stack: impl Fn(u64) -> bool) -> u64 {
+        let width = u64::from(self.system.pointer_size());
+        let noted = processors::noted(&self.system.space, captured, width, is_stack);
+        if captured.end.is_multiple_of(PAGE_SIZE) && noted.is_some() {
+            return captured.end;
+        }
+        (captured.end / PAGE_SIZE).saturating_add(1).saturating_mul(PAGE_SIZE)
     }
 
     /// `_KTHREAD.Teb`.

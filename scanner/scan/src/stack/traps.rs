@@ -62,9 +62,9 @@ pub struct Trap {
 
 impl ThreadStack {
     /// Number of the innermost frame that was to go on at `ip`, or, of a breakpoint, behind it.
-    pub fn frame_at(&self, ip: u64) -> Option<usize> {
+    pub fn frame_at(&self, ip: u64, breakpoint: bool) -> Option<usize> {
         let at = |ip: u64| self.stack.frames.iter().position(|frame| frame.exact && frame.ip == ip);
-        at(ip).or_else(|| at(ip.checked_add(1)?))
+        at(ip).or_else(|| at(ip.checked_add(1).filter(|_| breakpoint)?))
     }
 
     /// The registers of the innermost frame that was to go on at `ip`, and of no other. Where a handler of the kernel

@@ -3,7 +3,7 @@
 use super::{
     Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack,
     anchors::{Anchor, Stated},
-    link,
+    link, processors,
 };
 use crate::code::Code;
 use memory::Architecture;
@@ -27,9 +27,8 @@ const OTHER_STACK: usize = 0x1000;
 const MOST_EXACT: usize = 32;
 /// Bytes of stack that are looked through for a return address after unwinding failed.
 const SEARCH: u64 = 0x1_0000;
-/// Bytes at the top of a processor's stack in which a switch to it notes the stack pointer that it came from. By the
-/// stacks of interrupts, exceptions and deferred calls in real small dumps (build 19041): the last word but one.
-const SWITCHED: u64 = 0x50;
+/// Why a walk ends that comes back: each stack is entered for one that was in use before.
+const LEFT: &str = "it leads back to a stack that the walk has left";
 
 /// Where a walk goes on: registers, how they were found, how sure that is, whether their `ip` is the next instruction.
 type Found = (Registers, Method, Confidence, bool);
@@ -64,7 +63,8 @@ pub fn walk(
 ) -> (Stack, Option<Registers>) {
     let (exact, crossings) = (Vec::new(), Vec::new());
     let anchors = Anchors::default();
-    let mut walk = Walk { code, bounds, frames: Vec::new(), exact, gave_way: None, crossings, anchors };
+    let (frames, on, left) = (Vec::new(), None, Vec::new());
+    let mut walk = Walk { code, bounds, frames, exact, gave_way: None, crossings, anchors, on, left };
     let (end, user) = walk.run(start, method);
     let Walk { frames, gave_way, exact, crossings, .. } = walk;
     (Stack { frames, end, gave_way, exact, crossings }, user)
@@ -78,6 +78,10 @@ struct Walk<'a> {
     gave_way: Option<Why>,
     crossings: Vec<Crossing>,
     anchors: Anchors,
+    /// Number of the known stack that it is on.
+    on: Option<usize>,
+    /// Those that it has left.
+    left: Vec<usize>,
 }
 
 /// Registers that were saved on a part of a stack, which is looked through once.
@@ -103,8 +107,11 @@ impl Walk<'_> {
             if self.frames.len() >= most {
                 return (End::TooMany, None);
             }
+            if !self.enter(registers.sp()) {
+                return (End::Lost(Why::BadUnwindData(LEFT)), None);
+            }
             self.push(&registers, method, confidence, exact);
-            let switches = |from: u64, to: u64| self.goes_over(from, to);
+            let switches = |from: u64, to: u64| self.goes_over(from, to) && !self.has_left(to);
             let step = registers.step(self.code, self.bounds.memory, exact, &switches);
             if let Ok(Step::MachineFrame { at, error_code }) = step {
                 let handler = self.frames.len() - 1;
@@ -163,10 +170,25 @@ impl Walk<'_> {
 
     /// Whether two stack pointers are on different stacks, both of them known.
     fn goes_over(&self, from: u64, to: u64) -> bool {
+        self.known(from).zip(self.known(to)).is_some_and(|(from, to)| from != to)
+    }
+
+    /// Number of the known stack that an address is on.
+    fn known(&self, va: u64) -> Option<usize> {
         let own = self.bounds.range.iter();
-        let stacks = self.bounds.others.iter().map(|(range, _)| range).chain(own);
-        let found = |va: u64| stacks.clone().position(|range| range.contains(&va));
-        found(from).zip(found(to)).is_some_and(|(from, to)| from != to)
+        let mut stacks = self.bounds.others.iter().map(|(range, _)| range).chain(own);
+        stacks.position(|range| range.contains(&va))
+    }
+
+    /// Notes which stack the walk is on; false if it has left that one before.
+    fn enter(&mut self, sp: u64) -> bool {
+        let Some(stack) = self.known(sp).filter(|stack| self.on != Some(*stack)) else { return true };
+        self.left.extend(self.on.replace(stack));
+        !self.left.contains(&stack)
+    }
+
+    fn has_left(&self, va: u64) -> bool {
+        self.known(va).is_some_and(|stack| self.left.contains(&stack))
     }
 
     /// The other stack that an address is on.
@@ -202,7 +224,6 @@ impl Walk<'_> {
         let width = self.bounds.width;
         let mut at =
             self.frames.last().map_or(registers.sp(), |frame| frame.sp.max(registers.sp())) / width * width;
-        let mut stacks = self.bounds.others.len();
         loop {
             let (range, from) = (self.range_of(at), at);
             let end = range.as_ref().map_or(u64::MAX, |range| range.end).min(at.saturating_add(SEARCH));
@@ -222,8 +243,8 @@ impl Walk<'_> {
                 return Err(End::ThreadStart);
             }
             self.gave_way.get_or_insert(why);
-            match self.entered_from(from).filter(|_| whole && stacks > 0) {
-                Some(sp) => (at, stacks) = (sp, stacks - 1),
+            match self.entered_from(from).filter(|sp| whole && self.enter(*sp)) {
+                Some(sp) => at = sp,
                 None if whole => return Err(End::StackBase),
                 None => return Err(End::Lost(why)),
             }
@@ -269,18 +290,17 @@ impl Walk<'_> {
         // Below the stack pointer lies what is left of something that has returned.
         let ahead = |anchor: &&Anchor| {
             let live = anchor.confidence == Confidence::High || anchor.from >= passed;
-            live && anchor.registers.sp() > passed
+            let sp = anchor.registers.sp();
+            live && if self.goes_over(passed, sp) { !self.has_left(sp) } else { sp > passed }
         };
         self.anchors.found.iter().find(ahead).copied()
     }
 
     /// Where the stack pointer was before it went over to this stack of a processor: what the switch leaves at the top.
     fn entered_from(&self, va: u64) -> Option<u64> {
-        let (width, range) = (self.bounds.width, &self.other(va)?.0);
-        let words = (1..=SWITCHED / width).filter_map(|word| range.end.checked_sub(word * width));
-        let read = |at: u64| link::read(self.bounds.memory, at, width).filter(|_| at >= range.start);
-        let is_stack = |sp: &u64| sp.is_multiple_of(width) && self.goes_over(va, *sp);
-        words.filter_map(read).find(is_stack)
+        let Bounds { memory, width, .. } = *self.bounds;
+        let is_stack = |sp: u64| self.goes_over(va, sp) && !self.has_left(sp);
+        processors::noted(memory, &self.other(va)?.0, width, is_stack)
     }
 
     /// Registers behind a return address that was found below `at`.

@@ -11,7 +11,7 @@ use crate::{
     code::{Code, ProcessCode, Symbol},
     names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
     out::Out,
-    stack::ThreadStack,
+    stack::{Stated, ThreadStack},
 };
 use fault::Fault;
 use memory::records::Bugcheck;
@@ -42,7 +42,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let code = Code::of_kernel(system);
     let meanings = bugcheck_parameters(bugcheck.code);
-    let fault = Fault::of_bugcheck(system, bugcheck, meanings);
+    let fault = Fault::of_bugcheck(system, &Stated::of(system, &code), bugcheck, meanings);
     let stacks = stacks::all(job);
     let crashed = crashed_thread(system, stacks);
     let stack =
@@ -53,8 +53,9 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let at_fault = fault.ip.map(|ip| (symbol_of(&code, stack, ip), ip));
     let fault_text = at_fault.as_ref().map(|(symbol, ip)| stacks::text(symbol, *ip));
     let fault_module = at_fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
-    let blame = blame::of_system(system, at_fault, stack);
-    let place = bucket::place(&blame, fault_text.clone().filter(|_| fault_module.is_some()), fault.ip, stack);
+    let faulted = fault.ip.and_then(|ip| stack?.frame_at(ip, fault.is_breakpoint()));
+    let blame = blame::of_system(system, at_fault, stack, faulted);
+    let place = bucket::place(&blame, fault_text.clone().filter(|_| fault_module.is_some()), faulted, stack);
     let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
     let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
     let row = fault.row(operand);

@@ -101,7 +101,7 @@ fn counters(
 /// was made they are zeros, `CR0` too, which is never zero while Windows runs.
 fn saved_level(view: &View, layout: &Kprcb) -> Option<u32> {
     view.uint(layout.cr0).filter(|&cr0| cr0 != 0)?;
-    view.u32(layout.cr8).filter(|&level| level < 16)
+    u32::try_from(view.uint(layout.cr8)?).ok().filter(|&level| level < 16)
 }
 
 /// The level at which the processor that runs a thread was when it noted its state: before the bug check raised it.

@@ -119,6 +119,10 @@ fn of_a_running_system() {
     let rows = &tables_of(&machine, Format::Full)["processors"];
     assert_eq!((number(&rows[0], "cr8"), number(&rows[0], "irql")), (Some(0), None));
     assert_eq!(number(&rows[1], "irql"), Some(0));
+    // The register has 64 bits.
+    machine.facts.running.processors[1].control[4] = 0x1_0000_0002;
+    let rows = &tables_of(&machine, Format::Full)["processors"];
+    assert_eq!((number(&rows[1], "cr8"), number(&rows[1], "irql")), (Some(0x1_0000_0002), None));
 }
 
 /// The bug check's parameters state no level; that of the processor is in its registers.

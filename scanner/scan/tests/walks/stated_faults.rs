@@ -91,6 +91,56 @@ fn a_parameter_that_leads_to_a_trap_frame() {
     }
 }
 
+/// What only resembles a trap frame by some of its members is none: here as on the stacks.
+#[test]
+fn a_parameter_that_leads_to_no_trap_frame() {
+    for system in &SYSTEMS {
+        let (mut machine, trap) = crashed(system, 0xbe, |trap| [0xffff_8000_0000_1000, 1, trap.va, 0xa]);
+        // A stack pointer of another stack; an instruction pointer between instructions.
+        let (member, value) =
+            if system.0 == Arch::X64 { ("Rsp", trap.sp + 0x100) } else { ("Pc", trap.ip + 2) };
+        let at = trap.va + machine.facts.layout().offset("_KTRAP_FRAME", member) as u64;
+        machine.patch(Space::Kernel, at, &value.to_le_bytes());
+        let crash = &tables(&machine)["crashes"][0];
+        assert!(!crash.contains_key("fault_ip") && !crash.contains_key("trap_frame"), "{crash:?}");
+    }
+}
+
+/// The stated instruction is that of the fault: a trap frame of another one has nothing to say of it.
+#[test]
+fn a_trap_frame_of_another_instruction() {
+    for system in &SYSTEMS {
+        for (behind, its_own) in [(0, true), (0x40, false)] {
+            let (machine, trap) = crashed(system, 0x50, |trap| [0x28, 0, trap.ip + behind, trap.va]);
+            let crash = &tables(&machine)["crashes"][0];
+            assert_eq!(crash["fault_ip"], (trap.ip + behind).to_string());
+            let frame = crash.get("trap_frame").cloned();
+            assert_eq!(frame, its_own.then(|| trap.va.to_string()), "{behind:#x}");
+        }
+    }
+}
+
+/// A parameter that is said to be a trap frame counts before one that only leads to something of that shape.
+#[test]
+fn the_trap_frame_that_is_stated_comes_first() {
+    let (mut machine, trap) = crashed(&SYSTEMS[0], 0, |_| [0; 4]);
+    let other = machine.kernel_alloc_in_page(0x400).next_multiple_of(16) + trap.va % 16;
+    let mut bytes = machine.read_va(Space::Kernel, trap.va, 0x190);
+    let offset = |member| machine.facts.layout().offset("_KTRAP_FRAME", member);
+    let (rip, rsp) = (offset("Rip"), offset("Rsp"));
+    bytes[rip..rip + 8].copy_from_slice(&(trap.ip + 0x40).to_le_bytes());
+    bytes[rsp..rsp + 8].copy_from_slice(&((other + rip as u64 + 40) & !0xf).to_le_bytes());
+    machine.write_va(Space::Kernel, other, &bytes);
+    for (parameters, expected) in
+        [([3, trap.va, 0, other], trap.va), ([other, trap.va, 0, 0], trap.va), ([3, other, 0, 0], other)]
+    {
+        machine.crash(0x139, parameters);
+        let crash = &tables(&machine)["crashes"][0];
+        assert_eq!(crash["trap_frame"], expected.to_string(), "{parameters:x?}");
+        assert_eq!(crash["fault_ip"], (if expected == other { trap.ip + 0x40 } else { trap.ip }).to_string());
+    }
+}
+
 /// A `CONTEXT` says where the walk goes on, whether the trap frame below is there or not.
 #[test]
 fn a_parameter_that_leads_to_a_context() {
@@ -151,4 +201,31 @@ fn an_interrupts_stack_leads_to_the_threads_own() {
             assert_eq!(kinds.len(), 1);
         }
     }
+}
+
+/// Two stacks of a processor whose notes lead to each other: each is gone over once.
+#[test]
+fn stacks_that_lead_to_each_other() {
+    let (mut machine, trap) = crashed(&SYSTEMS[0], 0x133, |_| [1, 0x1e00, 0, 0]);
+    let thread = machine.facts.threads[0].clone();
+    let tops = [0xffff_f880_0200_6000_u64, 0xffff_f880_0300_6000_u64];
+    for (top, other) in tops.into_iter().zip([tops[1], tops[0]]) {
+        let mut bytes = vec![0; 0x6000];
+        bytes[0x5ff0..0x5ff8].copy_from_slice(&(other - 0x200).to_le_bytes());
+        // What the walk finds there.
+        bytes[0x5ef8..0x5f00].copy_from_slice(&trap.ip.to_le_bytes());
+        machine.write_va(Space::Kernel, top - 0x6000, &bytes);
+    }
+    machine.register(0, "Rsp", (tops[0] - 0x200).into());
+    let kprcb = machine.dump(Format::Full).plan.processors[0].kprcb;
+    let block = machine.facts.symbol("KiProcessorBlock");
+    machine.write_va(Space::Kernel, block, &kprcb.to_le_bytes());
+    let values = [("IsrStack", tops[0]), ("DpcStack", tops[1]), ("CurrentThread", thread.ethread)];
+    for (member, value) in values {
+        let at = kprcb + machine.facts.layout().offset("_KPRCB", member) as u64;
+        machine.patch(Space::Kernel, at, &value.to_le_bytes());
+    }
+    let found = tables(&machine);
+    let kinds: Vec<&str> = frames(&machine, &found).iter().map(|row| row["stack"].as_str()).collect();
+    assert_eq!(kinds, ["interrupt", "interrupt", "dpc"]);
 }

@@ -118,26 +118,26 @@ pub fn arm64(memory: &dyn Memory, frame: u64, traps: &Traps) -> Option<Saved> {
     })
 }
 
-/// What the words of a trap frame at this address say, if they can be those of one.
-pub fn at(memory: &dyn Memory, frame: u64, traps: &Traps, architecture: Architecture) -> Option<Saved> {
-    match architecture {
-        Architecture::X64 => {
-            let at = frame.checked_add(traps.x64?.rip.into())?;
-            let mut words = [0; 5];
-            for (word, offset) in words.iter_mut().zip((0..).step_by(8)) {
-                *word = link::read(memory, at.checked_add(offset)?, 8)?;
-            }
-            let machine = MachineFrame::read(memory, at).ok()?;
-            let whole = u64::from(machine.cs) == words[1] && !odd(words[2] as u32) && words[2] >> 32 == 0;
-            whole.then(|| Saved { frame: Some(frame), ..Saved::of_machine(at, &machine) })
-        }
-        Architecture::X86 => {
-            let mark = frame.checked_add(traps.x86?.mark.into())?;
-            let marked = link::read(memory, mark, 4) == Some(TRAP_MARK.into());
-            x86(memory, frame, traps).filter(|_| marked)
-        }
-        Architecture::Arm64 => arm64(memory, frame, traps),
+/// Bytes above a trap frame in which the frame pointer of what was interrupted is looked for: the largest of the stacks
+/// that do not grow, with room.
+const ABOVE: u64 = 0x1_0000;
+
+/// What the words of a trap frame at this address say, if they have the shape of one: as [`Shapes`] has it.
+pub fn at(
+    memory: &Space<'_>,
+    frame: u64,
+    traps: &Traps,
+    is_kernel: &dyn Fn(u64) -> bool,
+    architecture: Architecture,
+) -> Option<Saved> {
+    // Many parameters are small numbers, or lead nowhere.
+    if !is_kernel(frame) || memory.read(Va(frame), &mut [0]).is_err() {
+        return None;
     }
+    let stack = Bytes::read(memory, &(frame..frame.checked_add(ABOVE)?));
+    let shapes = Shapes { stack: &stack, traps, stated: None, is_kernel };
+    let mut all = shapes.all(architecture).into_iter();
+    all.find(|saved| saved.frame == Some(frame))
 }
 
 /// Where a stack is looked through.

@@ -50,8 +50,17 @@ pub struct Blame {
     pub place: Option<String>,
 }
 
-/// Judges the crash of a system: the address at fault with its name, the stack of the thread that crashed.
-pub fn of_system(system: &System<'_>, fault: Option<(Symbol, u64)>, stack: Option<&ThreadStack>) -> Blame {
+/// The rule of a crash in which no module of anyone else is involved.
+const SYSTEM: &str = "kernel";
+
+/// Judges the crash of a system: the address at fault with its name, the stack of the thread that crashed, and the frame
+/// of it that is the fault's.
+pub fn of_system(
+    system: &System<'_>,
+    fault: Option<(Symbol, u64)>,
+    stack: Option<&ThreadStack>,
+    faulted: Option<usize>,
+) -> Blame {
     let triage = system.dump.records.header.triage.as_ref();
     let module = fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
     // An address in no module is another one after each start of the system.
@@ -61,17 +70,26 @@ pub fn of_system(system: &System<'_>, fault: Option<(Symbol, u64)>, stack: Optio
         return Blame { module: Some(named), rule: "named by the system", place };
     }
     let kernel = system.kernel_name();
-    let involved = |name: &String| Some(name.as_str()) != kernel && !is_framework(name);
+    let is_kernel = |name: &str| Some(name) == kernel;
+    let involved = |name: &String| !is_kernel(name) && !is_framework(name);
     if let Some(module) = module.clone().filter(involved) {
         return Blame { module: Some(module), rule: "fault", place };
     }
-    let at = fault.as_ref().map(|(_, ip)| *ip);
-    if let Some(blame) = stack.and_then(|stack| on_stack(stack, at, involved)) {
+    // Where the stack has the fault, what lies inside of it is the way from the fault to the bug check, which is the
+    // system's own.
+    if let Some(blame) = stack.and_then(|stack| on_stack(stack, faulted.unwrap_or(0), involved)) {
         return blame;
     }
+    // Who called what is no code at all is the one to ask, even if it is a part of Windows.
+    let caller = || on_stack(stack?, faulted?, |name| !is_kernel(name));
+    if module.is_none()
+        && let Some(blame) = caller()
+    {
+        return Blame { rule: SYSTEM, ..blame };
+    }
     match module {
-        Some(module) => Blame { module: Some(module), rule: "kernel", place },
-        None => Blame { module: kernel.map(Into::into), rule: "kernel", place: None },
+        Some(module) => Blame { module: Some(module), rule: SYSTEM, place },
+        None => Blame { module: kernel.map(Into::into), rule: SYSTEM, place: None },
     }
 }
 
@@ -80,11 +98,9 @@ fn is_framework(name: &str) -> bool {
         || name.to_ascii_lowercase().starts_with("win32k")
 }
 
-/// The innermost frame of a module that is involved. Where the stack has the fault, what lies inside of it is the way
-/// from the fault to the bug check, which is the system's own.
-fn on_stack(stack: &ThreadStack, fault: Option<u64>, involved: impl Fn(&String) -> bool) -> Option<Blame> {
-    let faulted = fault.and_then(|ip| stack.frame_at(ip)).unwrap_or(0);
-    let frames = stack.stack.frames.iter().zip(&stack.symbols).skip(faulted);
+/// The innermost frame of a module that is involved, from this one on.
+fn on_stack(stack: &ThreadStack, from: usize, involved: impl Fn(&String) -> bool) -> Option<Blame> {
+    let frames = stack.stack.frames.iter().zip(&stack.symbols).skip(from);
     let mut frames = frames.filter(|(frame, _)| !frame.is_user());
     let (frame, symbol) = frames.find(|(_, symbol)| symbol.module.as_ref().is_some_and(&involved))?;
     let rule = match frame.confidence {

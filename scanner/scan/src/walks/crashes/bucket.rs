@@ -25,18 +25,17 @@ pub fn code(bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> String {
 
 /// The place of a crash: the frame that the blame is for; the instruction at fault, which a word that only looks like a
 /// return address is not worth as much as. Where neither tells, crashes alike have their innermost telling frame in
-/// common; of a fault on the stack, one further out.
+/// common; of a fault on the stack (`faulted` is its frame), one further out.
 pub fn place(
     blame: &Blame,
     fault_text: Option<String>,
-    fault: Option<u64>,
+    faulted: Option<usize>,
     stack: Option<&ThreadStack>,
 ) -> Option<String> {
     let sure = blame.place.clone().filter(|_| blame.rule != UNVERIFIED);
     let by_stack = || {
         let stack = stack?;
-        let faulted = fault.and_then(|ip| stack.frame_at(ip)).unwrap_or(0);
-        telling_from(stack, faulted).or_else(|| nameless(stack))
+        telling_from(stack, faulted.unwrap_or(0)).or_else(|| nameless(stack))
     };
     sure.or(fault_text).or(blame.place.clone()).or_else(by_stack)
 }

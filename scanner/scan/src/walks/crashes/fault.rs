@@ -1,12 +1,11 @@
 //! The instruction at fault, as parameters, a context record or an exception record state it.
 
 use crate::{
-    code::Code,
     names::{Role, access_name, exception_name},
     stack::{Registers, Stated},
 };
 use memory::{
-    Architecture, Bytes, Context, Va,
+    Va,
     records::{Bugcheck, Exception},
 };
 use nt::System;
@@ -14,6 +13,8 @@ use schema::tables::CrashRow;
 
 /// `STATUS_ACCESS_VIOLATION`: the first two parameters are access and address.
 const ACCESS_VIOLATION: u32 = 0xc000_0005;
+/// `STATUS_BREAKPOINT`: the exception is at the instruction, what was saved behind it.
+const BREAKPOINT: u32 = 0x8000_0003;
 
 /// What is stated of the fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,17 +29,22 @@ pub struct Fault {
     trap: Option<u64>,
     context: Option<u64>,
     record: Option<u64>,
-    /// Those of the context record.
+    /// Those that were saved at this instruction: of the context record, else of the trap frame.
     pub registers: Option<Registers>,
 }
 
 impl Fault {
     /// Of a bug check: its parameters, and the records that they lead to.
-    pub fn of_bugcheck(system: &System<'_>, bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> Fault {
+    pub fn of_bugcheck(
+        system: &System<'_>,
+        stated: &Stated<'_>,
+        bugcheck: &Bugcheck,
+        roles: Option<[(Role, &str); 4]>,
+    ) -> Fault {
         let mut fault = Fault::of_parameters(bugcheck, roles);
         fault.read_record(system);
-        fault.read_trap(system);
-        fault.read_context(system);
+        fault.read_trap(stated);
+        fault.read_context(stated);
         // Of 0x1E the other two parameters are those of the exception.
         if let (0x1e, Some(ACCESS_VIOLATION), [_, _, Some(access), address]) =
             (bugcheck.code & 0xffff, fault.code, bugcheck.parameters)
@@ -69,6 +75,11 @@ impl Fault {
             (fault.access, fault.address) = (access_name(*access), Some(*address));
         }
         fault
+    }
+
+    /// What was saved of it is behind the instruction.
+    pub fn is_breakpoint(&self) -> bool {
+        self.code == Some(BREAKPOINT)
     }
 
     fn take(&mut self, role: Role, value: Option<u64>) {
@@ -103,27 +114,25 @@ impl Fault {
         }
     }
 
-    /// A trap frame that a parameter leads to, also one of which the code's page says nothing.
-    fn read_trap(&mut self, system: &System<'_>) {
-        let code = Code::of_kernel(system);
-        let Some((frame, registers)) = Stated::of(system, &code).trap() else { return };
-        self.trap = Some(frame);
-        self.registers = Some(registers);
+    /// A trap frame that a parameter leads to, also one of which the code's page says nothing. One of another instruction
+    /// than the one that is stated is not that of the fault.
+    fn read_trap(&mut self, stated: &Stated<'_>) {
+        let Some((frame, registers)) = stated.trap() else { return };
         if self.ip.is_none() {
             (self.ip, self.source) = (Some(registers.ip()), Some("trap frame"));
         }
+        let behind = if self.is_breakpoint() { self.ip.and_then(|ip| ip.checked_add(1)) } else { None };
+        if [self.ip, behind].contains(&Some(registers.ip())) {
+            self.trap = Some(frame);
+        }
+        self.registers = Some(registers).filter(|registers| self.ip == Some(registers.ip()));
     }
 
     /// The registers at the fault: their instruction pointer is the one that counts.
-    fn read_context(&mut self, system: &System<'_>) {
-        let Some(at) = self.context.map(|va| system.narrow(va)) else { return };
-        let architecture: Architecture = system.architecture;
-        let size = Context::size(architecture) as usize;
-        let Ok(bytes) = system.space.bytes(at, size) else { return };
-        let context = Context::parse(architecture, Bytes::whole(&bytes, "CONTEXT"), "context record");
-        if let Some(context) = context.ok().filter(Context::has_control) {
-            (self.ip, self.source) = (Some(context.ip()), Some("context record"));
-            self.registers = Some(Registers::of(&context));
+    fn read_context(&mut self, stated: &Stated<'_>) {
+        if let Some(registers) = stated.context() {
+            (self.ip, self.source) = (Some(registers.ip()), Some("context record"));
+            self.registers = Some(registers);
         }
     }
 
