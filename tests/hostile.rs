@@ -141,3 +141,43 @@ fn damaged_captured_dumps() {
         }
     }
 }
+
+/// Wherever a file ends too early: never 0 bytes missing where the headers name more than is there, and never more than
+/// what was cut off.
+#[test]
+fn a_dump_that_is_cut_off_says_how_much_is_missing_at_least() {
+    let user = Format::UserMinidump { process: ProcessId(0), full: false };
+    let full = Format::UserMinidump { process: ProcessId(0), full: true };
+    for format in [
+        Format::Full,
+        Format::Summary,
+        Format::BitmapFull,
+        Format::BitmapKernel,
+        Format::Automatic,
+        Format::RangesKernel,
+        Format::RangesFull,
+        Format::Triage(Family::A),
+        Format::Triage(Family::B),
+        Format::ElfQemu,
+        Format::ElfVirtualBox,
+        user,
+        full,
+    ] {
+        let folder = scratch(&format!("cut {format:?}"));
+        let whole = busy_machine(Arch::X64).dump(format).write_to(&folder).unwrap();
+        let bytes = std::fs::read(&whole).unwrap();
+        let opened = memory::open(&whole, None).unwrap();
+        assert_eq!(opened.bytes_missing(), 0, "{format:?}");
+        drop(opened);
+        let front = (40..bytes.len().min(0x3000)).step_by(0x61);
+        let cuts =
+            front.chain([0x1000, 0x2000, 0x2010, 0x2038, 0x2040]).chain((1..8).map(|n| bytes.len() * n / 8));
+        let cut = folder.join("cut");
+        for length in cuts.filter(|length| *length < bytes.len()) {
+            std::fs::write(&cut, &bytes[..length]).unwrap();
+            let Ok(dump) = memory::open(&cut, None) else { continue };
+            let (missing, gone) = (dump.bytes_missing(), (bytes.len() - length) as u64);
+            assert!(missing > 0 && missing <= gone, "{format:?} of {length} bytes: {missing} of {gone}");
+        }
+    }
+}

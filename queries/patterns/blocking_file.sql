@@ -20,12 +20,13 @@ SELECT i.dump_id, 'request' AS subject_kind, coalesce(i.file_name, i.driver_name
 FROM irps AS i
 LEFT JOIN threads AS t ON t.dump_id = i.dump_id AND t.ethread = i.ethread
 LEFT JOIN processes AS p ON p.dump_id = i.dump_id AND p.process_id = i.process_id
-WHERE i.pending AND i.current_location <= i.stack_count
+WHERE i.pending AND i.current_location <= i.stack_count AND i.ethread IS NOT NULL
 UNION ALL
 SELECT c.dump_id, 'request', 'power request', c.parameter4,
        json_object('irp', hex_address(c.parameter4), 'device', hex_address(c.parameter2), 'triage_block', hex_address(c.parameter3), 'culprit',
-                   c.culprit, 'rule', c.culprit_rule),
+                   c.culprit, 'rule', c.culprit_rule, 'request', i.minor_name, 'driver', i.driver_name),
        'The system stopped because power request ' || hex_address(c.parameter4) || ' to device ' || hex_address(c.parameter2)
-           || ' was not finished in time' || coalesce('; ' || c.culprit || ' is on the stack', '') || '.', 'certain'
+           || ' was not finished in time' || coalesce('; ' || i.driver_name || ' has it', '') || coalesce('; ' || c.culprit || ' is on the stack', '') || '.', 'certain'
 FROM crashes AS c
+LEFT JOIN irps AS i ON i.dump_id = c.dump_id AND i.irp = c.parameter4
 WHERE c.bugcheck_code = 159 AND c.parameter1 = 3

@@ -13,7 +13,8 @@ SELECT dump_id, 'module' AS subject_kind, module AS subject, min(coalesce(va, pa
                    'low', count(*) FILTER (confidence = 'low'), 'threads', count(DISTINCT ethread), 'on_unmapped_pages',
                    count(*) FILTER (page_kind = 'unmapped'), 'functions',
                    list_sort(list(DISTINCT coalesce(symbol, module || '+' || printf('0x%x', "offset"))))[1:8]) AS evidence,
-       count(*) || ' words that no frame accounts for are return addresses into ' || module || '.' AS reading,
+       count(*) || CASE count(*) WHEN 1 THEN ' word that no frame accounts for is a return address into '
+           ELSE ' words that no frame accounts for are return addresses into ' END || module || '.' AS reading,
        CASE WHEN count(*) FILTER (confidence = 'high') > 0 THEN 'strong' ELSE 'weak' END AS strength
 FROM residue
 WHERE (live IS NOT DISTINCT FROM false OR page_kind = 'unmapped') AND lower(module) NOT IN ('ntoskrnl.exe', 'hal.dll')

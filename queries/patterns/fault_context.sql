@@ -23,8 +23,9 @@ SELECT e.dump_id, 'bug check' AS subject_kind, coalesce(a.name, a.code) AS subje
        json_object('code', a.code, 'dumps', a.n, 'culprits', a.culprits[1:10], 'processes', a.processes[1:10],
                    'irql', a.levels, 'builds', a.builds, 'this', json_object('culprit', e.culprit, 'process',
                    e.process_name, 'irql', e.irql, 'build', e.build)) AS evidence,
-       a.n || ' dumps have ' || coalesce(a.name, a.code) || ', with ' || len(a.culprits) || ' different culprits in '
-           || len(a.processes) || ' different processes.' AS reading,
+       a.n || ' dumps have ' || coalesce(a.name, a.code) || ', with ' || len(a.culprits)
+           || CASE len(a.culprits) WHEN 1 THEN ' culprit in ' ELSE ' different culprits in ' END || len(a.processes)
+           || CASE len(a.processes) WHEN 1 THEN ' process.' ELSE ' different processes.' END AS reading,
        CASE WHEN a.n >= 3 AND a.blamed AND len(a.culprits) = 1 THEN 'strong' ELSE 'weak' END AS strength
 FROM each AS e
 JOIN alike AS a USING (code)

@@ -1,7 +1,7 @@
 -- Pattern: Hidden Exception
 -- Section: A
 -- Question: Is there a trap on a stack that the stack trace does not show?
--- Tables: trap_frames, processes
+-- Tables: trap_frames, processes, crashes
 -- Needs: stacks
 -- Reading: one row a trap frame that was found by its shape and that no walk went over: give its address to `.trap`. Strong
 --   where it lies above the stack pointer and the dump shows that it points to code: the stack trace then leads past it.
@@ -18,4 +18,7 @@ SELECT t.dump_id, 'thread' AS subject_kind, who(p.name, t.process_id, t.thread_i
        CASE WHEN t.live AND t.confidence <> 'low' THEN 'strong' ELSE 'weak' END AS strength
 FROM trap_frames AS t
 LEFT JOIN processes AS p ON p.dump_id = t.dump_id AND p.process_id = t.process_id
+-- What was interrupted at the fault is the crash itself, which is told elsewhere.
+ANTI JOIN crashes AS c ON c.dump_id = t.dump_id AND c.fault_ip = t.ip
+    AND thread_key(c.ethread, c.thread_id) = thread_key(t.ethread, t.thread_id)
 WHERE t.source = 'scan' AND t.mode = 'kernel'

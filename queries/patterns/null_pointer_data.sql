@@ -21,7 +21,7 @@ SELECT c.dump_id, 'address' AS subject_kind, hex_address(c.fault_address) AS sub
                    c.fault_instruction, 'base', c.operand_base, 'base_value', hex_address(c.operand_base_value),
                    'zero_registers', r.zero) AS evidence,
        coalesce(c.fault_text, 'It') || coalesce(CASE c.fault_access WHEN 'write' THEN ' wrote to ' WHEN 'read' THEN ' read ' END,
-                ' used ') || hex_address(c.fault_address) || ': a field of NULL.' AS reading,
+                ' used ') || hex_address(c.fault_address) || CASE c.fault_address WHEN 0 THEN ': NULL itself.' ELSE ': a field of NULL.' END AS reading,
        CASE WHEN c.operand_address >= 65536 THEN 'weak' ELSE 'certain' END AS strength
 FROM crashes AS c
 LEFT JOIN registers AS r ON r.dump_id = c.dump_id AND r.ip = c.fault_ip

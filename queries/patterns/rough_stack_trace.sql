@@ -15,8 +15,9 @@ WITH word AS (
     FROM residue WHERE page_kind = 'kernel stack' AND live AND ethread IS NOT NULL GROUP BY dump_id, ethread)
 SELECT w.dump_id, 'thread' AS subject_kind, who(p.name, w.process_id, w.thread_id) AS subject, w.ethread AS address,
        json_object('words', w.n, 'high', w.high, 'frames', s.frames, 'ended', s.end_reason, 'addresses', w.words) AS evidence,
-       'Its stack holds ' || w.n || ' return addresses; the walk found ' || coalesce(s.frames, 0) || ' frames and ended: '
-           || coalesce(s.end_reason, 'not walked') || '.' AS reading,
+       'Its stack holds ' || w.n || ' return addresses; '
+           || coalesce('the walk found ' || s.frames || ' frames and ended: ' || s.end_reason, 'nothing says where a walk would begin')
+           || '.' AS reading,
        CASE WHEN w.high > 0 THEN 'strong' ELSE 'weak' END AS strength
 FROM word AS w
 LEFT JOIN stacks AS s ON s.dump_id = w.dump_id AND s.ethread = w.ethread

@@ -25,6 +25,7 @@ SELECT c.dump_id, 'thread', who(c.process_name, c.process_id, c.thread_id), coal
        json_object('code', coalesce(c.bugcheck_name, c.exception_name), 'parameter1', hex_address(c.parameter1), 'at',
                    c.fault_text, 'period', s.recursion_period, 'repeats', s.recursion_count, 'used', s.stack_used),
        CASE WHEN c.bugcheck_code IN (127, 268435583) THEN 'A double fault: the usual cause is a kernel stack that ran out'
+            WHEN c.bugcheck_code IS NULL THEN 'The program stopped because a stack ran out'
             ELSE 'The system stopped because a stack ran out' END
            || coalesce('; frames repeat ' || s.recursion_count || ' times', '') || '.',
        CASE WHEN c.bugcheck_code IN (127, 268435583) AND s.recursion_count IS NULL THEN 'strong' ELSE 'certain' END

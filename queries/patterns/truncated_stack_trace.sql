@@ -11,7 +11,11 @@
 SELECT s.dump_id, 'thread' AS subject_kind, who(p.name, s.process_id, s.thread_id) AS subject, s.ethread AS address,
        json_object('frames', s.frames, 'ended', s.end_reason, 'detail', s.detail, 'gave_way', s.gave_way, 'top', s."top",
                    'used', s.stack_used) AS evidence,
-       'After ' || s.frames || ' frames the walk ended: ' || s.end_reason || coalesce(' (' || s.detail || ')', '') || '.' AS reading,
+       CASE WHEN s.end_reason = 'stack base'
+            THEN 'The walk lost its way (' || coalesce(s.gave_way, 'why is not known') || '); the rest of the ' || s.frames
+                || ' frames are words up to the base of the stack that look like return addresses.'
+            ELSE 'After ' || s.frames || ' frames the walk ended: ' || s.end_reason || coalesce(' (' || s.detail || ')', '') || '.'
+            END AS reading,
        CASE s.end_reason WHEN 'lost' THEN 'strong' WHEN 'too many frames' THEN 'strong' ELSE 'weak' END AS strength
 FROM stacks AS s
 LEFT JOIN processes AS p ON p.dump_id = s.dump_id AND p.process_id = s.process_id

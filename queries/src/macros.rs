@@ -32,8 +32,10 @@ CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),
     TRY_CAST(TRY_CAST(x AS INTEGER)::HUGEINT + 4294967296 AS UBIGINT),
     TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
 CREATE MACRO file_name(path) AS lower(regexp_extract(path, '[^\\/]*$'));
-CREATE MACRO who(process, process_id, thread_id) AS concat_ws(' ', coalesce(process, 'a process'),
-    nullif(concat_ws('.', process_id, thread_id), ''));
+CREATE MACRO who(process, process_id, thread_id) AS CASE
+    WHEN process IS NULL AND coalesce(process_id, 0) = 0 AND thread_id = 0 THEN 'the idle thread'
+    WHEN process IS NULL AND process_id IS NULL AND thread_id IS NOT NULL THEN 'thread ' || thread_id
+    ELSE concat_ws(' ', coalesce(process, 'a process'), nullif(concat_ws('.', process_id, thread_id), '')) END;
 CREATE MACRO thread_key(ethread, thread_id) AS coalesce(ethread, thread_id);
 CREATE MACRO filetime(x) AS CASE WHEN TRY_CAST(x AS HUGEINT) BETWEEN 1 AND 2650467743999999999
     THEN make_timestamp((TRY_CAST(x AS HUGEINT) // 10 - 11644473600000000)::BIGINT) END;

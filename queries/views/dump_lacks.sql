@@ -2,7 +2,7 @@
 -- Tables: dumps, crashes, stacks, threads, processes, modules, user_modules, handles, pool_pages, pool_tags, vads,
 --   memory_counters, driver_dispatch, syscalls, processors, timers, residue_pages, code_checks, code_pages
 -- How to read it: one row a dump and a need that it cannot meet; reason says what is missing and why. Patterns name
---   their needs. A need is met when the dump gave rows: of all threads, processes and stacks more than one, of pool
+--   their needs. A need is met when the dump gave rows: of threads, processes and stacks of a system more than one, of pool
 --   more than the few pages of a small dump.
 CREATE VIEW dump_lacks AS
 WITH need(need, what) AS (
@@ -19,9 +19,13 @@ WITH need(need, what) AS (
            ('image_files', 'code of the kernel''s modules that was compared with their image files'),
            ('several_dumps', 'another dump of a system to compare with')),
 met AS (
-    SELECT dump_id, 'threads' AS need FROM threads GROUP BY dump_id HAVING count(*) > 1
+    -- A small dump has one thread of many, a process may have no more than one.
+    SELECT t.dump_id, 'threads' AS need FROM threads AS t JOIN dumps AS d ON d.dump_id = t.dump_id
+    GROUP BY t.dump_id HAVING count(*) > 1 OR any_value(d.format) = 'user minidump'
     UNION ALL SELECT dump_id, 'processes' FROM processes GROUP BY dump_id HAVING count(*) > 1
-    UNION ALL SELECT dump_id, 'stacks' FROM stacks GROUP BY dump_id HAVING count(*) FILTER (frames > 0) > 1
+    UNION ALL SELECT s.dump_id, 'stacks' FROM stacks AS s JOIN dumps AS d ON d.dump_id = s.dump_id
+              GROUP BY s.dump_id
+              HAVING count(*) FILTER (s.frames > 0) > CASE any_value(d.format) WHEN 'user minidump' THEN 0 ELSE 1 END
     UNION ALL SELECT d.dump_id, 'crash_stack' FROM dumps AS d
               LEFT JOIN crashes AS c ON c.dump_id = d.dump_id
               LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)
@@ -33,7 +37,10 @@ met AS (
               USING (dump_id) GROUP BY dump_id
     UNION ALL SELECT DISTINCT dump_id, 'pool_tags' FROM pool_tags
     UNION ALL SELECT DISTINCT dump_id, 'vads' FROM vads
-    UNION ALL SELECT DISTINCT dump_id, 'memory_counters' FROM memory_counters
+    -- What is in use says nothing without how much there is.
+    UNION ALL SELECT dump_id, 'memory_counters' FROM memory_counters
+              WHERE name IN ('TotalCommittedPages', 'AvailablePages') GROUP BY dump_id
+    UNION ALL SELECT dump_id, 'memory_counters' FROM dumps WHERE mm_commit_limit_max > 0
     UNION ALL SELECT DISTINCT dump_id, 'drivers' FROM driver_dispatch
     UNION ALL SELECT DISTINCT dump_id, 'syscalls' FROM syscalls
     UNION ALL SELECT DISTINCT dump_id, 'processors' FROM processors

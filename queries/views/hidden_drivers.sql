@@ -7,5 +7,5 @@ CREATE VIEW hidden_drivers AS
 SELECT d.dump_id, d.name, d.hidden, d.module, hex_address(d.start) AS start, d.size, d.devices, d.found_in_pool,
        d.found_by_shape, hex_address(d.driver) AS driver, hex_address(d.pa) AS pa
 FROM drivers AS d
-WHERE NOT d.in_directory
+WHERE NOT d.in_directory AND (d.found_in_pool OR d.found_by_shape)
 ORDER BY d.dump_id, d.hidden DESC, d.name;

@@ -1,7 +1,7 @@
 -- Question: Which I/O requests were under way, and which driver had them?
 -- Tables: irps, processes
--- How to read it: replaces `!irpfind` for requests of threads. One row a request that a thread had issued and a driver
---   works on; request is what it was asked for. Requests that no driver has (not sent yet, or completed: current_location
+-- How to read it: replaces `!irpfind` for requests of threads. One row a request that a thread had issued, or that the
+--   bug check names (no thread_id), and a driver works on; request is what it was asked for. Requests that no driver has (not sent yet, or completed: current_location
 --   is above stack_count) are left out; irps has them too.
 CREATE VIEW pending_irps AS
 SELECT i.dump_id, hex_address(i.irp) AS irp, i.process_id, p.name AS process, i.thread_id, i.major_name AS request,

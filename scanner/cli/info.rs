@@ -1,10 +1,10 @@
 //! `dumplake info`: what one file is, from its headers alone.
 
-use crate::{Result, args, report};
+use crate::{Result, args, report, unpack};
 use memory::{Dump, Memory};
 use queries::safe::terminal as terminal_safe;
 use serde_json::{Map, Value, json};
-use std::io::Write;
+use std::{io::Write, path::Path};
 
 /// Runs the command; the value is the exit code.
 pub fn command(args: &args::Info) -> Result<u8> {
@@ -16,9 +16,11 @@ pub fn command(args: &args::Info) -> Result<u8> {
         }
     }
     let Some(path) = &args.dump else { return Ok(out.flush().map(|()| 0)?) };
-    let dump =
-        memory::open(path, args.format.as_deref()).map_err(|error| format!("{}: {error}", path.display()))?;
-    let facts = facts(&dump);
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    // The copy is there as long as the dump is open.
+    let (file, _copy) = unpack::openable(path).map_err(|error| named(&error))?;
+    let dump = memory::open(&file, args.format.as_deref()).map_err(|error| named(&error))?;
+    let facts = facts(&dump, path);
     if args.json {
         let object: Map<String, Value> = facts.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         writeln!(out, "{}", report::json_text(Value::Object(object)))?;
@@ -39,14 +41,16 @@ pub fn command(args: &args::Info) -> Result<u8> {
     Ok(out.flush().map(|()| 0)?)
 }
 
-/// The facts, named like the columns of `dumps` where there is one. Addresses are text, in hex.
-fn facts(dump: &Dump) -> Vec<(&'static str, Value)> {
+/// The facts of the dump at `path`, which may have been opened elsewhere, named like the columns of `dumps` where there is one. Addresses are text, in hex.
+fn facts(dump: &Dump, path: &Path) -> Vec<(&'static str, Value)> {
     let header = &dump.records.header;
     let hex = |value: Option<u64>| json!(value.map(|value| format!("{value:#x}")));
     let word = |value: Option<u64>| json!(value.map(schema::word_text));
+    let companion = dump.companion().and_then(|(path, _)| path.file_name());
     let mut facts = vec![
-        ("path", json!(dump.path().to_string_lossy())),
-        ("companion", json!(dump.companion().map(|(path, _)| path.to_string_lossy()))),
+        ("path", json!(path.to_string_lossy())),
+        // It lies beside the dump.
+        ("companion", json!(companion.map(|name| path.with_file_name(name).to_string_lossy().into_owned()))),
         ("file_size", json!(dump.file().len())),
         ("format", json!(dump.format.name)),
         ("dump_type", json!(header.dump_type)),

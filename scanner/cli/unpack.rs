@@ -4,7 +4,7 @@
 
 use crate::{
     Result,
-    bulk::{Answer, INTERRUPTED, Origin, Scratch, Task},
+    bulk::{Answer, INTERRUPTED, Origin, Scratch, Task, copy},
     convert::{Batch, Input},
     inputs,
     report::Outcome,
@@ -114,6 +114,19 @@ fn expand(batch: &Batch, scratch: &Scratch, group: Vec<(PathBuf, bool)>) -> Resu
     let width = batch.jobs();
     batch.crew(tasks.len()).run(tasks, width, &mut done, &|_| ())?;
     Ok(found)
+}
+
+/// A dump that can be opened: the file itself, or a copy of it where the system does not map it. The copy goes away with
+/// the scratch folder.
+pub fn openable(path: &Path) -> Result<(PathBuf, Option<Scratch>)> {
+    if memory::Map::refused(path).is_none() {
+        return Ok((path.to_path_buf(), None));
+    }
+    tell_of_copy(path);
+    let path = memory::companion_of(path).unwrap_or_else(|| path.to_path_buf());
+    let scratch = Scratch::new(&std::env::temp_dir())?;
+    let copy = copy::dump(&path, &scratch.place(0)?, SCRATCH)?;
+    Ok((copy, Some(scratch)))
 }
 
 /// That a file is copied though nobody asked for it.

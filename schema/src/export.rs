@@ -34,7 +34,8 @@ impl Export {
     pub fn new(format: FileFormat, file: File, schema: &SchemaRef) -> Result<Export> {
         Ok(match format {
             FileFormat::Parquet => {
-                let writer = ArrowWriter::try_new_with_options(file, schema.clone(), staged::options());
+                let options = staged::options(&RecordBatch::new_empty(schema.clone()));
+                let writer = ArrowWriter::try_new_with_options(file, schema.clone(), options);
                 Export::Parquet(Box::new(writer.map_err(failed)?))
             }
             FileFormat::Arrow => Export::Arrow(Box::new(FileWriter::try_new(file, schema).map_err(failed)?)),

@@ -79,6 +79,21 @@ fn what_cannot_be_mapped_is_copied() {
         eprintln!("skipped: what_cannot_be_mapped_is_copied: this system has no file that it does not map");
         return;
     }
+    // Commands that open one file read a copy as well.
+    for command in ["info", "analyze"] {
+        let ran = dumplake_in(&scratch("one file"), &[command, REFUSED]);
+        assert!(
+            ran.err.contains("cannot be mapped") && ran.err.contains("a Windows dump"),
+            "{command}: {}",
+            ran.err
+        );
+        assert!(
+            ran.err.contains(REFUSED) && !ran.err.contains("dumplake-scratch-"),
+            "{command}: {}",
+            ran.err
+        );
+        assert_eq!(ran.code, 2, "{command}: {}", ran.err);
+    }
     let folder = scratch("not mapped");
     inputs(&folder);
     assert!(memory::Map::refused(&folder.join("input/0000.dmp")).is_none());

@@ -228,6 +228,42 @@ fn crashes_without_names_have_buckets() {
     }
 }
 
+/// 0x9F, kind 3: parameter 2 is the lowest device of a disk's stack, parameter 4 the power request that it waited for. The
+/// dump has both, and no list that leads to them; whose the devices are, the driver objects say.
+#[test]
+fn the_request_that_was_not_finished() {
+    let Some(real) = real("requests of triage dumps") else { return };
+    let ask = real.ask();
+    let of = |table: &str, columns: &str| {
+        let query = format!(
+            "SELECT {columns} FROM {table} AS t JOIN crashes AS c USING (dump_id) WHERE c.bugcheck_code = 159"
+        );
+        ask.rows(&query).iter().map(|row| row["told"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    let request = "concat_ws(' ', t.major_name, t.minor_name, t.driver_name, t.current_location, t.stack_count) AS told";
+    let stated = "(SELECT * FROM irps WHERE ethread IS NULL)";
+    assert_eq!(of(stated, request), ["IRP_MJ_POWER IRP_MN_SET_POWER \\Driver\\disk 5 7"]);
+    let device = "concat_ws(' ', t.driver_name, t.below, t.above) AS told";
+    let mut devices = of("devices", device);
+    devices.sort();
+    let stack =
+        ["\\Driver\\ACPI 1 2", "\\Driver\\disk 2 1", "\\Driver\\iaStorAC 0 3", "\\Driver\\partmgr 3 0"];
+    assert_eq!(devices, stack);
+    let mut drivers = of("drivers", "concat_ws(' ', t.name, t.module, t.hidden) AS told");
+    drivers.sort();
+    let modules = [
+        "\\Driver\\ACPI ACPI.sys",
+        "\\Driver\\disk disk.sys",
+        "\\Driver\\iaStorAC iaStorAC.sys",
+        "\\Driver\\partmgr partmgr.sys",
+    ];
+    assert_eq!(drivers, modules);
+    let reading = "t.reading AS told";
+    let found = of("(FROM patterns() WHERE pattern = 'blocking_file' AND strength = 'certain')", reading);
+    assert!(found[0].contains("\\Driver\\disk has it"), "{found:?}");
+    assert_eq!(ask.rows("FROM hidden_drivers"), Vec::new());
+}
+
 /// Levels of the crashes: 13 is that of the clock, 2 that of deferred calls; that of 0x7A is of a fault while a page came
 /// in. Where the processor notes the level twice, both are the same.
 const LEVELS: [(&str, u64); 16] = [

@@ -8,7 +8,7 @@
 //! ```
 
 mod child;
-mod copy;
+pub mod copy;
 mod crew;
 mod limits;
 mod scratch;

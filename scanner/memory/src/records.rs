@@ -45,6 +45,11 @@ impl Records {
         self.faults.push(problem.into());
     }
 
+    /// The headers name something that ends at `end`: the file has as many bytes at least.
+    pub(crate) fn reaches(&mut self, end: u64) {
+        self.header.least_file_size = self.header.least_file_size.max(end);
+    }
+
     /// Unwraps a result, turning an error into a row of `faults`.
     pub fn keep<T>(&mut self, result: crate::Result<T>) -> Option<T> {
         match result {

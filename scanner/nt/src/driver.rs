@@ -219,8 +219,9 @@ impl System<'_> {
         };
         while let Some(va) = next {
             let view = self.view(va, layout.size);
-            if view.uint(layout.kind) != Some(DEVICE) {
-                broken(va, "no device object");
+            let kind = view.uint(layout.kind);
+            if kind != Some(DEVICE) {
+                broken(va, if kind.is_some() { "no device object" } else { "no memory" });
                 break;
             }
             if !seen.insert(va) {

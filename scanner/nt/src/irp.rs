@@ -81,8 +81,8 @@ layout! {
 pub struct Irp {
     /// Where it is.
     pub va: Va,
-    /// The thread in whose list it is, among [`System::threads`].
-    pub thread: usize,
+    /// The thread in whose list it is, among [`System::threads`]; none for one that something else leads to.
+    pub thread: Option<usize>,
     /// `Size`.
     pub bytes: Option<u16>,
     /// `MdlAddress`.
@@ -181,9 +181,22 @@ impl System<'_> {
             let Some(head) = thread.va.checked_add(list.offset.into()) else { continue };
             let entries = self.list(self.space, head, "_ETHREAD.IrpList").entries;
             let bases = entries.iter().filter_map(|at| at.0.checked_sub(links.offset.into()));
-            found.extend(bases.filter_map(|va| request(self, &irp, &location, Va(va), index)));
+            found.extend(bases.filter_map(|va| request(self, &irp, &location, Va(va), Some(index))));
         }
         found
+    }
+
+    /// The request at an address that may be one of something else: by its type, and by its size, which has room for its
+    /// stack.
+    pub fn irp_at(&self, va: Va) -> Option<Irp> {
+        let (irp, location) = (IrpLayout::of(self), IoStackLocation::of(self));
+        let view = self.view(va, irp.size);
+        view.uint(irp.kind).filter(|&kind| kind == TYPE_IRP)?;
+        let (bytes, count) = (view.uint(irp.bytes)?, view.uint(irp.stack_count)?);
+        let fits = u64::from(irp.size) + count * u64::from(location.size) <= bytes;
+        let whole = irp.size != 0 && location.size != 0 && (1..128).contains(&count);
+        let current = view.uint(irp.current).is_some_and(|current| current <= count + 1);
+        (fits && whole && current).then(|| request(self, &irp, &location, va, None)).flatten()
     }
 
     /// Name of the file of a request, if what is said to be a `_FILE_OBJECT` is one.
@@ -211,7 +224,7 @@ fn request(
     layout: &IrpLayout,
     location: &IoStackLocation,
     va: Va,
-    thread: usize,
+    thread: Option<usize>,
 ) -> Option<Irp> {
     let view = system.view(va, layout.size);
     let kind = view.uint(layout.kind);

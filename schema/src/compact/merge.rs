@@ -85,7 +85,7 @@ impl Merged {
         let failed = |path: &Path, error: &dyn std::fmt::Display| Error::new("write", path, error);
         if self.writer.is_none() {
             let file = disk::create_file(&self.path).map_err(|error| failed(&self.path, &error))?;
-            let writer = ArrowWriter::try_new_with_options(file, self.schema.clone(), staged::options());
+            let writer = ArrowWriter::try_new_with_options(file, self.schema.clone(), staged::options(batch));
             self.writer = Some(writer.map_err(|error| failed(&self.path, &error))?);
         }
         let Some(writer) = &mut self.writer else { return Ok(()) };
@@ -221,7 +221,7 @@ fn write_members(job: &Job, folder: &Path) -> Result<PathBuf> {
     )?;
     let path = folder.join(MEMBERS);
     let file = disk::create_file(&path).map_err(|error| Error::new("create", &path, error))?;
-    let written = ArrowWriter::try_new_with_options(file, Arc::new(schema), staged::options())
+    let written = ArrowWriter::try_new_with_options(file, Arc::new(schema), staged::options(&batch))
         .and_then(|mut writer| writer.write(&batch).and_then(|()| writer.close()));
     written.map_err(|error| Error::new("write", &path, error))?;
     Ok(path)

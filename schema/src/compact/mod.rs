@@ -31,7 +31,9 @@ use crate::{
     publish,
 };
 use arrow::datatypes::{Schema, SchemaRef};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::{
+    arrow::arrow_reader::ParquetRecordBatchReaderBuilder, basic::Type, file::metadata::RowGroupMetaData,
+};
 pub use prune::Pruned;
 use rayon::prelude::*;
 pub use state::{Compacted, Generation};
@@ -50,7 +52,7 @@ const FOLDER: &str = "compacted";
 const SMALL: u64 = 16 << 20;
 
 /// Bytes that they may become when they are read.
-const UNPACKED: i64 = 512 << 20;
+const UNPACKED: u64 = 512 << 20;
 
 /// Keys of what is kept of a dump beside the metadata of its files.
 pub(crate) const PATH: &str = "path";
@@ -324,19 +326,40 @@ fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>
     if bytes > SMALL {
         return Err("it is large".into());
     }
-    let mut unpacked = 0_i64;
+    let mut unpacked = 0_u64;
     for (table, file) in files {
         let builder = merge::open(file)?;
         if shapes.get(table).is_none_or(|shape| !is_alike(shape, builder.schema())) {
             return Err(format!("its table {table} was written by another version of the converter"));
         }
         let groups = builder.metadata().row_groups().iter();
-        unpacked = groups.fold(unpacked, |sum, group| sum.saturating_add(group.total_byte_size().max(0)));
+        unpacked = groups.fold(unpacked, |sum, group| sum.saturating_add(in_memory(group)));
     }
     if unpacked > UNPACKED {
         return Err("its rows are large".into());
     }
-    Ok(unpacked.unsigned_abs())
+    Ok(unpacked)
+}
+
+/// Bytes that the rows of a group take once they are read, whatever they were encoded as: of differences and of what
+/// repeats the file holds a small part of that.
+fn in_memory(group: &RowGroupMetaData) -> u64 {
+    let rows = group.num_rows().unsigned_abs();
+    let columns = group.columns().iter().map(|column| match column.column_type() {
+        Type::BOOLEAN => rows,
+        Type::INT32 | Type::FLOAT => rows.saturating_mul(4),
+        Type::INT64 | Type::DOUBLE => rows.saturating_mul(8),
+        Type::INT96 => rows.saturating_mul(12),
+        Type::FIXED_LEN_BYTE_ARRAY => {
+            rows.saturating_mul(column.column_descr().type_length().unsigned_abs().into())
+        }
+        // Files of few rows do not say it, but are not encoded either.
+        Type::BYTE_ARRAY => {
+            let stated = column.unencoded_byte_array_data_bytes().unwrap_or(column.uncompressed_size());
+            rows.saturating_mul(4).saturating_add(stated.unsigned_abs())
+        }
+    });
+    columns.fold(0, u64::saturating_add)
 }
 
 /// A table that has rows by the count of the conversion, and no file: a folder that could not be read, or damage.

@@ -5,11 +5,16 @@ use crate::{
     killed::{End, NEW, OLD, OTHER, ended, tables},
     scratch::{ID, Samples, Scratch, content, convert, identity, partitions, staging},
 };
-use arrow::datatypes::SchemaRef;
+use arrow::{
+    array::{ArrayRef, RecordBatch, StringArray, UInt64Array},
+    datatypes::SchemaRef,
+};
+use parquet::arrow::ArrowWriter;
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 const THIRD: &str = "d00000000000000aa";
@@ -394,4 +399,25 @@ fn one_compaction_at_a_time() {
     assert!(Lake::create_or_open(&scratch.0).is_ok() && lake.prune().is_ok(), "nothing to prune");
     drop(held);
     compact(&lake).unwrap();
+}
+
+/// Nothing of how a file is encoded makes its rows small.
+#[test]
+fn what_rows_take_in_memory() {
+    let numbers: ArrayRef = Arc::new(UInt64Array::from_iter_values(0..10_000));
+    let repeated: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(100); 10_000]));
+    let nothing: ArrayRef = Arc::new(UInt64Array::from(vec![None; 10_000]));
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("numbers", numbers, false),
+        ("repeated", repeated, false),
+        ("nothing", nothing, true),
+    ]);
+    let batch = batch.unwrap();
+    let options = crate::staged::options(&batch);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    let metadata = writer.close().unwrap();
+    let encoded = metadata.row_group(0).total_byte_size();
+    assert!(encoded < 10_000, "{encoded}");
+    assert_eq!(super::in_memory(metadata.row_group(0)), 10_000 * (8 + 104 + 8));
 }

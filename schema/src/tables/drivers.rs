@@ -3,7 +3,7 @@
 use crate::table;
 
 table! {
-    /// One row for every driver object (`_DRIVER_OBJECT`): those of the directory tree, and those that only memory holds.
+    /// One row for every driver object (`_DRIVER_OBJECT`): those of the directory tree, those that only memory holds, and the drivers of devices that a parameter of the bug check leads to, also in small dumps.
     pub drivers: Drivers of DriverRow {
         /// Full name, such as `\Driver\disk`: that of the directory tree; of one that is in no directory, what its headers or the driver object itself state, empty where they say nothing.
         name: String,
@@ -31,7 +31,7 @@ table! {
         unload: Option<u64>,
         /// Routine that adds a device (`_DRIVER_EXTENSION.AddDevice`); NULL for none.
         add_device: Option<u64>,
-        /// Number of its devices (along `_DEVICE_OBJECT.NextDevice`).
+        /// Number of its devices (along `_DEVICE_OBJECT.NextDevice`), as far as the dump has them.
         devices: u32,
         /// Whether the directory tree leads to it.
         in_directory: bool,
@@ -41,7 +41,7 @@ table! {
         found_by_shape: Option<bool>,
         /// Physical address of the `_DRIVER_OBJECT`; NULL in dumps of virtual memory.
         pa: Option<u64>,
-        /// True for one that is in no directory, in memory that the kernel maps and that was not freed: somebody hides it, or it is being loaded right now; NULL where nothing maps it.
+        /// True for one that is in no directory, in memory that the kernel maps and that was not freed: somebody hides it, or it is being loaded right now; NULL where nothing maps it, and in small dumps, which have no directories.
         hidden: Option<bool>,
     }
 }
@@ -71,7 +71,7 @@ table! {
 }
 
 table! {
-    /// One row for every device object of a driver (`_DEVICE_OBJECT`).
+    /// One row for every device object of a driver (`_DEVICE_OBJECT`): of the drivers of the directory tree; and those that the bug check leads to, with the devices attached to them and those of the request that it names, also in small dumps.
     pub devices: Devices of DeviceRow {
         /// Full name, such as `\Device\Harddisk0\DR0`; NULL when it has none.
         name: Option<String>,
@@ -81,8 +81,8 @@ table! {
         driver_name: String,
         /// Address of its driver's `_DRIVER_OBJECT`.
         driver: u64,
-        /// Position among the devices of its driver, from 0.
-        position: u32,
+        /// Position among the devices of its driver, from 0; NULL for one that only the bug check leads to.
+        position: Option<u32>,
         /// `FILE_DEVICE_*` (`_DEVICE_OBJECT.DeviceType`): 7 disk, 8 file system, 0x22 unknown, ...
         device_type: Option<u32>,
         /// `_DEVICE_OBJECT.Flags` (`DO_*`): 4 buffered I/O, 0x10 direct I/O, 0x40 has a name, 0x80 initializing, ...

@@ -3,7 +3,7 @@
 use crate::table;
 
 table! {
-    /// One row for every I/O request packet in the list of a thread (`_ETHREAD.IrpList`): what the thread has asked for and has not been told the end of (`!irp`).
+    /// One row for every I/O request packet in the list of a thread (`_ETHREAD.IrpList`): what the thread has asked for and has not been told the end of (`!irp`); and for one that a parameter of the bug check leads to, also in small dumps.
     pub irps: Irps of IrpRow {
         /// Address of the `_IRP`.
         irp: u64,
@@ -11,8 +11,8 @@ table! {
         process_id: Option<u32>,
         /// Thread id of the thread in whose list it is.
         thread_id: Option<u32>,
-        /// Address of that thread (`_ETHREAD`).
-        ethread: u64,
+        /// Address of that thread (`_ETHREAD`); NULL for a request that only the bug check leads to.
+        ethread: Option<u64>,
         /// `_IRP.Flags`.
         flags: Option<u32>,
         /// Stack locations (`_IRP.StackCount`): rows of `irp_stack`.

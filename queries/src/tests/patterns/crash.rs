@@ -230,6 +230,13 @@ fn a_trap_that_the_stack_trace_does_not_show() {
     lake.put("trap_frames", SECOND, &[&trap("'scan'", "false", "'medium'")]);
     lake.put("trap_frames", FIRST, &[&trap("'scan'", "true", "'low'")]);
     assert_eq!(strengths(&lake), ["weak", "weak"]);
+    // Near miss: it interrupted the instruction at fault, so that it is the crash.
+    for (dump, ip) in [(FIRST, "9000000"), (SECOND, "9000001")] {
+        let crash = [("ethread", "4096"), ("thread_id", "8"), ("fault_ip", ip)];
+        lake.put("crashes", dump, &[&crash]);
+    }
+    let left = found(&lake, "hidden_exception");
+    assert_eq!(left.iter().map(|finding| finding.dump_id.as_str()).collect::<Vec<_>>(), [SECOND]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::{
     secondary,
 };
 use crate::{
+    PAGE_SIZE,
     bytes::Bytes,
     error::Result,
     records::{Problem, Records},
@@ -47,8 +48,12 @@ pub(super) struct Bitmap {
     pub bits_at: u64,
 }
 
+/// Bytes of a `BMP_HEADER64` before the bits.
+const SIZE: u64 = 0x38;
+
 fn open(file: &[u8]) -> Result<Opened> {
     let Header { kind, mut records, .. } = header::read(file)?;
+    records.reaches(kind.size() + SIZE);
     let bitmap = state(file, kind.size());
     let runs = match records.keep(bitmap) {
         Some(bitmap) => pages(file, &bitmap, &mut records),
@@ -59,10 +64,10 @@ fn open(file: &[u8]) -> Result<Opened> {
 
 /// `BMP_HEADER64` at `at`.
 fn state(file: &[u8], at: u64) -> Result<Bitmap> {
-    let head = Bytes::at(file, at, 0x38, "BMP_HEADER64")?;
+    let head = Bytes::at(file, at, SIZE, "BMP_HEADER64")?;
     check_signature(&head)?;
     let (first_page, set, bits) = (head.u64(0x20)?, head.u64(0x28)?, head.u64(0x30)?);
-    Ok(Bitmap { structure: "BMP_HEADER64", header: at, first_page, set, bits, bits_at: at + 0x38 })
+    Ok(Bitmap { structure: "BMP_HEADER64", header: at, first_page, set, bits, bits_at: at + SIZE })
 }
 
 /// `SDMP` or `FDMP`, then `DUMP`: every reader accepts both whatever the type.
@@ -86,7 +91,12 @@ pub(super) fn pages(file: &[u8], bitmap: &Bitmap, records: &mut Records) -> Phys
         return PhysRuns::default();
     }
     let room = bitmap.first_page - bitmap.bits_at;
-    let bytes = Bytes::up_to(file, bitmap.bits_at, bitmap.bits.div_ceil(8).min(room), structure);
+    let whole = bitmap.bits.div_ceil(8).min(room);
+    let bytes = Bytes::up_to(file, bitmap.bits_at, whole, structure);
+    if bytes.len() < whole {
+        // Which frames follow is not known then, but how many.
+        records.reaches(bitmap.first_page.saturating_add(bitmap.set.saturating_mul(PAGE_SIZE)));
+    }
     let bits = bitmap.bits.min(bytes.len().saturating_mul(8));
     if bits < bitmap.bits {
         let found = format!("{} bits in {} bytes of bitmap", bitmap.bits, bytes.len());

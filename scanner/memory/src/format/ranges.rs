@@ -15,6 +15,7 @@ use super::{
     secondary,
 };
 use crate::{
+    PAGE_SIZE,
     bytes::Bytes,
     error::Result,
     records::{Problem, Records},
@@ -49,6 +50,7 @@ struct Rdmp {
 
 fn open(file: &[u8]) -> Result<Opened> {
     let Header { kind, dump_type, mut records, .. } = header::read(file)?;
+    records.reaches(kind.size() + LIST);
     let rdmp = state(file, kind.size(), dump_type == Some(dump_type::RANGES_FULL));
     let runs = match records.keep(rdmp) {
         Some(rdmp) => pages(file, &rdmp, &mut records),
@@ -78,6 +80,11 @@ fn pages(file: &[u8], rdmp: &Rdmp, records: &mut Records) -> PhysRuns {
     // The ranges lie between the header and the first page, whatever MetadataSize says.
     let list_at = rdmp.at + LIST;
     let list = Bytes::up_to(file, list_at, rdmp.first_page - list_at, STRUCTURE);
+    if (file.len() as u64) < rdmp.first_page {
+        // The list of ranges is cut off: only type 10 says how many pages there are.
+        let pages = rdmp.totals.map_or(0, |(_, pages)| pages);
+        records.reaches(rdmp.first_page.saturating_add(pages.saturating_mul(PAGE_SIZE)));
+    }
     let mut packed = Packed::new(rdmp.first_page, file.len() as u64);
     let complete = walk(&list, rdmp, &mut packed, records);
     check_totals(rdmp, complete, packed.frames(), records);

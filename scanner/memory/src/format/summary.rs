@@ -37,6 +37,7 @@ fn state(file: &[u8], kind: Kind, records: &mut Records) -> Result<Bitmap> {
         Kind::Bits64 => ("SUMMARY_DUMP64", 0x28),
     };
     let at = kind.size();
+    records.reaches(at + size);
     let head = Bytes::at(file, at, size, structure)?;
     bitmap::check_signature(&head)?;
     let bits = u64::from(head.u32(0x10)?);

@@ -22,6 +22,10 @@ pub enum Role {
     Context,
     /// An `EXCEPTION_RECORD`.
     Record,
+    /// A `_DEVICE_OBJECT`.
+    Device,
+    /// An `_IRP`.
+    Irp,
     /// Something else.
     Other,
 }
@@ -49,6 +53,8 @@ fn cell(text: &'static str) -> (Role, &'static str) {
         "trap" => Role::Trap,
         "context" => Role::Context,
         "record" => Role::Record,
+        "device" => Role::Device,
+        "irp" => Role::Irp,
         _ => Role::Other,
     };
     (role, meaning)

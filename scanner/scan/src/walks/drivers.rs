@@ -1,6 +1,6 @@
 //! `drivers`, `driver_dispatch` and `devices`.
 
-use super::found::Findings;
+use super::{found::Findings, stated::Stated};
 use crate::{Job, out::Out, sweeps::FoundObject};
 use memory::Va;
 use nt::{
@@ -34,12 +34,30 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
             ..row
         })?;
     }
+    let mut known: HashSet<Va> = drivers.iter().map(|(driver, _)| *driver).collect();
     for found in findings.others(system, drivers.iter().map(|(driver, _)| *driver)) {
         let (found_in_pool, found_by_shape) = findings.cells(Some(found));
         let row = hidden_row(system, &layout, found);
+        known.extend(found.va.map(Va));
         out.push(DriverRow { found_in_pool, found_by_shape, ..row })?;
     }
+    for driver in Stated::of(system).drivers(system).into_iter().filter(|driver| !known.contains(driver)) {
+        out.push(stated_row(system, &layout, driver, findings.pa(system, driver)))?;
+    }
     out.finish()
+}
+
+/// A driver that only the bug check leads to: whether a directory has it, nothing in the dump tells.
+fn stated_row(system: &System, layout: &DriverObject, driver: Va, pa: Option<u64>) -> DriverRow {
+    let row = driver_row(system, layout, &system.view(driver, layout.size));
+    DriverRow {
+        name: row.stated_name.clone().unwrap_or_default(),
+        driver: Some(driver.0),
+        devices: system.driver_devices(driver).len() as u32,
+        in_directory: false,
+        pa,
+        ..row
+    }
 }
 
 fn driver_row(system: &System, layout: &DriverObject, view: &View) -> DriverRow {
@@ -119,11 +137,18 @@ fn dispatch_row(
 pub fn devices(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Devices>::new(sink);
     let Some(system) = job.system else { return out.finish() };
+    let mut known = HashSet::new();
     for (driver, driver_name) in system.driver_objects() {
         for (position, device) in (0u32..).zip(system.driver_devices(driver)) {
-            let row = device_row(system, device);
-            out.push(DeviceRow { driver_name: driver_name.clone(), driver: driver.0, position, ..row })?;
+            known.insert(device);
+            let (row, driver_name) = (device_row(system, device), driver_name.clone());
+            out.push(DeviceRow { driver_name, driver: driver.0, position: Some(position), ..row })?;
         }
+    }
+    for device in Stated::of(system).devices.into_iter().filter(|device| !known.contains(device)) {
+        let Some((driver, name)) = system.driver_of(device) else { continue };
+        let driver_name = name.unwrap_or_default();
+        out.push(DeviceRow { driver_name, driver: driver.0, position: None, ..device_row(system, device) })?;
     }
     out.finish()
 }

@@ -1,6 +1,6 @@
 //! `irps` and `irp_stack`.
 
-use super::waits::Threads;
+use super::{stated::Stated, waits::Threads};
 use crate::{Job, names, out::Out};
 use memory::Va;
 use nt::{
@@ -11,7 +11,7 @@ use schema::{
     Sink,
     tables::{IrpRow, IrpStack, IrpStackRow, Irps},
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Names of drivers and files that were looked up before: many requests are of the same.
 struct Names<'a> {
@@ -44,16 +44,24 @@ pub fn irps(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Irps>::new(sink);
     if let Some(system) = job.system {
         let (threads, mut names) = (Threads::of(system), Names::of(system));
-        for irp in system.irps() {
+        for irp in all(system) {
             out.push(row(system, &threads, &mut names, &irp))?;
         }
     }
     out.finish()
 }
 
+/// Those of all threads, and those that the bug check leads to.
+fn all(system: &System) -> Vec<Irp> {
+    let mut irps = system.irps();
+    let listed: HashSet<Va> = irps.iter().map(|irp| irp.va).collect();
+    irps.extend(Stated::of(system).irps.into_iter().filter(|irp| !listed.contains(&irp.va)));
+    irps
+}
+
 fn row(system: &System, threads: &Threads, names: &mut Names, irp: &Irp) -> IrpRow {
-    let ethread = system.threads()[irp.thread].va;
-    let (thread_id, process_id) = threads.ids(Some(ethread));
+    let ethread = irp.thread.and_then(|thread| system.threads().get(thread)).map(|thread| thread.va);
+    let (thread_id, process_id) = threads.ids(ethread);
     let current = irp.current_location();
     let device = current.and_then(|location| location.device);
     let (major, minor) = current.map_or((None, None), |location| (location.major, location.minor));
@@ -62,7 +70,7 @@ fn row(system: &System, threads: &Threads, names: &mut Names, irp: &Irp) -> IrpR
         irp: irp.va.0,
         process_id,
         thread_id,
-        ethread: ethread.0,
+        ethread: ethread.map(|va| va.0),
         flags: irp.flags,
         stack_count: irp.stack_count,
         current_location: irp.current,
@@ -96,7 +104,7 @@ pub fn stack(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<IrpStack>::new(sink);
     if let Some(system) = job.system {
         let mut names = Names::of(system);
-        for irp in system.irps() {
+        for irp in all(system) {
             for location in &irp.stack {
                 out.push(location_row(system, &mut names, &irp, location))?;
             }

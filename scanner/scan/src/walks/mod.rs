@@ -28,6 +28,7 @@ mod pool;
 mod processes;
 mod processors;
 mod stacks;
+mod stated;
 mod streams;
 mod syscalls;
 mod tag_constants;

@@ -138,3 +138,46 @@ fn damage() {
         assert_eq!(faults(&tables, "_ETHREAD.IrpList").len(), 1);
     }
 }
+
+/// A small dump has no lists. What the bug check's parameters lead to is there all the same, if it is what they say.
+#[test]
+fn what_the_bug_check_leads_to() {
+    use fixtures::Family;
+    let names = ["irps", "irp_stack", "devices", "drivers", "threads", "faults"];
+    let small = |machine: &Machine| crate::support::some_tables(machine, Format::Triage(Family::A), &names);
+    for (arch, build) in kernels() {
+        let name = format!("{arch:?} {}", build.number);
+        let mut machine = scenario::busy(arch, build);
+        let irp = machine.facts.resources.irps[0].clone();
+        let device = machine.facts.resources.devices[0].clone();
+        // A real one has what the crash is about: the request with its stack, the device and its driver.
+        let plan = machine.dump(Format::Full).plan;
+        let size = |name| machine.facts.layout().size(name);
+        let request = size("_IRP") + irp.stack.len() * size("_IO_STACK_LOCATION");
+        let captured =
+            [(irp.va, request), (device.va, size("_DEVICE_OBJECT")), (device.driver, size("_DRIVER_OBJECT"))]
+                .map(|(va, size)| (va, plan.read(Space::Kernel, va, size)));
+        for (va, bytes) in captured {
+            machine.write_va(Space::Kernel, va, &bytes);
+        }
+        machine.crash(0x9f, [3, device.va, 0, irp.va]);
+        let tables = small(&machine);
+        let of_bugcheck: Vec<&Row> =
+            tables["irps"].iter().filter(|row| !row.contains_key("ethread")).collect();
+        let listed = tables["irps"].iter().filter(|row| row["irp"] == irp.va.to_string()).count();
+        assert_eq!(listed, 1, "{name}: {:?}", tables["irps"]);
+        assert!(of_bugcheck.iter().all(|row| row["irp"] == irp.va.to_string()), "{name}");
+        let locations = tables["irp_stack"].iter().filter(|row| row["irp"] == irp.va.to_string());
+        assert_eq!(locations.count(), irp.stack.len(), "{name}");
+        let row = tables["devices"].iter().find(|row| row["device"] == device.va.to_string());
+        let row = row.unwrap_or_else(|| panic!("{name}: {:?}", tables["devices"]));
+        assert_eq!(cell(row, "driver"), Some(device.driver), "{name}");
+        let driver = tables["drivers"].iter().find(|row| row["driver"] == device.driver.to_string());
+        assert!(driver.is_some_and(|row| !row.contains_key("hidden")), "{name}: {driver:?}");
+        // The parameters are exchanged: neither is of the type that it should be.
+        machine.crash(0x9f, [3, irp.va, 0, device.va]);
+        let tables = small(&machine);
+        assert!(tables["irps"].iter().all(|row| row.contains_key("ethread")), "{name}");
+        assert!(tables["devices"].is_empty(), "{name}");
+    }
+}

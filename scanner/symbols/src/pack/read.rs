@@ -116,9 +116,7 @@ impl Pack {
         }
         layouts
     }
-}
 
-impl Pack {
     /// Of a kernel's layouts those that a dump states something of: all that is needed to compare a hundred kernels.
     pub(super) fn stated(&self, entry: &Entry, known: &[Known]) -> Layouts {
         self.types(entry, |name| known.iter().any(|fact| fact.type_name == name))

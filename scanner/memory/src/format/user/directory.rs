@@ -102,6 +102,7 @@ impl<'a> Directory<'a> {
 
 /// The entries that the file has; unused ones are listed but are no streams.
 fn entries<'a>(reader: &mut Reader<'a>, start: u64, count: u64) -> Result<Vec<Stream<'a>>> {
+    reader.records.reaches(start.saturating_add(count.saturating_mul(ENTRY_SIZE)));
     let bytes = Bytes::up_to(reader.file, start, count.saturating_mul(ENTRY_SIZE), "MINIDUMP_DIRECTORY");
     let there = bytes.len() / ENTRY_SIZE;
     if there == 0 {
@@ -143,6 +144,9 @@ fn stream<'a>(reader: &mut Reader<'a>, entry: Bytes<'a>) -> Result<Stream<'a>> {
         size: size.into(),
         understood: false,
     });
+    if kind != 0 && size != 0 {
+        reader.records.reaches(u64::from(rva) + u64::from(size));
+    }
     let title = name(kind).unwrap_or("user stream");
     let bytes = Bytes::up_to(reader.file, rva.into(), size.into(), title);
     Ok(Stream { index, entry: entry.start(), bytes, kind, stated: size.into() })
