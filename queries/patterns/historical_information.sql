@@ -9,7 +9,7 @@
 -- Limits: an ended process that somebody still refers to is kept by that reference; others are remains in free memory, of
 --   which only some are left.
 SELECT dump_id, 'process' AS subject_kind, who(name, process_id, NULL) AS subject, coalesce(eprocess, pa) AS address,
-       json_object('created', create_time, 'ended', exit_time, 'exit_status', hex_code(exit_status), 'parent', parent_id, 'source', source) AS evidence,
+       json_object('created', create_time, 'ended', exit_time, 'exit_status', hex_code(exit_status), 'parent_id', parent_id, 'source', source) AS evidence,
        'It ended' || coalesce(' at ' || strftime(exit_time, '%Y-%m-%d %H:%M:%S'), '') || ' and is still in memory.' AS reading,
        'certain' AS strength
 FROM processes WHERE exited

@@ -21,7 +21,7 @@ shared AS (
     FROM used AS u LEFT JOIN limits AS l ON l.dump_id = u.dump_id AND l.kind = u.kind)
 SELECT dump_id, 'pool tag' AS subject_kind, tag || ' (' || kind || ')' AS subject, NULL::UBIGINT AS address,
        json_object('tag', tag, 'pool', kind, 'bytes', bytes, 'share', round(bytes / total, 3), 'outstanding',
-                   allocs::HUGEINT - frees, 'limit', most) AS evidence,
+                   TRY_CAST(allocs::HUGEINT - frees AS BIGINT), 'limit', most) AS evidence,
        'Tag ' || tag || ' holds ' || round(100 * bytes / total)::INTEGER || ' % of ' || kind || ' pool: '
            || bytes // 1048576 || ' MiB.' AS reading,
        CASE WHEN bytes >= total / 2 OR bytes >= 0.75 * most THEN 'strong' ELSE 'weak' END AS strength

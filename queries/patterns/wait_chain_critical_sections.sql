@@ -9,7 +9,7 @@
 --   their stacks only.
 SELECT c.dump_id, 'critical section' AS subject_kind, who(p.name, c.process_id, c.owning_thread_id) AS subject,
        c.critical_section AS address,
-       json_object('owner', c.owning_thread_id, 'waiters', c.waiters, 'recursion', c.recursion_count, 'contention',
+       json_object('owner_thread_id', c.owning_thread_id, 'waiters', c.waiters, 'recursion', c.recursion_count, 'contention',
                    c.contention_count, 'wow64', c.is_wow64, 'owner_state', t.state_name, 'owner_waits_for',
                    CASE WHEN t.state = 5 THEN t.wait_reason_name END, 'owner_does', s.top_function) AS evidence,
        c.waiters || ' threads wait for the critical section at ' || hex_address(c.critical_section) || '; '

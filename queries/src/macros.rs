@@ -14,7 +14,8 @@ use crate::path::quote;
 /// `thread_key(ethread, thread_id)` tells a thread of a dump: the address of its ETHREAD, else (user minidumps) its id.
 ///
 /// `va('fffff800`12345678')` is 18446735277921949304: addresses as debuggers write them, with or without `0x`, a backtick
-/// and capitals. A text of digits alone is decimal, but for 16 of them, which are an address with its zeros.
+/// and capitals. A text is hexadecimal, also one of digits alone (`80501030` is an address of x86), unless it has more
+/// digits than an address; a number is what it is.
 ///
 /// Signed numbers are what their bits say: `hex_code(-1073741819)` is `0xC0000005`.
 ///
@@ -22,10 +23,11 @@ use crate::path::quote;
 /// odd row must not fail a query over all dumps. A FILETIME of 0 or beyond the year 9999 says nothing.
 pub const FIRST: &str = r"
 CREATE MACRO va(x) AS CASE
-    WHEN typeof(x) <> 'VARCHAR' OR regexp_matches(trim(x::VARCHAR), '^-?[0-9]+$') AND length(trim(x::VARCHAR)) <> 16
+    WHEN typeof(x) <> 'VARCHAR'
         THEN coalesce(TRY_CAST(x AS UBIGINT), TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT))
     WHEN regexp_matches(lower(trim(x::VARCHAR)), '^(0x)?[0-9a-f`]+$')
-        THEN TRY_CAST(concat('0x', regexp_replace(replace(lower(trim(x::VARCHAR)), '`', ''), '^0x', '')) AS UBIGINT) END;
+        THEN coalesce(TRY_CAST(concat('0x', regexp_replace(replace(lower(trim(x::VARCHAR)), '`', ''), '^0x', '')) AS UBIGINT),
+            TRY_CAST(trim(x::VARCHAR) AS UBIGINT)) END;
 CREATE MACRO hex_address(x) AS printf('0x%016x', coalesce(TRY_CAST(x AS UBIGINT),
     TRY_CAST(TRY_CAST(x AS BIGINT)::HUGEINT + 18446744073709551616 AS UBIGINT)));
 CREATE MACRO hex_code(x) AS printf('0x%X', coalesce(TRY_CAST(x AS UBIGINT),

@@ -30,7 +30,10 @@ pub fn command(args: &args::Info) -> Result<u8> {
         match value {
             Value::Null => {}
             Value::String(text) => writeln!(out, "{name:24} {}", terminal_safe(&text))?,
-            value => writeln!(out, "{name:24} {value}")?,
+            value => match value.as_u64().filter(|_| name.ends_with("_code")) {
+                Some(code) => writeln!(out, "{name:24} {code:#x}")?,
+                None => writeln!(out, "{name:24} {value}")?,
+            },
         }
     }
     writeln!(
@@ -41,10 +44,10 @@ pub fn command(args: &args::Info) -> Result<u8> {
     Ok(out.flush().map(|()| 0)?)
 }
 
-/// The facts of the dump at `path`, which may have been opened elsewhere, named like the columns of `dumps` where there is one. Addresses are text, in hex.
+/// The facts of the dump at `path`, which may have been opened elsewhere, named like the columns of `dumps` where there
+/// is one. Addresses are text, in hex.
 fn facts(dump: &Dump, path: &Path) -> Vec<(&'static str, Value)> {
     let header = &dump.records.header;
-    let hex = |value: Option<u64>| json!(value.map(|value| format!("{value:#x}")));
     let word = |value: Option<u64>| json!(value.map(schema::word_text));
     let companion = dump.companion().and_then(|(path, _)| path.file_name());
     let mut facts = vec![
@@ -65,13 +68,13 @@ fn facts(dump: &Dump, path: &Path) -> Vec<(&'static str, Value)> {
         ("comment", json!(header.comment)),
     ];
     if let Some(bugcheck) = header.bugcheck {
-        facts.push(("bugcheck_code", hex(Some(bugcheck.code.into()))));
+        facts.push(("bugcheck_code", json!(bugcheck.code)));
         facts.push(("bugcheck_name", json!(scan::bugcheck_name(bugcheck.code))));
         let parameters: Vec<Value> = bugcheck.parameters.iter().map(|p| word(*p)).collect();
         facts.push(("bugcheck_params", json!(parameters)));
     }
     if let Some(exception) = dump.records.exceptions.first() {
-        facts.push(("exception_code", hex(Some(exception.code.into()))));
+        facts.push(("exception_code", json!(exception.code)));
         facts.push(("exception_name", json!(scan::exception_name(exception.code))));
         facts.push(("exception_address", word(exception.address)));
     }

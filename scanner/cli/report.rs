@@ -103,7 +103,7 @@ fn hold(name: &str, value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(|item| hold(name, item)),
         Value::Object(members) => members.iter_mut().for_each(|(name, member)| hold(name, member)),
         Value::Number(number) => {
-            let word = number.as_u64().filter(|_| schema::is_word(name)).map(schema::word_text);
+            let word = number.as_u64().filter(|_| schema::is_always_word(name)).map(schema::word_text);
             let large = number.as_u64().is_some_and(|n| n >= HELD)
                 || number.as_i64().is_some_and(|n| n.unsigned_abs() >= HELD);
             if let Some(text) = word.or_else(|| large.then(|| number.to_string())) {

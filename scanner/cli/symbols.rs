@@ -1,6 +1,6 @@
 //! `dumplake symbols`, and the library of layouts that a conversion uses.
 
-use crate::{Result, args};
+use crate::{Result, args, report::json_text};
 use ::symbols::{
     Library, collect,
     pack::{self, Pack},
@@ -97,7 +97,7 @@ fn list(path: Option<&Path>, as_json: bool) -> Result<u8> {
         if as_json {
             let row = json!({ "architecture": architecture, "build": build, "revision": revision,
                 "pdb_name": pdb_name, "pdb": id, "source": source });
-            writeln!(out, "{row}")?;
+            writeln!(out, "{}", json_text(row))?;
             continue;
         }
         let revision = revision.map_or("?".into(), |revision| revision.to_string());

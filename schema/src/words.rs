@@ -7,7 +7,7 @@ use crate::{all, cell::CellType};
 use std::{collections::BTreeSet, sync::LazyLock};
 
 /// The columns of type `UBIGINT` that are numbers: sizes, counts, offsets, ids of processes, ticks. All others are words.
-/// A name means the same in every table.
+/// A name of both kinds means the same in every table.
 pub const NUMBERS: [&str; 67] = [
     "bytes",
     "bytes_in_file",
@@ -88,6 +88,16 @@ pub fn is_word(column: &str) -> bool {
     WORDS.contains(column)
 }
 
+/// Whether a number under this name is a word, where its type is not known: no table has another number of that name.
+pub fn is_always_word(name: &str) -> bool {
+    static OTHERS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+        let columns = all().iter().flat_map(|table| table.columns);
+        let narrow = [CellType::U8, CellType::U16, CellType::U32, CellType::I32, CellType::I64];
+        columns.filter(|column| narrow.contains(&column.cell)).map(|column| column.name).collect()
+    });
+    is_word(name) && !OTHERS.contains(name)
+}
+
 /// A word as it is written: `0x` and 16 digits, so that texts of words sort as words do.
 pub fn word_text(word: u64) -> String {
     format!("{word:#018x}")
@@ -114,6 +124,8 @@ mod tests {
         {
             assert_eq!(is_word(column), word, "{column}");
         }
+        // An offset in `syscalls`, an address in others.
+        assert!(is_word("entry") && !is_always_word("entry") && is_always_word("va"));
     }
 
     /// What a column's description says it is.

@@ -124,7 +124,7 @@ fn info_of_every_format() {
             let name = facts["format"].as_str().unwrap();
             assert!(human.out.contains(&format!("{:24} {name}", "format")), "{}", human.out);
             let header = format.dump_type().is_some();
-            assert_eq!(facts["bugcheck_code"].as_str(), header.then_some("0xd1"), "{format:?}");
+            assert_eq!(facts["bugcheck_code"].as_u64(), header.then_some(0xd1), "{format:?}");
             assert_eq!(human.out.contains("DRIVER_IRQL_NOT_LESS_OR_EQUAL"), header, "{format:?}");
         }
     }

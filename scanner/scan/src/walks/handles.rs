@@ -2,13 +2,16 @@
 
 use super::process_id;
 use crate::{Job, out::Out};
-use memory::records::Handle;
+use memory::{Va, records::Handle};
 use nt::{System, handle::Handle as Open, object::Header};
 use schema::{
     Sink,
     tables::{HandleRow, Handles},
 };
 use std::collections::HashMap;
+
+/// Bytes of objects that are kept for their next handle. A busy system has some ten thousand objects.
+const MOST_KNOWN: usize = 32 << 20;
 
 pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Handles>::new(sink);
@@ -39,8 +42,7 @@ fn kernel(system: &System, out: &mut Out<Handles>) -> schema::Result<()> {
     for process in system.processes() {
         let table = system.handle_table_of(process.va);
         for handle in table.map(|table| system.handles(table)).unwrap_or_default() {
-            let object = known.entry(handle.target.0);
-            let object = object.or_insert_with(|| Object::of(system, system.object_at(handle.target)));
+            let object = known.object(system, handle.target);
             out.push(HandleRow {
                 process_id: process.pid,
                 eprocess: Some(process.va.0),
@@ -59,7 +61,25 @@ fn kernel(system: &System, out: &mut Out<Handles>) -> schema::Result<()> {
 }
 
 /// Objects by the address of their header: many handles lead to one.
-type Known = HashMap<u64, Object>;
+#[derive(Default)]
+struct Known {
+    objects: HashMap<u64, Object>,
+    bytes: usize,
+}
+
+impl Known {
+    /// The object at a header. With too many they are forgotten and read again: a forged table has millions.
+    fn object(&mut self, system: &System, at: Va) -> &Object {
+        if self.bytes > MOST_KNOWN {
+            *self = Known::default();
+        }
+        self.objects.entry(at.0).or_insert_with(|| {
+            let object = Object::of(system, system.object_at(at));
+            self.bytes += object.bytes();
+            object
+        })
+    }
+}
 
 /// What handles tell of their object.
 struct Object {
@@ -74,6 +94,12 @@ impl Object {
         let name = if header.body.0 == 0 { None } else { system.object_name(&header) };
         // Its own name is part of the full one; one text may be the name of a million objects.
         Object { header: Header { name: None, ..header }, name }
+    }
+
+    /// What it takes in memory.
+    fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<Object>() + text(&self.name) + text(&self.header.type_name)
     }
 }
 
