@@ -182,11 +182,18 @@ fn crashes_of_one_code_in_one_context() {
     lake.put("crashes", FIRST, &[&of("209")]);
     lake.put("crashes", SECOND, &[&of("10")]);
     assert_eq!(subjects(&lake, "fault_context"), [], "one of each");
-    for dump in [SECOND, THIRD] {
-        lake.put("crashes", dump, &[&of("209")]);
+    for (dump, source) in [(SECOND, "'processor'"), (THIRD, "'parameter'")] {
+        let mut row = of("209");
+        row.retain(|(column, _)| !column.starts_with("irql"));
+        row.extend([("irql", "2"), ("irql_source", source)]);
+        lake.put("crashes", dump, &[&row]);
     }
-    let strengths: Vec<_> = found(&lake, "fault_context").into_iter().map(|f| f.strength).collect();
+    let findings = found(&lake, "fault_context");
+    let strengths: Vec<_> = findings.iter().map(|f| &f.strength).collect();
     assert_eq!(strengths, ["strong", "strong", "strong"]);
+    // What the processor noted is not the level that a parameter states.
+    let evidence = &findings[0].evidence;
+    assert!(evidence.contains("2 (parameter)") && evidence.contains("2 (processor)"), "{evidence}");
 }
 
 #[test]
