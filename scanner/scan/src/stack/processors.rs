@@ -85,6 +85,16 @@ pub fn noted(
     words.filter_map(read).find(|sp| sp.is_multiple_of(width) && is_stack(*sp))
 }
 
+/// Where the stack ends of which this was captured: there, if a switch of stacks left its note, with the address of
+/// another stack, where a page ends. Nothing else tells that the dump has all of it: the walk is to come to what is
+/// not there.
+pub fn end_of(memory: &dyn Memory, captured: &Range<u64>, width: u64, is_stack: impl Fn(u64) -> bool) -> u64 {
+    if captured.end.is_multiple_of(PAGE_SIZE) && noted(memory, captured, width, is_stack).is_some() {
+        return captured.end;
+    }
+    (captured.end / PAGE_SIZE).saturating_add(1).saturating_mul(PAGE_SIZE)
+}
+
 /// The tops of the stacks that the task state of a processor names.
 fn ists(system: &System<'_>, tss: Va) -> Vec<u64> {
     let is_64 = system.architecture == Architecture::X64;
@@ -107,4 +117,36 @@ fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<Place> {
         (top.saturating_sub(size).max(below(index))..top, kind)
     };
     tops.iter().enumerate().map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::traps::saved::Bytes, end_of, noted};
+
+    const TOP: u64 = 0xffff_f880_0000_2000;
+    const OTHER: u64 = 0xffff_f880_0100_0f00;
+
+    /// A part of a stack that holds the address of another one so far below its end.
+    fn part(end: u64, below: u64) -> (Bytes, std::ops::Range<u64>) {
+        let mut bytes = vec![0; 0x800];
+        let at = bytes.len() - below as usize;
+        bytes[at..at + 8].copy_from_slice(&OTHER.to_le_bytes());
+        (Bytes { start: end - 0x800, bytes }, end - 0x800..end)
+    }
+
+    /// What a dump has of a stack can be cut short: then it has no end there, and no note of a switch.
+    #[test]
+    fn where_a_captured_stack_ends() {
+        let is_stack = |sp: u64| sp == OTHER;
+        let end = |end: u64, below: u64| {
+            let (bytes, captured) = part(end, below);
+            end_of(&bytes, &captured, 8, is_stack)
+        };
+        assert_eq!(end(TOP, 16), TOP);
+        assert_eq!(end(TOP, 0x100), TOP + 0x1000, "no note");
+        assert_eq!(end(TOP - 0x40, 16), TOP, "cut, and that is no note");
+        let (bytes, captured) = part(TOP, 16);
+        assert_eq!(noted(&bytes, &captured, 8, is_stack), Some(OTHER));
+        assert_eq!(noted(&bytes, &captured, 8, |_| false), None);
+    }
 }

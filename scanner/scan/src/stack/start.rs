@@ -11,7 +11,7 @@ use super::{
     processors::{self, OnProcessor, Place},
 };
 use crate::code::Code;
-use memory::{Architecture, Context, PAGE_SIZE, Va};
+use memory::{Architecture, Context, Va};
 use nt::{
     System,
     processor::Kprcb,
@@ -124,22 +124,12 @@ impl<'a> Starts<'a> {
         if captured.contains(&context.sp()) && !stacks.iter().any(|(range, _)| range.contains(&context.sp()))
         {
             let known = || stacks.iter().map(|(range, _)| range).chain(own);
-            let end = self.end_of(&captured, |sp| known().any(|range| range.contains(&sp)));
+            let width = u64::from(self.system.pointer_size());
+            let is_stack = |sp| known().any(|range| range.contains(&sp));
+            let end = processors::end_of(&self.system.space, &captured, width, is_stack);
             stacks.push((captured.start..end, Kind::Interrupt));
         }
         Some((Registers::of(context), stacks))
-    }
-
-    /// Where the stack ends of which this was captured: there, if a switch of stacks left its note, with the address of
-    /// another stack, where a page ends. Nothing else tells that the dump has all of it: the walk is to come to what is
-    /// not there.
-    fn end_of(&self, captured: &Range<u64>, is_stack: impl Fn(u64) -> bool) -> u64 {
-        let width = u64::from(self.system.pointer_size());
-        let noted = processors::noted(&self.system.space, captured, width, is_stack);
-        if captured.end.is_multiple_of(PAGE_SIZE) && noted.is_some() {
-            return captured.end;
-        }
-        (captured.end / PAGE_SIZE).saturating_add(1).saturating_mul(PAGE_SIZE)
     }
 
     /// `_KTHREAD.Teb`.

@@ -294,3 +294,31 @@ fn live(stack: &ThreadStack, at: u64, range: &Range<u64>, saved: &Saved) -> Opti
     let top = stack.stack.frames.iter().find(|frame| frame.kind == Kind::Kernel)?;
     range.contains(&top.sp).then_some(at >= top.sp)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Confidence, Frame, Ids, Kind, Method, ThreadStack},
+        Architecture,
+    };
+
+    /// Only a breakpoint is behind the instruction.
+    #[test]
+    fn where_the_fault_is() {
+        let ids = Ids { ethread: None, thread: None, process: None };
+        let mut stack = ThreadStack::without_start(0, ids, (None, None), "");
+        let frame = Frame {
+            ip: 0x1001,
+            sp: 0,
+            method: Method::Trap,
+            confidence: Confidence::High,
+            kind: Kind::Kernel,
+            set: Architecture::X64,
+            exact: true,
+        };
+        stack.stack.frames = vec![Frame { ip: 0x1000, exact: false, ..frame }, frame];
+        assert_eq!((stack.frame_at(0x1001, false), stack.frame_at(0x1001, true)), (Some(1), Some(1)));
+        assert_eq!((stack.frame_at(0x1000, true), stack.frame_at(0x1000, false)), (Some(1), None));
+        assert_eq!(stack.frame_at(u64::MAX, true), None);
+    }
+}
