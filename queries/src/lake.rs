@@ -19,7 +19,7 @@ use schema::{Compacted, Generation, Lake};
 use crate::error::{Error, Result};
 use crate::old_views;
 use crate::path;
-use crate::script;
+use crate::script::{self, Columns};
 use crate::tables::{self, Table};
 
 /// Name of the file in the lake's folder.
@@ -142,9 +142,10 @@ impl Plan {
         let tables = tables::all();
         let root = path::canonical(lake, &tables)?;
         let compacted = Compacted::read(&root).map_err(|error| Error::lake(lake, error.to_string()))?;
+        let columns = if schema::is_uniform(&root) { Columns::OfFirst } else { Columns::OfEach };
         let sources = |table: &Table| {
-            let mut sources = merged(&compacted, &root, table, left_out);
-            sources.extend(partitions(&root, table, left_out, compacted.ids().next().is_some()));
+            let mut sources = merged(&compacted, &root, table, left_out, columns);
+            sources.extend(partitions(&root, table, left_out, compacted.ids().next().is_some(), columns));
             sources
         };
         let script = script::script(&tables, compacted.ids(), sources);
@@ -214,24 +215,37 @@ impl Plan {
 }
 
 /// What reads the partitions of a table, if it has any.
-fn partitions(root: &Path, table: &Table, left_out: &[PathBuf], merged: bool) -> Option<String> {
+fn partitions(
+    root: &Path,
+    table: &Table,
+    left_out: &[PathBuf],
+    merged: bool,
+    columns: Columns,
+) -> Option<String> {
     let folder = root.join(table.name);
     if !left_out.iter().any(|file| file.starts_with(&folder)) {
-        return has_partition(root, table).then(|| script::partitions(&path::text(root), table.name, merged));
+        let all = || script::partitions(&path::text(root), table.name, merged, columns);
+        return has_partition(root, table).then(all);
     }
     let files: Vec<PathBuf> = partition_files(root, table).filter(|file| !left_out.contains(file)).collect();
     (!files.is_empty()).then(|| script::files(&files, merged))
 }
 
 /// What reads the merged files of a table: at once those that count whole, one by one those that do not.
-fn merged(compacted: &Compacted, root: &Path, table: &Table, left_out: &[PathBuf]) -> Vec<String> {
+fn merged(
+    compacted: &Compacted,
+    root: &Path,
+    table: &Table,
+    left_out: &[PathBuf],
+    columns: Columns,
+) -> Vec<String> {
     let file = |one: &Generation| one.file(root, table.name).filter(|file| !left_out.contains(file));
     let (whole, others): (Vec<&Generation>, Vec<&Generation>) =
         compacted.known().partition(|one| one.gone.is_empty());
     let whole: Vec<PathBuf> = whole.into_iter().filter_map(file).collect();
     let others = others.into_iter().filter_map(|one| Some((file(one)?, one)));
-    let others = others.map(|(file, one)| script::merged_files(&[file], one.gone.iter()));
-    let whole = (!whole.is_empty()).then(|| script::merged_files(&whole, [].iter()));
+    let others = others.map(|(file, one)| script::merged_files(&[file], one.gone.iter(), columns));
+    let whole = (!whole.is_empty()).then(|| script::merged_files(&whole, [].iter(), columns));
     whole.into_iter().chain(others).collect()
 }
 

@@ -70,23 +70,25 @@ pub fn checksum(text: &str) -> String {
 }
 
 /// What reads all partitions of a table of the lake at `root`, those too that come later.
-pub fn partitions(root: &str, table: &str, merged: bool) -> String {
-    let files = read_parquet(
-        &quote(&format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root))),
-        PARTITIONED,
-    );
+pub fn partitions(root: &str, table: &str, merged: bool, columns: Columns) -> String {
+    let pattern = quote(&format!("{}/{table}/dump_id=*/part-*.parquet", glob_literal(root)));
+    let files = read_parquet(&pattern, PARTITIONED, columns);
     query(&files, merged)
 }
 
 /// What reads these partitions only.
 pub fn files(paths: &[PathBuf], merged: bool) -> String {
-    query(&read_parquet(&list(paths), PARTITIONED), merged)
+    query(&read_parquet(&list(paths), PARTITIONED, Columns::OfEach), merged)
 }
 
 /// What reads these merged files, but for the dumps that are gone from them.
-pub fn merged_files<'g>(paths: &[PathBuf], gone: impl Iterator<Item = &'g String>) -> String {
+pub fn merged_files<'g>(
+    paths: &[PathBuf],
+    gone: impl Iterator<Item = &'g String>,
+    columns: Columns,
+) -> String {
     let gone: Vec<String> = gone.map(|id| quote(id)).collect();
-    let files = read_parquet(&list(paths), "");
+    let files = read_parquet(&list(paths), "", columns);
     match gone.is_empty() {
         true => format!("SELECT * FROM {files}"),
         false => format!("SELECT * FROM {files} WHERE dump_id NOT IN ({})", gone.join(", ")),
@@ -95,7 +97,11 @@ pub fn merged_files<'g>(paths: &[PathBuf], gone: impl Iterator<Item = &'g String
 
 /// What reads the rows of one dump in a merged file.
 pub fn merged_rows(file: PathBuf, dump: &str) -> String {
-    format!("SELECT * FROM {} WHERE dump_id = {}", read_parquet(&list(&[file]), ""), quote(dump))
+    format!(
+        "SELECT * FROM {} WHERE dump_id = {}",
+        read_parquet(&list(&[file]), "", Columns::OfEach),
+        quote(dump)
+    )
 }
 
 /// Partitions of merged dumps are leftovers of a compaction: their rows are in the merged files.
@@ -112,9 +118,18 @@ fn list(paths: &[PathBuf]) -> String {
 /// The folder's name says of which dump a partition is.
 const PARTITIONED: &str = ", hive_partitioning = true, hive_types = {'dump_id': VARCHAR}";
 
-/// `union_by_name` lets files of an older version lack a column.
-fn read_parquet(what: &str, options: &str) -> String {
-    format!("read_parquet({what}{options}, union_by_name = true)")
+/// Where DuckDB learns the columns of many files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// From the end of each file, so that files of an older version may lack some. All those ends are held in memory.
+    OfEach,
+    /// From the first file: all have the same.
+    OfFirst,
+}
+
+fn read_parquet(what: &str, options: &str, columns: Columns) -> String {
+    let by_name = columns == Columns::OfEach;
+    format!("read_parquet({what}{options}, union_by_name = {by_name})")
 }
 
 /// `lake_compacted`: the merged dumps. A lake without any has no such table.

@@ -5,7 +5,7 @@ use crate::{
     compact::{self, Compacted, Pairs},
     disk,
     error::{Error, Result},
-    publish,
+    publish, shape,
     staged::Staged,
 };
 use parquet::file::{
@@ -74,7 +74,8 @@ impl Lake {
         let made = staging.ancestors().take_while(is_new).map(Path::to_path_buf).collect();
         disk::create_folders(&staging).map_err(|error| Error::new("create", root, error))?;
         publish::recover(root)?;
-        Compacted::read(root)?; // nobody would know which rows count
+        let merged = Compacted::read(root)?; // nobody would know which rows count
+        shape::note(root, dump_ids(root).is_empty() && merged.ids().next().is_none())?;
         Ok(Lake::at(root, made))
     }
 
@@ -84,6 +85,7 @@ impl Lake {
         if !self.made.contains(&self.root) || !publish::remove_publication_lock(&self.root) {
             return false;
         }
+        let _ = shape::forget(&self.root);
         // `remove_dir` refuses a folder that somebody put something into meanwhile.
         let removed = self.made.iter().take_while(|folder| fs::remove_dir(folder).is_ok()).count();
         self.made.iter().take(removed).any(|folder| *folder == self.root)

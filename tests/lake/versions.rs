@@ -29,6 +29,23 @@ fn write_old(root: &Path, dump_id: &str, content_hash: &str, file_size: u64) {
     let row = RecordBatch::try_new(OLD.schema(), vec![column("old.dmp"), column("red")]).unwrap();
     staged.write(&OLD, row).unwrap();
     staged.commit().unwrap();
+    // Which columns a lake has is what its own version said, if it said that.
+    schema::forget_shape(root).unwrap();
+}
+
+#[test]
+fn files_of_two_versions_are_answered_together() {
+    let folder = lake("two versions");
+    assert!(schema::is_uniform(&folder.join("lake")));
+    write_old(&folder.join("mixed"), "d00000000000000aa", "aa", 1);
+    let converted = dumplake_in(&folder, &["convert", "one", "-o", "mixed"]);
+    assert!(converted.code == 0 && !schema::is_uniform(&folder.join("mixed")), "{}", converted.err);
+    let ask = "SELECT path = 'old.dmp' AS old, format IS NULL AS unknown FROM dumps ORDER BY ALL";
+    let answer = dumplake_in(&folder, &["sql", "mixed", ask, "--format", "csv"]);
+    assert_eq!(answer.out, "old,unknown\r\nfalse,false\r\ntrue,true\r\n", "{}", answer.err);
+    // A repair does not know where files came from.
+    assert_eq!(dumplake_in(&folder, &["lake", "repair", "lake"]).code, 0);
+    assert!(!schema::is_uniform(&folder.join("lake")));
 }
 
 #[test]
