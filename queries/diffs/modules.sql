@@ -4,10 +4,10 @@
 --   link time or size; `moved` is the same one at another address in the same run of Windows: it was unloaded and
 --   loaded again.
 -- Cannot compare: dumps without a list of kernel modules (user minidumps, damaged lists), and link times or sizes that
---   a dump does not state.
+--   a dump does not state (small dumps have a link time of 0 for some).
 CREATE MACRO diff_modules(ids) AS TABLE
 WITH loaded AS (
-    SELECT m.dump_id, lower(m.name) AS name, min(m.base) AS base, arg_min(m.timestamp, m.base) AS timestamp,
+    SELECT m.dump_id, lower(m.name) AS name, min(m.base) AS base, arg_min(nullif(m.timestamp, 0), m.base) AS timestamp,
            arg_min(m.size, m.base) AS size, arg_min(m.version, m.base) AS version, arg_min(m.path, m.base) AS path,
            count(*) AS images
     FROM modules AS m

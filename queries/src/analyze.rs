@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Frames of a stack that are shown.
 const FRAMES: usize = 12;
 
+/// Those of them that are shown of the way from a fault to the bug check.
+const WAY: usize = 3;
+
 /// What is said of a lake.
 #[derive(Debug)]
 pub struct Reading {
@@ -45,6 +48,8 @@ pub struct Dump {
     pub what: String,
     /// What stopped; None for a dump of a running system.
     pub crash: Option<Crash>,
+    /// A part of its file is missing, with which a crash may be.
+    pub is_truncated: bool,
     /// Patterns of crashes that speak of the cause, the strongest first.
     pub why: Vec<Told>,
     /// Patterns of memory, waiting and the system that are no everyday matter.
@@ -66,6 +71,8 @@ pub struct Crash {
     pub place: Option<String>,
     /// The instruction itself, and the address of its operand.
     pub instruction: Option<String>,
+    /// The level that the processor was at, and what says so (`crashes.irql_source`).
+    pub irql: Option<String>,
     /// Who is probably at fault, and how that was judged.
     pub why: Option<String>,
     /// Its bucket.
@@ -113,27 +120,29 @@ pub fn analyze(session: &Session, dump: Option<&str>) -> Result<Reading> {
 const DUMPS: &str = "
     SELECT d.dump_id, d.path,
            concat_ws(', ', d.format, d.architecture, 'build ' || d.build,
-                     strftime(d.system_time, '%Y-%m-%d %H:%M:%S') || ' UTC'),
+                     strftime(d.system_time, '%Y-%m-%d %H:%M:%S') || ' UTC',
+                     CASE WHEN d.bytes_missing > 0 THEN 'truncated: ' || d.bytes_missing || ' bytes are missing at least' END),
            c.bucket, concat_ws(' ', hex_code(coalesce(c.bugcheck_code, c.exception_code)),
                                coalesce(c.bugcheck_name, c.exception_name)),
            concat_ws(', ', hex_address(c.parameter1), hex_address(c.parameter2), hex_address(c.parameter3),
                      hex_address(c.parameter4)) || coalesce(' (' || c.parameter_meanings || ')', ''),
            who(c.process_name, c.process_id, c.thread_id), coalesce(c.fault_text, s.top_function, s.\"top\"),
            c.fault_instruction || coalesce(', operand at ' || hex_address(c.operand_address), ''),
-           c.culprit, c.culprit_rule
+           c.culprit, c.culprit_rule, c.irql || coalesce(' (' || c.irql_source || ')', ''), d.bytes_missing > 0
     FROM dumps AS d
     LEFT JOIN crashes AS c USING (dump_id)
     LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)";
 
 fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
-    let [dump_id, path, what, bucket, code, parameters, who, place, instruction, culprit, rule] =
-        <[Option<String>; 11]>::try_from(row).ok()?;
+    let [dump_id, path, what, bucket, code, parameters, who, place, instruction, culprit, rule, irql, cut] =
+        <[Option<String>; 13]>::try_from(row).ok()?;
     let crash = bucket.map(|bucket| Crash {
         code: code.unwrap_or_default(),
         parameters: parameters.unwrap_or_default(),
         who: who.unwrap_or_default(),
         place,
         instruction,
+        irql,
         why: culprit.map(|culprit| format!("{culprit}: {}", rule_text(rule.as_deref().unwrap_or_default()))),
         bucket,
         stack: Vec::new(),
@@ -143,6 +152,7 @@ fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
         path: path.unwrap_or_default(),
         what: what.unwrap_or_default(),
         crash,
+        is_truncated: cut.as_deref() == Some("true"),
         why: Vec::new(),
         unusual: Vec::new(),
         undecidable: Vec::new(),
@@ -163,18 +173,29 @@ fn rule_text(rule: &str) -> &str {
     }
 }
 
-/// The first frames of the thread that crashed, by dump.
+/// The first frames of the thread that crashed, by dump. Where the instruction at fault lies further out (the system's way
+/// from the exception to the bug check comes before it), the first of that way, and what lies from the fault on.
 fn stacks(session: &Session, of: &str) -> Result<BTreeMap<String, Vec<String>>> {
     let sql = format!(
-        "SELECT d.dump_id, CASE WHEN f.confidence = 'high' THEN '' ELSE '?' END || f.text
-         FROM crashes AS d
-         JOIN frames AS f ON f.dump_id = d.dump_id AND thread_key(f.ethread, f.thread_id) = thread_key(d.ethread, d.thread_id) AND f.\"index\" < {FRAMES}{of}
-         ORDER BY d.dump_id, f.\"index\""
+        "WITH walked AS (
+             SELECT d.dump_id, f.\"index\" AS n, CASE WHEN f.confidence = 'high' THEN '' ELSE '?' END || f.text AS text,
+                    min(CASE WHEN f.ip = d.fault_ip THEN f.\"index\" END) OVER (PARTITION BY d.dump_id) AS fault
+             FROM crashes AS d JOIN frames AS f ON f.dump_id = d.dump_id
+                 AND thread_key(f.ethread, f.thread_id) = thread_key(d.ethread, d.thread_id){of})
+         SELECT dump_id, text, n FROM walked
+         WHERE CASE WHEN fault > {FRAMES} - {WAY} THEN n < {WAY} OR n BETWEEN fault AND fault + {FRAMES} - {WAY} - 1
+                    ELSE n < {FRAMES} END
+         ORDER BY dump_id, n"
     );
     let mut stacks: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in session.texts(&sql)? {
-        if let [Some(dump), Some(text)] = &row[..] {
-            stacks.entry(dump.clone()).or_default().push(text.clone());
+        if let [Some(dump), Some(text), Some(number)] = &row[..] {
+            let stack = stacks.entry(dump.clone()).or_default();
+            let left_out = number.parse::<usize>().unwrap_or(0).saturating_sub(stack.len());
+            if left_out > 0 && stack.len() == WAY {
+                stack.push(format!("... {left_out} more, then the fault:"));
+            }
+            stack.push(text.clone());
         }
     }
     Ok(stacks)

@@ -57,6 +57,9 @@ fn lake(args: &args::Analyze, lake: &Path) -> Result<u8> {
 }
 
 /// Text or Markdown, of the same parts.
+/// Characters of a line of a report.
+const LONGEST: usize = 1000;
+
 struct Page<'o> {
     out: &'o mut dyn Write,
     markdown: bool,
@@ -65,8 +68,13 @@ struct Page<'o> {
 impl Page<'_> {
     /// Text of a dump, safe where it is shown.
     fn safe(&self, text: &str) -> String {
-        let short: String = text.chars().take(400).collect();
-        if self.markdown { safe::markdown(&short) } else { clipped(text) }
+        if !self.markdown {
+            return clipped(text);
+        }
+        match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => safe::markdown(&text[..end]) + " ...",
+            None => safe::markdown(text),
+        }
     }
 
     fn heading(&mut self, level: usize, text: &str) -> io::Result<()> {
@@ -91,10 +99,9 @@ impl Page<'_> {
             self.heading(2, "Crashes that are alike")?;
         }
         for bucket in &reading.buckets {
-            self.item(&format!(
-                "{} x {} ({}), {}",
-                bucket.dumps, bucket.bucket, bucket.name, bucket.culprit
-            ))?;
+            let named = [&bucket.name, &bucket.culprit].map(String::as_str);
+            let named: Vec<&str> = named.into_iter().filter(|text| !text.is_empty()).collect();
+            self.item(&format!("{} x {} ({})", bucket.dumps, bucket.bucket, named.join(", ")))?;
         }
         for dump in reading.dumps.iter().take(limit) {
             self.dump(dump)?;
@@ -121,12 +128,18 @@ impl Page<'_> {
     }
 
     fn crash(&mut self, dump: &Dump) -> io::Result<()> {
-        let Some(crash) = &dump.crash else { return self.item("Nothing crashed.") };
+        let Some(crash) = &dump.crash else {
+            return self.item(match dump.is_truncated {
+                true => "What there is of the file does not say whether anything crashed.",
+                false => "Nothing crashed.",
+            });
+        };
         self.heading(2, &crash.code)?;
         let lines = [
             ("in", Some(crash.who.as_str())),
             ("at", crash.place.as_deref()),
             ("instruction", crash.instruction.as_deref()),
+            ("IRQL", crash.irql.as_deref()),
             ("probably", crash.why.as_deref()),
             ("parameters", Some(crash.parameters.as_str()).filter(|text| !text.is_empty())),
             ("bucket", Some(crash.bucket.as_str())),
@@ -182,13 +195,14 @@ fn dump_json(dump: &Dump) -> Value {
     };
     let crash = dump.crash.as_ref().map(|crash| {
         json!({"code": crash.code, "parameters": crash.parameters, "in": crash.who, "at": crash.place,
-            "instruction": crash.instruction, "probably": crash.why, "bucket": crash.bucket, "stack": crash.stack})
+            "instruction": crash.instruction, "irql": crash.irql, "probably": crash.why, "bucket": crash.bucket, "stack": crash.stack})
     });
     let undecidable = |(why, what): &(String, Vec<String>)| json!({"why": why, "missing": what});
     json!({
         "dump_id": dump.dump_id,
         "path": dump.path,
         "what": dump.what,
+        "truncated": dump.is_truncated,
         "crash": crash,
         "why": dump.why.iter().map(told).collect::<Vec<_>>(),
         "unusual": dump.unusual.iter().map(told).collect::<Vec<_>>(),

@@ -237,6 +237,29 @@ fn crashes_without_names_have_buckets() {
 
 /// 0x9F, kind 3: parameter 2 is the lowest device of a disk's stack, parameter 4 the power request that it waited for. The
 /// dump has both, and no list that leads to them; whose the devices are, the driver objects say.
+/// What was never code has run nothing (0x50, parameter 2 has the bit of instruction fetches).
+#[test]
+fn what_nothing_speaks_for_is_not_told() {
+    let Some(real) = real("crashes without an instruction") else { return };
+    let query = "SELECT c.fault_access, c.fault_instruction, c.culprit, c.culprit_rule FROM crashes c \
+                 JOIN dumps d USING (dump_id) WHERE d.path LIKE '%";
+    let fetch = real.ask().row(&format!("{query}100623-6156-01.dmp'"));
+    assert_eq!(
+        (fetch["fault_access"].as_str(), fetch["fault_instruction"].as_str()),
+        (Some("execute"), None)
+    );
+}
+
+/// Nothing tells the id of the thread that crashed on ARM64, but the dump states that it is one.
+#[test]
+fn the_stack_of_the_stated_thread_is_there_without_its_id() {
+    let Some(real) = real("the stack on ARM64") else { return };
+    let query = "SELECT s.frames, s.thread_id, s.top FROM stacks s JOIN crashes c USING (dump_id, ethread) \
+                 JOIN dumps d USING (dump_id) WHERE d.path LIKE '%triage_arm64.dmp'";
+    let stack = real.ask().row(query);
+    assert!(stack["frames"].as_u64() > Some(5) && stack["thread_id"].is_null(), "{stack:?}");
+}
+
 #[test]
 fn the_request_that_was_not_finished() {
     let Some(real) = real("requests of triage dumps") else { return };

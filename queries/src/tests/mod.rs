@@ -7,6 +7,7 @@ mod kernel;
 mod lakes;
 mod library;
 mod macros;
+mod morning;
 mod patterns;
 mod safety;
 

@@ -57,7 +57,8 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let blame = blame::of_system(system, at_fault, stack, faulted);
     let place = bucket::place(&blame, fault_text.clone().filter(|_| fault_module.is_some()), faulted, stack);
     let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
-    let operand = operand::columns(system.architecture, &code, &system.space, fault.ip, registers);
+    let ran = fault.ip.filter(|_| !fault.is_fetch());
+    let operand = operand::columns(system.architecture, &code, &system.space, ran, registers);
     let row = fault.row(operand);
     let level = || thread.and_then(|thread| processors::level_of(system, thread.va));
     let irql = row.irql.is_none().then(level).flatten();
@@ -73,8 +74,8 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
         ethread: thread.map(|thread| thread.va.0),
         fault_module,
         fault_text,
+        culprit_rule: blame.module.as_ref().map(|_| blame.rule.into()),
         culprit: blame.module,
-        culprit_rule: Some(blame.rule.into()),
         bucket: bucket::bucket(&bucket::code(bugcheck, meanings), place),
         stack_hash: stack.and_then(|stack| stacks::hash(&stack.symbols)),
         ..stated(bugcheck, row)

@@ -34,7 +34,7 @@ const PLUMBING: [&str; 12] = [
 
 pub fn stacks(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Stacks>::new(sink);
-    for stack in all(job).iter().filter(|stack| is_listed(stack)) {
+    for stack in all(job).iter().filter(|stack| is_listed(job, stack)) {
         out.push(stack_row(job, stack))?;
     }
     out.finish()
@@ -42,7 +42,7 @@ pub fn stacks(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 
 pub fn frames(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Frames>::new(sink);
-    for stack in all(job).iter().filter(|stack| is_listed(stack)) {
+    for stack in all(job).iter().filter(|stack| is_listed(job, stack)) {
         for row in frame_rows(stack) {
             out.push(row)?;
         }
@@ -65,9 +65,12 @@ pub fn all<'a>(job: &'a Job) -> &'a [ThreadStack] {
     })
 }
 
-/// What `threads` has no row for has none here: an address that may have been a thread.
-pub fn is_listed(stack: &ThreadStack) -> bool {
-    stack.ids.thread.is_some()
+/// What `threads` has no row for has none here: an address that may have been a thread. But the thread that a small dump
+/// itself states is one, also where nothing tells its id.
+pub fn is_listed(job: &Job, stack: &ThreadStack) -> bool {
+    let stated = job.dump.records.header.triage.as_ref().and_then(|triage| triage.thread_address);
+    let is_stated = stated.is_some() && stack.ids.ethread == stated;
+    stack.ids.thread.is_some() || is_stated && !stack.stack.frames.is_empty()
 }
 
 fn stack_row(job: &Job, found: &ThreadStack) -> StackRow {

@@ -13,7 +13,7 @@ use schema::{
 
 pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<TrapFrames>::new(sink);
-    for stack in all(job).iter().filter(|stack| is_listed(stack)) {
+    for stack in all(job).iter().filter(|stack| is_listed(job, stack)) {
         for trap in &stack.traps {
             out.push(row(stack, trap))?;
         }

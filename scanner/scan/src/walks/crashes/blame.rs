@@ -89,7 +89,8 @@ pub fn of_system(
     }
     match module {
         Some(module) => Blame { module: Some(module), rule: SYSTEM, place },
-        None => Blame { module: kernel.map(Into::into), rule: SYSTEM, place: None },
+        // Without an instruction and without a stack nothing speaks for anybody.
+        None => Blame { module: stack.and(kernel).map(Into::into), rule: SYSTEM, place: None },
     }
 }
 

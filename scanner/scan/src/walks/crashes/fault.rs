@@ -136,6 +136,11 @@ impl Fault {
         }
     }
 
+    /// Whether it was the fetching of the instruction that failed: nothing of what stands there has run.
+    pub fn is_fetch(&self) -> bool {
+        self.ip.is_some() && self.address == self.ip
+    }
+
     /// Its columns, beside those of the instruction.
     pub fn row(&self, operand: CrashRow) -> CrashRow {
         CrashRow {
@@ -146,7 +151,7 @@ impl Fault {
             fault_ip: self.ip,
             fault_source: self.source.map(Into::into),
             fault_address: self.address,
-            fault_access: self.access.map(Into::into),
+            fault_access: self.access.or(self.is_fetch().then_some("execute")).map(Into::into),
             trap_frame: self.trap,
             context_record: self.context,
             exception_record: self.record,
