@@ -7,9 +7,8 @@
 //!
 //! Only whole pages of 64-bit systems are looked at. Elsewhere sweeps go through all words by themselves.
 
-use super::alike::Alike;
 use super::images::MARKS;
-use fearless_simd::{Level, dispatch, i8x32, mask32x8, prelude::*, u8x32, u16x16, u32x8};
+use fearless_simd::{Level, dispatch, i8x32, mask32x8, prelude::*, u8x32, u16x16, u32x8, u64x4};
 
 /// Bytes that one number of bits tells of.
 pub const BLOCK: usize = 256;
@@ -33,18 +32,55 @@ const FIRST: u64 = 0x1111_1111_1111_1111;
 const SECOND: u64 = FIRST << 1;
 const UPPER: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 
-/// What a look found: for each block of the page one bit for each of its 32-bit words, the lowest for the first.
+/// Some of the 32-bit words of a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Blocks with any, the lowest bit for the first.
+    blocks: u16,
+    /// For each block one bit for each of its words, the lowest for the first.
+    bits: [u64; BLOCKS],
+}
+
+impl Words {
+    fn set(&mut self, block: usize, bits: u64) {
+        self.bits[block] |= bits;
+        self.blocks |= u16::from(bits != 0) << block;
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks == 0
+    }
+
+    /// For each block of the page the bits of its words.
+    pub fn bits(&self) -> &[u64; BLOCKS] {
+        &self.bits
+    }
+
+    /// Places in the page's bytes.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        let blocks = each(self.blocks.into());
+        blocks.flat_map(|block| each(self.bits[block]).map(move |word| block * BLOCK + word * 4))
+    }
+
+    /// Blocks in which these or other words are, with the bits of both.
+    pub fn with<'w>(&'w self, other: &'w Words) -> impl Iterator<Item = (usize, u64, u64)> + 'w {
+        each((self.blocks | other.blocks).into()).map(|block| (block, self.bits[block], other.bits[block]))
+    }
+}
+
+/// What a look found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Where a pool header would have its tag: four characters, the last perhaps with the bit of protected pool.
-    pub tags: [u64; BLOCKS],
+    pub tags: Words,
     /// First words of slots that may begin a driver, device or file object; that have the first members of a dispatcher
     /// header; that may be an image's base.
-    pub objects: [u64; BLOCKS],
+    pub objects: Words,
     /// Words that may be the mark of an image or of a record.
-    pub marks: [u64; BLOCKS],
+    pub marks: Words,
     /// Upper halves in the range that was asked for.
-    pub uppers: [u64; BLOCKS],
+    pub uppers: Words,
 }
 
 /// Looks at pages.
@@ -97,42 +133,66 @@ fn is_zero<S: Simd>(simd: S, bytes: &[u8]) -> bool {
 
 #[inline(always)]
 fn look<S: Simd>(simd: S, page: &[u8; PAGE], upper: (u32, u32), seen: &mut Seen) {
+    *seen = Seen::default();
     for (number, block) in page.as_chunks::<BLOCK>().0.iter().enumerate() {
-        let found = cheap(simd, block);
-        (seen.tags[number], seen.marks[number]) = (found.tags, found.marks);
-        (seen.objects[number], seen.uppers[number]) = (found.io, 0);
-        if found.kernel {
+        let rough = rough(simd, block);
+        if rough.tags {
+            seen.tags.set(number, bits(simd, block, is_text) & SECOND);
+        }
+        if rough.io {
+            seen.objects.set(number, bits(simd, block, is_io) & FIRST);
+        }
+        if rough.marks {
+            seen.marks.set(number, bits(simd, block, is_mark));
+        }
+        if rough.kernel {
             let (objects, uppers) = pointed(simd, block, upper);
-            seen.objects[number] |= objects;
-            seen.uppers[number] = uppers;
+            seen.objects.set(number, objects);
+            seen.uppers.set(number, uppers);
         }
     }
 }
 
-/// What is asked of every block.
-struct Cheap {
-    tags: u64,
-    io: u64,
-    marks: u64,
+/// Whether a block has any word of a kind. Few have, so that places are asked for later.
+struct Rough {
+    tags: bool,
+    io: bool,
+    marks: bool,
     /// Some word of 64 bits has the highest byte of an address of the kernel's half.
     kernel: bool,
 }
 
 #[inline(always)]
-fn cheap<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Cheap {
-    let (mut tags, mut io, mut marks) = (0, 0, 0);
-    let mut highest = u8x32::splat(simd, 0);
-    for (number, bytes) in block.as_chunks::<32>().0.iter().enumerate() {
-        let bytes = u8x32::simd_from(simd, *bytes);
-        let words: u32x8<S> = bytes.bitcast();
-        highest = highest.max(bytes);
-        let shift = 8 * number as u32;
-        tags |= is_text(words).to_bitmask() << shift;
-        io |= is_io(words).to_bitmask() << shift;
-        marks |= is_alike(words, MARKS).to_bitmask() << shift;
+fn rough<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Rough {
+    let none = || mask32x8::splat(simd, false);
+    let (mut tags, mut io, mut marks, mut highest) = (none(), none(), none(), u8x32::splat(simd, 0));
+    for pair in block.as_chunks::<64>().0 {
+        let [a, b] = [0, 1].map(|half| u8x32::simd_from(simd, pair.as_chunks::<32>().0[half]));
+        let (longs_a, longs_b): (u64x4<S>, u64x4<S>) = (a.bitcast(), b.bitcast());
+        // First and second words of four slots, by turns.
+        let fronts: u32x8<S> = longs_a.unzip_low(longs_b).bitcast();
+        tags |= is_text(fronts);
+        io |= is_io(fronts);
+        marks |= is_mark(a.bitcast()) | is_mark(b.bitcast());
+        highest = highest.max(a).max(b);
     }
-    let kernel = highest.simd_eq(KERNEL).to_bitmask() & 0x8080_8080 != 0;
-    Cheap { tags: tags & SECOND, io: io & FIRST, marks, kernel }
+    Rough {
+        tags: tags.to_bitmask() & 0b1010_1010 != 0,
+        io: io.to_bitmask() & 0b0101_0101 != 0,
+        marks: marks.any_true(),
+        kernel: highest.simd_eq(KERNEL).to_bitmask() & 0x8080_8080 != 0,
+    }
+}
+
+/// One bit for each word of a block that passes a test.
+#[inline(always)]
+fn bits<S: Simd>(simd: S, block: &[u8; BLOCK], test: impl Fn(u32x8<S>) -> mask32x8<S>) -> u64 {
+    let mut bits = 0;
+    for (number, bytes) in block.as_chunks::<32>().0.iter().enumerate() {
+        let words: u32x8<S> = u8x32::simd_from(simd, *bytes).bitcast();
+        bits |= test(words).to_bitmask() << (8 * number as u32);
+    }
+    bits
 }
 
 /// What needs an address of the kernel's half: first words of slots, and upper halves.
@@ -168,8 +228,8 @@ fn is_io<S: Simd>(words: u32x8<S>) -> mask32x8<S> {
 }
 
 #[inline(always)]
-fn is_alike<S: Simd>(words: u32x8<S>, alike: Alike) -> mask32x8<S> {
-    let (bits, value) = alike.bits();
+fn is_mark<S: Simd>(words: u32x8<S>) -> mask32x8<S> {
+    let (bits, value) = MARKS.bits();
     (words & bits).simd_eq(value)
 }
 

@@ -154,8 +154,10 @@ impl Rows<'_> {
         if found.is_some() {
             return found;
         }
-        let tags = page.seen.map(|seen| &seen.tags);
-        if !self.reader.read(page.bytes, page.offset(), tags) {
+        let tags = page.seen.map(|seen| seen.tags.bits());
+        if page.seen.is_some_and(|seen| seen.tags.is_empty())
+            || !self.reader.read(page.bytes, page.offset(), tags)
+        {
             return None;
         }
         let segment = self.pool.era.segment_heap;

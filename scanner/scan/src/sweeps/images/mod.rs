@@ -7,11 +7,7 @@
 mod header;
 mod lists;
 
-use super::{
-    Context, Harvest, LeftOut, Owner, Page, Part, Sweep,
-    alike::Alike,
-    look::{self, BLOCK},
-};
+use super::{Context, Harvest, LeftOut, Owner, Page, Part, Sweep, alike::Alike, look::BLOCK};
 use header::{Header, KDBG, MACHINES, PE, RSDS};
 use lists::Lists;
 use memory::Va;
@@ -73,10 +69,7 @@ impl Part for Rows<'_> {
     fn page(&mut self, page: &Page<'_>) {
         self.found = [0; 2];
         if let Some(seen) = page.seen {
-            for (number, bits) in seen.marks.iter().enumerate().filter(|(_, bits)| **bits != 0) {
-                look::each(*bits).for_each(|word| self.word(page, number * BLOCK + word * 4));
-            }
-            return;
+            return seen.marks.places().for_each(|at| self.word(page, at));
         }
         let skip = page.offset().wrapping_neg() % 4;
         let Some(words) = page.bytes.get(skip..) else { return };

@@ -55,7 +55,7 @@ fn slowly(page: &[u8; PAGE], upper: (u32, u32)) -> Seen {
     let blocks = words.as_chunks::<64>().0;
     for (block, words) in blocks.iter().enumerate() {
         for (at, &word) in words.iter().enumerate() {
-            let set = |bits: &mut [u64; BLOCKS], is: bool| bits[block] |= u64::from(is) << at;
+            let set = |words: &mut Words, is: bool| words.set(block, u64::from(is) << at);
             let bytes = (word & !PROTECTED).to_le_bytes();
             set(&mut seen.tags, at % 4 == 1 && bytes.iter().all(|byte| (0x20..0x80).contains(byte)));
             set(&mut seen.marks, MARKS.passes(word));
@@ -99,7 +99,7 @@ fn bits_are_those_of_the_words_one_by_one() {
                 assert_eq!(seen, expected, "{level:?}");
             }
             let all = [expected.tags, expected.marks, expected.objects, expected.uppers];
-            found += all.as_flattened().iter().filter(|bits| **bits != 0).count();
+            found += all.map(|words| words.places().count()).iter().sum::<usize>();
         }
     }
     assert!(found > 1000, "the pages hold what is looked for: {found}");
@@ -117,6 +117,26 @@ fn a_page_is_zero_if_every_byte_is() {
             page[at] = 1;
             assert!(!look.is_zero(&page) && look.is_zero(&page[..at]), "{level:?} {at}");
             page[at] = 0;
+        }
+    }
+}
+
+#[test]
+fn a_page_with_one_word_of_a_kind_wherever_it_is() {
+    const KINDS: [(u32, usize); 3] = [(0x6f72_6f46, 1), (0x0150_0004, 0), (u32::from_le_bytes(*b"RSDS"), 2)];
+    for at in 0..PAGE / 4 {
+        for (word, _) in KINDS.iter().filter(|(_, of_slot)| at % 4 == *of_slot) {
+            let mut page = Box::new([0; PAGE]);
+            page[at * 4..at * 4 + 4].copy_from_slice(&word.to_le_bytes());
+            let expected = slowly(&page, (u32::MAX, 0));
+            for level in levels() {
+                let mut seen = Seen::default();
+                Look { level, upper: (u32::MAX, 0) }.at(&page, &mut seen);
+                assert_eq!(seen, expected, "{level:?} {at}");
+                let found =
+                    [&seen.tags, &seen.objects, &seen.marks].map(|words| words.places().collect::<Vec<_>>());
+                assert_eq!(found.concat(), [at * 4]);
+            }
         }
     }
 }

@@ -106,14 +106,14 @@ impl Slots {
 
     /// The same with the bits of a look.
     fn seen(&self, bytes: &[u8], seen: &Seen, visit: &mut impl FnMut(Slot)) {
-        for (number, (tags, objects)) in seen.tags.iter().zip(&seen.objects).enumerate() {
+        for (number, tags, objects) in seen.tags.with(&seen.objects) {
             let start = number * BLOCK;
             let is_tag = |second: &usize| {
                 let word = bytes.get(start + second * 4..).and_then(|rest| rest.first_chunk::<4>());
                 word.map(|word| u32::from_le_bytes(*word))
                     .is_some_and(|word| self.alike.passes(word) && self.is_tag(word))
             };
-            let tags = look::each(*tags).filter(is_tag).fold(0, |bits, second| bits | 1 << (second - 1));
+            let tags = look::each(tags).filter(is_tag).fold(0, |bits, second| bits | 1 << (second - 1));
             for first in look::each(objects | tags) {
                 self.look(bytes, start + first * 4, 1, 16, visit);
             }

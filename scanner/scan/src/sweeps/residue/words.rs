@@ -4,7 +4,7 @@
 //! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: of words of 64
 //! bits only the upper halves. Blocks with a lane in range are then looked at word by word.
 
-use crate::sweeps::look::{self, BLOCK, BLOCKS, KERNEL_UPPER};
+use crate::sweeps::look::{BLOCK, KERNEL_UPPER, Words};
 use memory::Architecture;
 
 /// Spans that are told apart.
@@ -71,16 +71,13 @@ impl Spans {
     }
 
     /// As [`Spans::words`], of a whole page of which a look told upper halves in the range of [`Spans::uppers`].
-    pub fn seen(&self, bytes: &[u8], uppers: &[u64; BLOCKS], mut found: impl FnMut(usize, u64)) {
-        for (number, bits) in uppers.iter().enumerate().filter(|(_, bits)| **bits != 0) {
-            for upper in look::each(*bits) {
-                let at = number * BLOCK + (upper & !1) * 4;
-                let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
-                if let Some(value) =
-                    word.map(|word| u64::from_le_bytes(*word)).filter(|value| self.inside(*value))
-                {
-                    found(at, value);
-                }
+    pub fn seen(&self, bytes: &[u8], uppers: &Words, mut found: impl FnMut(usize, u64)) {
+        for at in uppers.places().map(|upper| upper - 4) {
+            let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
+            if let Some(value) =
+                word.map(|word| u64::from_le_bytes(*word)).filter(|value| self.inside(*value))
+            {
+                found(at, value);
             }
         }
     }
