@@ -2,11 +2,14 @@
 
 use arrow::{
     array::{
-        ArrayRef, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Float64Builder, Int32Builder,
-        Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
-        UInt64Builder,
+        ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryBuilder, GenericByteBuilder,
+        PrimitiveArray,
     },
-    datatypes::{DataType, TimeUnit},
+    buffer::{BooleanBuffer, NullBuffer, ScalarBuffer},
+    datatypes::{
+        BinaryType, ByteArrayType, DataType, Float64Type, Int32Type, Int64Type, TimeUnit,
+        TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type, Utf8Type,
+    },
 };
 use std::sync::Arc;
 
@@ -39,6 +42,12 @@ impl<const N: usize> InlineText<N> {
             None => characters.iter().for_each(|character| text.push(*character)),
         }
         text
+    }
+
+    /// Bytes, which are its characters.
+    #[allow(clippy::len_without_is_empty, reason = "only columns ask")]
+    pub fn len(&self) -> usize {
+        self.len.into()
     }
 
     /// Adds a character; what is not ASCII or finds no room is left out.
@@ -115,88 +124,124 @@ impl CellType {
 }
 
 /// A type that a column can be declared with: the base types, and `Option` of each.
-pub trait Cell {
+pub trait Cell: Default {
     /// The type of the column.
     const TYPE: CellType;
     /// True for `Option`.
     const NULLABLE: bool;
-    /// Collects the column.
-    type Builder: Default;
-    /// Adds one cell.
-    fn append(self, builder: &mut Self::Builder);
-    /// Ends the column and empties the builder.
-    fn finish(builder: &mut Self::Builder) -> ArrayRef;
+    /// The cells of one column of rows; they are left empty.
+    fn column<R>(rows: &mut [R], cell: impl Fn(&mut R) -> &mut Self) -> ArrayRef;
 }
 
-/// `FixedSizeBinaryBuilder` has no default width; ours is 16.
-pub struct Binary16Builder(FixedSizeBinaryBuilder);
-
-impl Default for Binary16Builder {
-    fn default() -> Binary16Builder {
-        Binary16Builder(FixedSizeBinaryBuilder::new(16))
-    }
+/// A column of numbers.
+fn numbers<R, T: ArrowPrimitiveType>(rows: &mut [R], cell: impl Fn(&mut R) -> T::Native) -> ArrayRef {
+    Arc::new(PrimitiveArray::<T>::from_iter_values(rows.iter_mut().map(cell)))
 }
 
-impl Binary16Builder {
-    fn append_value(&mut self, value: [u8; 16]) {
-        // The width is 16 by construction: the one error that `append_value` knows cannot happen.
-        let _ = self.0.append_value(value);
-    }
-
-    fn append_option(&mut self, value: Option<[u8; 16]>) {
-        match value {
-            Some(value) => self.append_value(value),
-            None => self.0.append_null(),
-        }
-    }
-
-    fn finish(&mut self) -> arrow::array::FixedSizeBinaryArray {
-        self.0.finish()
-    }
+/// A column of numbers, some of which are not there.
+fn some_numbers<R, T: ArrowPrimitiveType>(
+    rows: &mut [R],
+    cell: impl Fn(&mut R) -> Option<T::Native>,
+) -> ArrayRef {
+    let there = BooleanBuffer::collect_bool(rows.len(), |at| cell(&mut rows[at]).is_some());
+    let values: ScalarBuffer<T::Native> =
+        rows.iter_mut().map(|row| cell(row).unwrap_or_default()).collect::<Vec<_>>().into();
+    let nulls = NullBuffer::new(there);
+    Arc::new(PrimitiveArray::<T>::new(values, Some(nulls).filter(|nulls| nulls.null_count() > 0)))
 }
 
+/// A column of texts or bytes, of which `len` bytes are made room for.
+fn texts<R, T: ByteArrayType, V: AsRef<T::Native>>(
+    rows: &mut [R],
+    cell: impl Fn(&mut R) -> Option<V>,
+    len: usize,
+) -> ArrayRef {
+    let mut column = GenericByteBuilder::<T>::with_capacity(rows.len(), len);
+    rows.iter_mut().for_each(|row| column.append_option(cell(row)));
+    Arc::new(column.finish())
+}
+
+/// A cell that is there, and one that may not be, each with the function that makes a column of them.
 macro_rules! cell {
-    ($($type:ty => $cell:ident, $builder:ty, |$value:ident| $inner:expr;)*) => {$(
+    ($($type:ty => $cell:ident, |$rows:ident, $of:ident| $all:expr, $some:expr;)*) => {$(
         impl Cell for $type {
             const TYPE: CellType = CellType::$cell;
             const NULLABLE: bool = false;
-            type Builder = $builder;
-            fn append(self, builder: &mut $builder) {
-                let $value = self;
-                builder.append_value($inner);
-            }
-            fn finish(builder: &mut $builder) -> ArrayRef {
-                Arc::new(builder.finish())
+            fn column<R>($rows: &mut [R], $of: impl Fn(&mut R) -> &mut $type) -> ArrayRef {
+                $all
             }
         }
         impl Cell for Option<$type> {
             const TYPE: CellType = CellType::$cell;
             const NULLABLE: bool = true;
-            type Builder = $builder;
-            fn append(self, builder: &mut $builder) {
-                builder.append_option(self.map(|$value| $inner));
-            }
-            fn finish(builder: &mut $builder) -> ArrayRef {
-                Arc::new(builder.finish())
+            fn column<R>($rows: &mut [R], $of: impl Fn(&mut R) -> &mut Option<$type>) -> ArrayRef {
+                $some
             }
         }
     )*};
 }
 
+macro_rules! number {
+    ($($type:ty => $cell:ident, $arrow:ty, |$value:ident| $inner:expr;)*) => {
+        cell! {$(
+            $type => $cell, |rows, of|
+                numbers::<R, $arrow>(rows, |row| { let $value = *of(row); $inner }),
+                some_numbers::<R, $arrow>(rows, |row| of(row).map(|$value| $inner));
+        )*}
+    };
+}
+
+macro_rules! text {
+    ($($type:ty => $cell:ident, $arrow:ty;)*) => {
+        cell! {$(
+            $type => $cell, |rows, of| {
+                let len = rows.iter_mut().map(|row| of(row).len()).sum();
+                texts::<R, $arrow, _>(rows, |row| Some(std::mem::take(of(row))), len)
+            }, {
+                let len = rows.iter_mut().filter_map(|row| of(row).as_ref().map(|text| text.len())).sum();
+                texts::<R, $arrow, _>(rows, |row| of(row).take(), len)
+            };
+        )*}
+    };
+}
+
+number! {
+    u8 => U8, UInt8Type, |value| value;
+    u16 => U16, UInt16Type, |value| value;
+    u32 => U32, UInt32Type, |value| value;
+    u64 => U64, UInt64Type, |value| value;
+    i32 => I32, Int32Type, |value| value;
+    i64 => I64, Int64Type, |value| value;
+    f64 => F64, Float64Type, |value| value;
+    Time => Time, TimestampMicrosecondType, |value| value.0;
+}
+
+text! {
+    String => Text, Utf8Type;
+    &'static str => Text, Utf8Type;
+    InlineText<4> => Text, Utf8Type;
+    InlineText<32> => Text, Utf8Type;
+    Vec<u8> => Binary, BinaryType;
+}
+
 cell! {
-    bool => Bool, BooleanBuilder, |value| value;
-    u8 => U8, UInt8Builder, |value| value;
-    u16 => U16, UInt16Builder, |value| value;
-    u32 => U32, UInt32Builder, |value| value;
-    u64 => U64, UInt64Builder, |value| value;
-    i32 => I32, Int32Builder, |value| value;
-    i64 => I64, Int64Builder, |value| value;
-    f64 => F64, Float64Builder, |value| value;
-    String => Text, StringBuilder, |value| value;
-    &'static str => Text, StringBuilder, |value| value;
-    InlineText<4> => Text, StringBuilder, |value| value;
-    InlineText<32> => Text, StringBuilder, |value| value;
-    Time => Time, TimestampMicrosecondBuilder, |value| value.0;
-    Vec<u8> => Binary, BinaryBuilder, |value| value;
-    [u8; 16] => Binary16, Binary16Builder, |value| value;
+    bool => Bool, |rows, of|
+        Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(rows.len(), |at| *of(&mut rows[at])), None)),
+        Arc::new(rows.iter_mut().map(|row| *of(row)).collect::<BooleanArray>());
+    [u8; 16] => Binary16, |rows, of|
+        registers(rows.len(), rows.iter_mut().map(|row| Some(*of(row)))),
+        registers(rows.len(), rows.iter_mut().map(|row| *of(row)));
+}
+
+/// A column of vector registers.
+fn registers(len: usize, cells: impl Iterator<Item = Option<[u8; 16]>>) -> ArrayRef {
+    let mut column = FixedSizeBinaryBuilder::with_capacity(len, 16);
+    for cell in cells {
+        match cell {
+            // The width is 16 by construction: the one error that `append_value` knows cannot happen.
+            Some(value) => drop(column.append_value(value)),
+            None => column.append_null(),
+        }
+    }
+    Arc::new(column.finish())
 }

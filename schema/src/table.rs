@@ -61,7 +61,7 @@ pub fn empty(table: &TableSpec) -> RecordBatch {
     RecordBatch::new_empty(table.schema())
 }
 
-/// Collects rows of one table, column by column.
+/// Collects rows of one table; columns are made of all of them at once, which is less work than cell by cell.
 pub trait Table {
     /// The row struct.
     type Row;
@@ -111,8 +111,7 @@ macro_rules! table {
         #[doc = concat!("Collects rows of `", stringify!($name), "`.")]
         #[derive(Default)]
         pub struct $table {
-            $($column: <$type as $crate::Cell>::Builder,)+
-            collected_rows: usize,
+            collected: Vec<$row>,
         }
 
         impl $table {
@@ -140,17 +139,17 @@ macro_rules! table {
             }
 
             fn push(&mut self, row: $row) {
-                $($crate::Cell::append(row.$column, &mut self.$column);)+
-                self.collected_rows += 1;
+                self.collected.push(row);
             }
 
             fn len(&self) -> usize {
-                self.collected_rows
+                self.collected.len()
             }
 
             fn finish(&mut self) -> $crate::Result<arrow::array::RecordBatch> {
-                self.collected_rows = 0;
-                let columns = vec![$(<$type as $crate::Cell>::finish(&mut self.$column),)+];
+                let rows = &mut self.collected;
+                let columns = vec![$(<$type as $crate::Cell>::column(rows, |row| &mut row.$column),)+];
+                self.collected.clear();
                 // Made once: its descriptions are many small texts, and batches are many.
                 static SCHEMA: std::sync::LazyLock<arrow::datatypes::SchemaRef> =
                     std::sync::LazyLock::new(|| $table::SPEC.schema());
