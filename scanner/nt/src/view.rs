@@ -60,12 +60,14 @@ impl<'a> View<'a> {
         if size == 0 {
             return None; // a member of a type that the source does not know
         }
-        let mut value = [0; 8];
-        match self.slice(field) {
-            Some(bytes) => value[..size].copy_from_slice(&bytes[..size]),
-            None => self.space.read(self.at(Some(field))?, &mut value[..size]).ok()?,
-        }
-        let value = u64::from_le_bytes(value);
+        let value = match self.slice(field) {
+            Some(bytes) => integer(&bytes[..size]),
+            None => {
+                let mut value = [0; 8];
+                self.space.read(self.at(Some(field))?, &mut value[..size]).ok()?;
+                u64::from_le_bytes(value)
+            }
+        };
         let Some((start, count)) = field.bits else { return Some(value) };
         bits(value, start, count)
     }
@@ -134,6 +136,18 @@ impl<'a> View<'a> {
     }
 }
 
+/// A little-endian integer of 1 to 8 bytes. The usual sizes are read as what they are: a copy of as many bytes as a number
+/// says is a call.
+fn integer(bytes: &[u8]) -> u64 {
+    match *bytes {
+        [a] => a.into(),
+        [a, b] => u16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+        [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)),
+    }
+}
+
 /// Bits of an integer; `None` for bits that no integer of 8 bytes has.
 pub(crate) fn bits(value: u64, start: u8, count: u8) -> Option<u64> {
     let mask = u64::MAX.checked_shr(64u32.checked_sub(count.into())?)?;
@@ -154,7 +168,16 @@ pub fn unicode_at(space: Space<'_>, va: Va, pointer: u32) -> Result<Option<Strin
 
 #[cfg(test)]
 mod tests {
-    use super::bits;
+    use super::{bits, integer};
+
+    #[test]
+    fn integers_of_every_size() {
+        let bytes = [0xf1, 0xe2, 0xd3, 0xc4, 0xb5, 0xa6, 0x97, 0x88];
+        for size in 0..=8 {
+            let expected = (0..size).map(|at| u64::from(bytes[at]) << (8 * at)).sum::<u64>();
+            assert_eq!(integer(&bytes[..size]), expected, "{size}");
+        }
+    }
 
     #[test]
     fn bits_of_damaged_layouts() {

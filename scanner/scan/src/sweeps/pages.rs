@@ -94,13 +94,16 @@ const WORDS: usize = 0x1000 / 8 / STEP;
 
 /// What most of the words looked at are.
 fn looks_like(level: Level, bytes: &[u8]) -> &'static str {
-    let all = bytes.as_chunks::<8>().0;
-    let words = all.len().div_ceil(STEP).min(WORDS);
-    // Words that are not there are zero, which is neither a pointer nor text.
-    let mut sample = [0; WORDS * 8];
-    for (sampled, word) in sample.as_chunks_mut::<8>().0.iter_mut().zip(all.iter().step_by(STEP)) {
-        *sampled = *word;
-    }
+    let words = (bytes.len() / 8).div_ceil(STEP).min(WORDS);
+    let sample = match <&[u8; WORDS * 8 * STEP]>::try_from(bytes) {
+        Ok(page) => sample(page),
+        Err(_) => {
+            // Words that are not there are zero, which is neither a pointer nor text.
+            let mut page = [0; WORDS * 8 * STEP];
+            page.iter_mut().zip(&bytes[..bytes.len() / 8 * 8]).for_each(|(byte, there)| *byte = *there);
+            sample(&page)
+        }
+    };
     let (pointers, texts) = dispatch!(level, simd => count(simd, &sample));
     match () {
         () if words < 8 => "data",
@@ -109,6 +112,15 @@ fn looks_like(level: Level, bytes: &[u8]) -> &'static str {
         () if is_random(&sample[..words * 8]) => "random",
         () => "data",
     }
+}
+
+/// The words of a page that are looked at.
+fn sample(page: &[u8; WORDS * 8 * STEP]) -> [u8; WORDS * 8] {
+    let mut sample = [0; WORDS * 8];
+    for (sampled, words) in sample.as_chunks_mut::<8>().0.iter_mut().zip(page.as_chunks::<{ 8 * STEP }>().0) {
+        sampled.copy_from_slice(&words[..8]);
+    }
+    sample
 }
 
 /// How many words are addresses of the kernel's half, and how many are text: eight printable characters of one byte, or
@@ -141,7 +153,12 @@ fn is_random(sample: &[u8]) -> bool {
     }
     let mut seen = [0u8; 256];
     sample.iter().for_each(|byte| seen[usize::from(*byte)] = 1);
-    seen.iter().map(|seen| usize::from(*seen)).sum::<usize>() >= LEAST
+    // Sums of eight in a byte each: additions of many bytes at once.
+    let mut sums = [0u8; 32];
+    for values in seen.as_chunks::<32>().0 {
+        sums.iter_mut().zip(values).for_each(|(sum, seen)| *sum += seen);
+    }
+    sums.iter().map(|sum| usize::from(*sum)).sum::<usize>() >= LEAST
 }
 
 #[cfg(test)]

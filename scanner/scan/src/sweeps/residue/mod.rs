@@ -95,6 +95,7 @@ impl Sweep for Residue<'_> {
             rows: ResidueTable::new(),
             pages: ResiduePages::new(),
             hits: Vec::new(),
+            met: Met::default(),
             left_out: None,
         })
     }
@@ -116,7 +117,32 @@ struct Rows<'a, 'b> {
     pages: ResiduePages,
     /// Those of the page; kept for its memory.
     hits: Vec<Hit>,
+    met: Met,
     left_out: Option<LeftOut>,
+}
+
+/// Counts different modules, without sorting them: most pages have few, and pages are many.
+#[derive(Default)]
+struct Met {
+    /// For each module the count that it was met in last.
+    last: Vec<u64>,
+    counts: u64,
+}
+
+impl Met {
+    /// How many different numbers there are; they are indices, so that memory for them is small.
+    fn count(&mut self, modules: impl Iterator<Item = u32>) -> u32 {
+        self.counts += 1;
+        let mut different = 0;
+        for module in modules.map(|module| module as usize) {
+            if self.last.len() <= module {
+                self.last.resize(module + 1, 0);
+            }
+            different += u32::from(self.last[module] != self.counts);
+            self.last[module] = self.counts;
+        }
+        different
+    }
 }
 
 impl Part for Rows<'_, '_> {
@@ -209,8 +235,7 @@ impl Rows<'_, '_> {
     fn sums(&mut self, page: &Page<'_>, kind: Kind, validated: u32, unverified: u32) -> ResiduePageRow {
         let (candidates, in_tables) =
             (self.hits.len() as u32, self.hits.iter().filter(|hit| hit.in_table).count() as u32);
-        self.hits.sort_unstable_by_key(|hit| hit.stretch.module);
-        let modules = self.hits.chunk_by(|a, b| a.stretch.module == b.stretch.module).count() as u32;
+        let modules = self.met.count(self.hits.iter().map(|hit| hit.stretch.module));
         let process = match page.owner {
             Owner::Process(index) => self.known.context.map.process(index),
             Owner::Kernel | Owner::Nobody => None,
@@ -283,5 +308,16 @@ fn row(
         call: call.map(Into::into),
         called: if let Verdict::Direct(called) = verdict { Some(called) } else { None },
         confidence: confidence.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn different_modules_are_counted_once_and_anew_each_time() {
+        let mut met = super::Met::default();
+        assert_eq!(met.count([3, 3, 0, 7, 3].into_iter()), 3);
+        assert_eq!(met.count([3, 9].into_iter()), 2);
+        assert_eq!(met.count([].into_iter()), 0);
     }
 }
