@@ -155,6 +155,16 @@ impl<'a> System<'a> {
         if self.pointer_size() == 4 { va.0 >= 0x8000_0000 } else { va.0 >> 63 == 1 }
     }
 
+    /// The upper half of the least address of the kernel's half, on 64-bit systems: how much of it page tables can lead to
+    /// depends on their levels.
+    pub fn least_kernel_upper(&self) -> u32 {
+        match self.mode {
+            Some(PagingMode::X64) => 0xffff_8000,
+            Some(PagingMode::Arm64) => 0xffff_0000,
+            _ => 0xff00_0000,
+        }
+    }
+
     /// The address space of a process by its `DirectoryTableBase`.
     pub fn process_space(&self, dtb: u64) -> Option<Space<'a>> {
         let (image, mode) = (self.dump.image()?, self.mode?);

@@ -112,7 +112,8 @@ impl Pass<'_> {
 
     /// Sweeps chunks until there are no more, or until the writer has given up.
     fn work(&self, next: &AtomicU64, ticket: Receiver<()>, done: Sender<(u64, Yield)>) {
-        let look = Look::new(self.sweeps.iter().find_map(|sweep| sweep.uppers()));
+        let uppers = self.sweeps.iter().find_map(|sweep| sweep.uppers());
+        let look = Look::new(uppers, self.system.least_kernel_upper());
         while ticket.recv().is_ok() {
             let chunk = next.fetch_add(1, Ordering::Relaxed);
             if chunk >= self.pieces.chunks() {

@@ -16,10 +16,6 @@ pub const BLOCK: usize = 256;
 pub const BLOCKS: usize = PAGE / BLOCK;
 const PAGE: usize = 0x1000;
 
-/// The highest byte of a 64-bit word of which an address of the kernel's half can be told: it has only ones. The same for
-/// its upper half.
-const KERNEL: u8 = 0xff;
-pub const KERNEL_UPPER: u32 = 0xff00_0000;
 /// Least `Size` of driver, device and file objects that the look finds.
 pub const LEAST_IO: u32 = 0x80;
 /// `PROTECTED_POOL`.
@@ -89,12 +85,15 @@ pub struct Look {
     level: Level,
     /// First upper half of 64-bit words that is looked for, and the last less the first.
     upper: (u32, u32),
+    /// Upper half of the least address of the kernel's half.
+    kernel: u32,
 }
 
 impl Look {
-    /// For words of 64 bits whose upper halves are in a range, among the others. Nothing below [`KERNEL_UPPER`] is found.
-    pub fn new(upper: Option<(u32, u32)>) -> Look {
-        Look { level: Level::new(), upper: upper.unwrap_or((u32::MAX, 0)) }
+    /// For words of 64 bits whose upper halves are in a range, among the others. `kernel` is the upper half of the least
+    /// address of the kernel's half.
+    pub fn new(upper: Option<(u32, u32)>, kernel: u32) -> Look {
+        Look { level: Level::new(), upper: upper.unwrap_or((u32::MAX, 0)), kernel }
     }
 
     /// Whether all bytes are zero.
@@ -104,7 +103,7 @@ impl Look {
 
     /// Looks at a page.
     pub fn at(&self, page: &[u8; PAGE], seen: &mut Seen) {
-        dispatch!(self.level, simd => look(simd, page, self.upper, seen));
+        dispatch!(self.level, simd => look(simd, page, self, seen));
     }
 }
 
@@ -132,10 +131,12 @@ fn is_zero<S: Simd>(simd: S, bytes: &[u8]) -> bool {
 }
 
 #[inline(always)]
-fn look<S: Simd>(simd: S, page: &[u8; PAGE], upper: (u32, u32), seen: &mut Seen) {
+fn look<S: Simd>(simd: S, page: &[u8; PAGE], of: &Look, seen: &mut Seen) {
     *seen = Seen::default();
+    let least = of.kernel.min(of.upper.0);
+    let [dispatcher, base] = [dispatcher(of.kernel), base(of.kernel)];
     for (number, block) in page.as_chunks::<BLOCK>().0.iter().enumerate() {
-        let rough = rough(simd, block);
+        let rough = rough(simd, block, least);
         if rough.tags {
             seen.tags.set(number, bits(simd, block, is_text) & SECOND);
         }
@@ -146,7 +147,7 @@ fn look<S: Simd>(simd: S, page: &[u8; PAGE], upper: (u32, u32), seen: &mut Seen)
             seen.marks.set(number, bits(simd, block, is_mark));
         }
         if rough.kernel {
-            let (objects, uppers) = pointed(simd, block, upper);
+            let (objects, uppers) = pointed(simd, block, of.upper, &dispatcher, &base);
             seen.objects.set(number, objects);
             seen.uppers.set(number, uppers);
         }
@@ -158,14 +159,14 @@ struct Rough {
     tags: bool,
     io: bool,
     marks: bool,
-    /// Some word of 64 bits has the highest byte of an address of the kernel's half.
+    /// Some word of 64 bits may be an address of the kernel's half.
     kernel: bool,
 }
 
 #[inline(always)]
-fn rough<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Rough {
+fn rough<S: Simd>(simd: S, block: &[u8; BLOCK], least: u32) -> Rough {
     let none = || mask32x8::splat(simd, false);
-    let (mut tags, mut io, mut marks, mut highest) = (none(), none(), none(), u8x32::splat(simd, 0));
+    let (mut tags, mut io, mut marks, mut highest) = (none(), none(), none(), u32x8::splat(simd, 0));
     for pair in block.as_chunks::<64>().0 {
         let [a, b] = [0, 1].map(|half| u8x32::simd_from(simd, pair.as_chunks::<32>().0[half]));
         let (longs_a, longs_b): (u64x4<S>, u64x4<S>) = (a.bitcast(), b.bitcast());
@@ -173,14 +174,15 @@ fn rough<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Rough {
         let fronts: u32x8<S> = longs_a.unzip_low(longs_b).bitcast();
         tags |= is_text(fronts);
         io |= is_io(fronts);
-        marks |= is_mark(a.bitcast()) | is_mark(b.bitcast());
+        let (a, b): (u32x8<S>, u32x8<S>) = (a.bitcast(), b.bitcast());
+        marks |= is_mark(a) | is_mark(b);
         highest = highest.max(a).max(b);
     }
     Rough {
         tags: tags.to_bitmask() & 0b1010_1010 != 0,
         io: io.to_bitmask() & 0b0101_0101 != 0,
         marks: marks.any_true(),
-        kernel: highest.simd_eq(KERNEL).to_bitmask() & 0x8080_8080 != 0,
+        kernel: highest.simd_ge(least).to_bitmask() & 0b1010_1010 != 0,
     }
 }
 
@@ -197,13 +199,19 @@ fn bits<S: Simd>(simd: S, block: &[u8; BLOCK], test: impl Fn(u32x8<S>) -> mask32
 
 /// What needs an address of the kernel's half: first words of slots, and upper halves.
 #[inline(always)]
-fn pointed<S: Simd>(simd: S, block: &[u8; BLOCK], (first, len): (u32, u32)) -> (u64, u64) {
+fn pointed<S: Simd>(
+    simd: S,
+    block: &[u8; BLOCK],
+    (first, len): (u32, u32),
+    dispatcher: &Lanes,
+    base: &Lanes,
+) -> (u64, u64) {
     let (mut dispatchers, mut bases, mut uppers) = (0, 0, 0);
     for (number, bytes) in block.as_chunks::<32>().0.iter().enumerate() {
         let words: u32x8<S> = u8x32::simd_from(simd, *bytes).bitcast();
         let shift = 8 * number as u32;
-        dispatchers |= DISPATCHER.passes(simd, words).to_bitmask() << shift;
-        bases |= BASE.passes(simd, words).to_bitmask() << shift;
+        dispatchers |= dispatcher.passes(simd, words).to_bitmask() << shift;
+        bases |= base.passes(simd, words).to_bitmask() << shift;
         uppers |= (words - first).simd_le(len).to_bitmask() << shift;
     }
     let dispatchers = dispatchers & dispatchers >> 1 & dispatchers >> 2 & dispatchers >> 3;
@@ -242,18 +250,18 @@ struct Lanes {
 }
 
 /// `Type` 2, 3, 6 or 7, a `SignalState` from -0x8000 to 1, and the upper half of `WaitListHead.Flink`.
-const DISPATCHER: Lanes = Lanes {
-    bits: [0x7a, u32::MAX, 0, u32::MAX],
-    first: [2, 0x8000u32.wrapping_neg(), 0, KERNEL_UPPER],
-    len: [0, 0x8001, 0, u32::MAX - KERNEL_UPPER],
-};
+fn dispatcher(kernel: u32) -> Lanes {
+    Lanes {
+        bits: [0x7a, u32::MAX, 0, u32::MAX],
+        first: [2, 0x8000u32.wrapping_neg(), 0, kernel],
+        len: [0, 0x8001, 0, u32::MAX - kernel],
+    }
+}
 
 /// The address of a page in the kernel's half.
-const BASE: Lanes = Lanes {
-    bits: [0xfff, u32::MAX, 0, 0],
-    first: [0, KERNEL_UPPER, 0, 0],
-    len: [0, u32::MAX - KERNEL_UPPER, 0, 0],
-};
+fn base(kernel: u32) -> Lanes {
+    Lanes { bits: [0xfff, u32::MAX, 0, 0], first: [0, kernel, 0, 0], len: [0, u32::MAX - kernel, 0, 0] }
+}
 
 impl Lanes {
     #[inline(always)]

@@ -49,7 +49,7 @@ fn page(random: &mut Random) -> Box<[u8; PAGE]> {
 }
 
 /// The same by one word after the other.
-fn slowly(page: &[u8; PAGE], upper: (u32, u32)) -> Seen {
+fn slowly(page: &[u8; PAGE], upper: (u32, u32), kernel: u32) -> Seen {
     let words: Vec<u32> = page.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
     let mut seen = Seen::default();
     let blocks = words.as_chunks::<64>().0;
@@ -66,8 +66,8 @@ fn slowly(page: &[u8; PAGE], upper: (u32, u32)) -> Seen {
             };
             let io = first & 0xffff < 8 && (first >> 16) >= LEAST_IO;
             let small = (-0x8000..=1).contains(&(second as i32));
-            let dispatcher = first & 0x7a == 2 && small && last >= KERNEL_UPPER;
-            let base = first % 0x1000 == 0 && second >= KERNEL_UPPER;
+            let dispatcher = first & 0x7a == 2 && small && last >= kernel;
+            let base = first % 0x1000 == 0 && second >= kernel;
             set(&mut seen.objects, io || dispatcher || base);
         }
     }
@@ -90,12 +90,13 @@ fn levels() -> Vec<Level> {
 fn bits_are_those_of_the_words_one_by_one() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let (mut seen, mut found) = (Seen::default(), 0);
-    for upper in [(0xffff_f801, 3), (0xff00_0000, 0x00ff_ffff), (u32::MAX, 0)] {
+    let uppers = [(0xffff_f801, 3), (0xff00_0000, 0x00ff_ffff), (u32::MAX, 0)];
+    for (upper, kernel) in uppers.into_iter().flat_map(|upper| [(upper, 0xff00_0000), (upper, 0xffff_8000)]) {
         for _ in 0..20 {
             let page = page(&mut random);
-            let expected = slowly(&page, upper);
+            let expected = slowly(&page, upper, kernel);
             for level in levels() {
-                Look { level, upper }.at(&page, &mut seen);
+                Look { level, upper, kernel }.at(&page, &mut seen);
                 assert_eq!(seen, expected, "{level:?}");
             }
             let all = [expected.tags, expected.marks, expected.objects, expected.uppers];
@@ -109,7 +110,7 @@ fn bits_are_those_of_the_words_one_by_one() {
 fn a_page_is_zero_if_every_byte_is() {
     let mut page = vec![0u8; PAGE + 77];
     for level in levels() {
-        let look = Look { level, upper: (0, 0) };
+        let look = Look { level, upper: (0, 0), kernel: 0 };
         for len in [0, 1, 77, 128, 4095, PAGE, PAGE + 77] {
             assert!(look.is_zero(&page[..len]));
         }
@@ -128,10 +129,10 @@ fn a_page_with_one_word_of_a_kind_wherever_it_is() {
         for (word, _) in KINDS.iter().filter(|(_, of_slot)| at % 4 == *of_slot) {
             let mut page = Box::new([0; PAGE]);
             page[at * 4..at * 4 + 4].copy_from_slice(&word.to_le_bytes());
-            let expected = slowly(&page, (u32::MAX, 0));
+            let expected = slowly(&page, (u32::MAX, 0), u32::MAX);
             for level in levels() {
                 let mut seen = Seen::default();
-                Look { level, upper: (u32::MAX, 0) }.at(&page, &mut seen);
+                Look { level, upper: (u32::MAX, 0), kernel: u32::MAX }.at(&page, &mut seen);
                 assert_eq!(seen, expected, "{level:?} {at}");
                 let found =
                     [&seen.tags, &seen.objects, &seen.marks].map(|words| words.places().collect::<Vec<_>>());

@@ -26,6 +26,8 @@ const TAG: u32 = 2;
 /// Numbers to compare with.
 pub struct Slots {
     wide: bool,
+    /// Upper half of the least address of the kernel's half.
+    kernel: u32,
     tags: [u32; TAGS],
     /// What the tags have in common.
     alike: Alike,
@@ -72,6 +74,7 @@ impl Slots {
         let sizes = [Kind::Driver, Kind::File, Kind::Device].map(|kind| shapes.size(kind));
         Slots {
             wide,
+            kernel: system.least_kernel_upper(),
             in_look: wide && sizes.iter().all(|&size| size == 0 || size >= look::LEAST_IO),
             alike: Alike::of(&tags, !PROTECTED),
             tags,
@@ -148,7 +151,7 @@ impl Slots {
     /// `WaitListHead.Flink` of a 64-bit system.
     #[inline]
     fn is_dispatcher(&self, first: u32, second: u32, top: u32) -> bool {
-        (first & 0x7a == 2) & (second.wrapping_add(0x8000) <= 0x8001) & (top >= 0xff00_0000)
+        (first & 0x7a == 2) & (second.wrapping_add(0x8000) <= 0x8001) & (top >= self.kernel)
     }
 
     #[inline]
@@ -160,7 +163,7 @@ impl Slots {
     #[inline]
     fn is_base(&self, first: u32, second: u32) -> bool {
         let page = first & 0xfff == 0;
-        page & if self.wide { second >= 0xff00_0000 } else { first >= 0x8000_0000 }
+        page & if self.wide { second >= self.kernel } else { first >= 0x8000_0000 }
     }
 
     fn is_tag(&self, word: u32) -> bool {
@@ -201,7 +204,7 @@ impl Slots {
         }
         let top = if self.wide { bytes.get(at + 12..at + 16) } else { bytes.get(at + 8..at + 12) };
         let top = u32::from_le_bytes(top?.try_into().ok()?);
-        let kernel = if self.wide { top >= 0xff00_0000 } else { top >= 0x8000_0000 };
+        let kernel = if self.wide { top >= self.kernel } else { top >= 0x8000_0000 };
         let kinds = [Kind::Mutant, Kind::Process, Kind::Thread];
         kinds.into_iter().find(|&kind| kernel && is_kind(bytes, at, kind))
     }

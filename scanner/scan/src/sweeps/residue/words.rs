@@ -4,9 +4,11 @@
 //! first compared in lanes of 32 bits, which compilers turn into vector instructions on any processor: of words of 64
 //! bits only the upper halves. Blocks with a lane in range are then looked at word by word.
 
-use crate::sweeps::look::{BLOCK, KERNEL_UPPER, Words};
+use crate::sweeps::look::{BLOCK, Words};
 use memory::Architecture;
 
+/// Upper halves of addresses of user mode are below this one.
+const LOWER_HALF: u32 = 0x8000_0000;
 /// Spans that are told apart.
 pub const SPANS: usize = 3;
 
@@ -67,7 +69,7 @@ impl Spans {
     /// The upper halves of all that lies in a span, for a look at whole pages: the first, and the last less the first.
     /// `None` where a look cannot find them: signed addresses, and code that claims the lower half of the address space.
     pub fn uppers(&self) -> Option<(u32, u32)> {
-        (self.architecture == Architecture::X64 && self.hull.0 >= KERNEL_UPPER).then_some(self.hull)
+        (self.architecture == Architecture::X64 && self.hull.0 >= LOWER_HALF).then_some(self.hull)
     }
 
     /// As [`Spans::words`], of a whole page of which a look told upper halves in the range of [`Spans::uppers`].
