@@ -69,6 +69,8 @@ pub trait Table {
     fn spec() -> &'static TableSpec;
     /// An empty collector.
     fn new() -> Self;
+    /// An empty collector with memory for so many rows, for tables of which many rows come at once.
+    fn with_room(rows: usize) -> Self;
     /// Adds a row.
     fn push(&mut self, row: Self::Row);
     /// Rows since the last [`Table::finish`].
@@ -136,6 +138,10 @@ macro_rules! table {
 
             fn new() -> $table {
                 $table::default()
+            }
+
+            fn with_room(rows: usize) -> $table {
+                $table { collected: Vec::with_capacity(rows) }
             }
 
             fn push(&mut self, row: $row) {

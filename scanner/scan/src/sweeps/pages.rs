@@ -1,7 +1,9 @@
 //! `pages`: who maps each frame, what is on it, and what the page-frame database says of it.
 
 use super::{Context, Harvest, Owner, Page, Part, Sweep};
+use crate::pieces::CHUNK;
 use fearless_simd::{Level, dispatch, prelude::*, u8x32, u64x4};
+use memory::PAGE_SIZE;
 use nt::pfn::{Frames, InOrder};
 use schema::{
     Table, TableSpec,
@@ -37,9 +39,12 @@ impl Sweep for Pages<'_> {
 
     fn part(&self) -> Box<dyn Part + '_> {
         let frames = self.frames.as_ref().map(Frames::in_order);
-        Box::new(Rows { sweep: self, frames, rows: PagesTable::new() })
+        Box::new(Rows { sweep: self, frames, rows: PagesTable::with_room(PAGES) })
     }
 }
+
+/// Pages of a chunk.
+const PAGES: usize = (CHUNK / PAGE_SIZE) as usize;
 
 struct Rows<'a> {
     sweep: &'a Pages<'a>,
