@@ -1,7 +1,7 @@
 //! The instruction at fault, as parameters, a context record or an exception record state it.
 
 use crate::{
-    names::{Role, access_name, exception_name},
+    names::{Role, STATUS_BREAKPOINT, access_name, exception_name},
     stack::{Registers, Stated},
 };
 use memory::{
@@ -13,8 +13,6 @@ use schema::tables::CrashRow;
 
 /// `STATUS_ACCESS_VIOLATION`: the first two parameters are access and address.
 const ACCESS_VIOLATION: u32 = 0xc000_0005;
-/// `STATUS_BREAKPOINT`: the exception is at the instruction, what was saved behind it.
-const BREAKPOINT: u32 = 0x8000_0003;
 
 /// What is stated of the fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,7 +77,7 @@ impl Fault {
 
     /// What was saved of it is behind the instruction.
     pub fn is_breakpoint(&self) -> bool {
-        self.code == Some(BREAKPOINT)
+        self.code == Some(STATUS_BREAKPOINT)
     }
 
     fn take(&mut self, role: Role, value: Option<u64>) {
