@@ -31,7 +31,7 @@ pub struct Anchor {
 }
 
 /// What the bug check states of the fault.
-pub struct Stated<'a> {
+pub struct StatedFault<'a> {
     system: &'a System<'a>,
     code: &'a Code<'a>,
     /// The `CONTEXT` that a parameter leads to, and its bytes.
@@ -43,10 +43,10 @@ pub struct Stated<'a> {
     breakpoint: bool,
 }
 
-impl<'a> Stated<'a> {
+impl<'a> StatedFault<'a> {
     /// Reads what the parameters lead to.
-    pub fn of(system: &'a System<'a>, code: &'a Code<'a>) -> Stated<'a> {
-        let mut stated = Stated { system, code, context: None, trap: None, ip: None, breakpoint: false };
+    pub fn of(system: &'a System<'a>, code: &'a Code<'a>) -> StatedFault<'a> {
+        let mut stated = StatedFault { system, code, context: None, trap: None, ip: None, breakpoint: false };
         if let Some(bugcheck) = system.dump.records.header.bugcheck {
             stated.read(&bugcheck);
         }

@@ -11,7 +11,7 @@ use crate::{
     code::{Code, ProcessCode, Symbol},
     names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
     out::Out,
-    stack::{Stated, ThreadStack},
+    stack::{StatedFault, ThreadStack},
 };
 use fault::Fault;
 use memory::records::Bugcheck;
@@ -42,7 +42,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let code = Code::of_kernel(system);
     let meanings = bugcheck_parameters(bugcheck.code);
-    let fault = Fault::of_bugcheck(system, &Stated::of(system, &code), bugcheck, meanings);
+    let fault = Fault::of_bugcheck(system, &StatedFault::of(system, &code), bugcheck, meanings);
     let stacks = stacks::all(job);
     let crashed = crashed_thread(system, stacks);
     let stack =

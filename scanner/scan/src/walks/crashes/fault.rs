@@ -2,7 +2,7 @@
 
 use crate::{
     names::{Role, STATUS_BREAKPOINT, access_name, exception_name},
-    stack::{Registers, Stated},
+    stack::{Registers, StatedFault},
 };
 use memory::{
     Va,
@@ -35,7 +35,7 @@ impl Fault {
     /// Of a bug check: its parameters, and the records that they lead to.
     pub fn of_bugcheck(
         system: &System<'_>,
-        stated: &Stated<'_>,
+        stated: &StatedFault<'_>,
         bugcheck: &Bugcheck,
         roles: Option<[(Role, &str); 4]>,
     ) -> Fault {
@@ -114,7 +114,7 @@ impl Fault {
 
     /// A trap frame that a parameter leads to, also one of which the code's page says nothing. One of another instruction
     /// than the one that is stated is not that of the fault.
-    fn read_trap(&mut self, stated: &Stated<'_>) {
+    fn read_trap(&mut self, stated: &StatedFault<'_>) {
         let Some((frame, registers)) = stated.trap() else { return };
         if self.ip.is_none() {
             (self.ip, self.source) = (Some(registers.ip()), Some("trap frame"));
@@ -127,7 +127,7 @@ impl Fault {
     }
 
     /// The registers at the fault: their instruction pointer is the one that counts.
-    fn read_context(&mut self, stated: &Stated<'_>) {
+    fn read_context(&mut self, stated: &StatedFault<'_>) {
         if let Some(registers) = stated.context() {
             (self.ip, self.source) = (Some(registers.ip()), Some("context record"));
             self.registers = Some(registers);
