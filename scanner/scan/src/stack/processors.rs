@@ -16,7 +16,8 @@ const IST: u64 = 0x24;
 const ISTS: u64 = 7;
 
 /// Bytes at the top of a processor's stack in which a switch to it notes the stack pointer that it came from. By the
-/// stacks of interrupts, exceptions and deferred calls in real small dumps (build 19041): the last word but one.
+/// stacks of interrupts, exceptions and deferred calls in real small dumps (x64, build 19041): the last word but one. On
+/// x86 published stacks of deferred calls show it where `KiDispatchInterrupt` has its return address to be: the last word.
 pub const SWITCHED: u64 = 0x50;
 
 /// `KERNEL_LARGE_STACK_SIZE` of wdm.h, that of x64: more than this no stack of a processor is believed to have.

@@ -24,6 +24,7 @@ mod processor_stacks;
 mod processors;
 mod queues;
 mod stacks;
+mod stacks_many;
 mod stacks_v3;
 mod stacks_x86;
 mod stated_faults;

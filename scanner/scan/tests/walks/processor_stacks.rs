@@ -115,8 +115,7 @@ fn away(arch: Arch, build: &Build, distance: i64, calls: impl Fn(Calls) -> Calls
 /// Every frame of the plan is found, with the stack that it is on; those on the other one are `kind`.
 fn check_away(away: &Away, kind: &str, name: &str) {
     let names = ["stacks", "frames", "trap_frames", "threads", "faults"];
-    let tables =
-        named_tables(&away.machine, Format::Full, &Symbols::of(&away.machine), &names);
+    let tables = named_tables(&away.machine, Format::Full, &Symbols::of(&away.machine), &names);
     let own = |row: &&Row| row["ethread"] == away.thread.ethread.to_string();
     let rows: Vec<&Row> = tables["frames"].iter().filter(own).collect();
     let found: Vec<_> =
