@@ -56,10 +56,10 @@ fn lake(args: &args::Analyze, lake: &Path) -> Result<u8> {
     Ok(u8::from(!reading.errors.is_empty() || !session.left_out().is_empty()))
 }
 
-/// Text or Markdown, of the same parts.
 /// Characters of a line of a report.
 const LONGEST: usize = 1000;
 
+/// Text or Markdown, of the same parts.
 struct Page<'o> {
     out: &'o mut dyn Write,
     markdown: bool,

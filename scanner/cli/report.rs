@@ -95,18 +95,14 @@ pub fn json_text(mut value: Value) -> String {
     queries::safe::json(&value.to_string())
 }
 
-/// Whole numbers below are held by a double.
-const HELD: u64 = 1 << f64::MANTISSA_DIGITS;
-
 fn hold(name: &str, value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| hold(name, item)),
         Value::Object(members) => members.iter_mut().for_each(|(name, member)| hold(name, member)),
         Value::Number(number) => {
             let word = number.as_u64().filter(|_| schema::is_always_word(name)).map(schema::word_text);
-            let large = number.as_u64().is_some_and(|n| n >= HELD)
-                || number.as_i64().is_some_and(|n| n.unsigned_abs() >= HELD);
-            if let Some(text) = word.or_else(|| large.then(|| number.to_string())) {
+            let large = number.as_i128().filter(|whole| !schema::is_held(*whole));
+            if let Some(text) = word.or_else(|| large.map(|whole| whole.to_string())) {
                 *value = Value::String(text);
             }
         }
@@ -230,6 +226,7 @@ mod tests {
 
     #[test]
     fn json_holds_no_number_that_a_double_cannot() {
+        const HELD: u64 = 1 << 53;
         let value = json!({
             "va": 4096, "base": u64::MAX, "size": u64::MAX, "bytes": HELD - 1, "rows": [HELD, -9_007_199_254_740_992_i64],
             "evidence": {"rip": [1, null], "share": 0.5},

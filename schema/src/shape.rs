@@ -34,12 +34,13 @@ pub fn is_uniform(root: &Path) -> bool {
     fs::read(path(root)).is_ok_and(|stated| stated == text().as_bytes())
 }
 
-/// Notes that this version is going to write into a lake, which may be a new one.
-pub fn note(root: &Path, is_new: bool) -> Result<()> {
+/// Notes that this version is going to write into a lake, which may be a new one: that is only asked where the lake states
+/// nothing.
+pub fn note(root: &Path, is_new: impl FnOnce() -> bool) -> Result<()> {
     let path = path(root);
     let failed = |error| Error::new("write", &path, error);
     match path.exists() {
-        false if is_new => disk::write(&path, text().as_bytes()).map_err(failed),
+        false if is_new() => disk::write(&path, text().as_bytes()).map_err(failed),
         true if !is_uniform(root) => forget(root),
         _ => Ok(()),
     }
@@ -67,16 +68,16 @@ mod tests {
         let scratch = Scratch::new("shape");
         let root = &scratch.0;
         assert!(!is_uniform(root), "a lake of before says nothing");
-        note(root, false).unwrap();
+        note(root, || false).unwrap();
         assert!(!is_uniform(root));
-        note(root, true).unwrap();
-        note(root, false).unwrap();
+        note(root, || true).unwrap();
+        note(root, || false).unwrap();
         assert!(is_uniform(root));
         // What another version states.
         fs::write(path(root), text().replace("UBIGINT", "UINTEGER")).unwrap();
         assert!(!is_uniform(root));
-        note(root, true).unwrap();
-        note(root, false).unwrap();
+        note(root, || true).unwrap();
+        note(root, || false).unwrap();
         assert!(!is_uniform(root) && !path(root).exists());
     }
 }
