@@ -40,7 +40,7 @@ pub use error::{Error, Result};
 pub use export::{Export, FileFormat};
 pub use lake::{Identity, Lake, check_id};
 pub use manual::manual;
-pub use shape::{forget as forget_shape, is_uniform};
+pub use shape::{find as find_shape, forget as forget_shape, is_uniform};
 pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
