@@ -183,6 +183,10 @@ fn people_are_told_the_same() {
     let id = dump("fault/");
     let ran = patterns(&["--dump", &id, "--only", "stack_overflow"]);
     assert!(ran.out.contains("Looked for and not found:\n  nothing"), "{}", ran.out);
+    let other = dump("crash/");
+    let ran = patterns(&["--dump", &id, "--dump", &other, "--only", "dump_context"]);
+    let found = |id: &str| ran.out.contains(&format!("    {id} "));
+    assert!(found(&id) && found(&other) && !found(&dump("monday/u")), "{}", ran.out);
     let ran = dumplake_in(demo(), &["patterns", "demo/lake", "--dump", "nothing-of-it"]);
     assert_eq!((ran.code, ran.err.contains("no dump is called nothing-of-it")), (2, true), "{}", ran.err);
     assert_eq!(dumplake_in(demo(), &["patterns", "demo/lake", "--only", "nothing"]).code, 2);

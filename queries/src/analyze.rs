@@ -110,7 +110,8 @@ pub struct Told {
 /// # Errors
 /// The lake has no such dump, or the tables of dumps and crashes cannot be read.
 pub fn analyze(session: &Session, dump: Option<&str>) -> Result<Reading> {
-    let selection = Selection { dump: dump.map(str::to_owned), only: Vec::new(), rows: 3 };
+    let selection =
+        Selection { dumps: dump.map(str::to_owned).into_iter().collect(), only: Vec::new(), rows: 3 };
     let outcomes = patterns::run(session, &selection)?;
     let of = dump.map(|dump| format!(" WHERE d.dump_id = {}", quote(dump))).unwrap_or_default();
     let alone = session.of_dump_if_readable(dump);

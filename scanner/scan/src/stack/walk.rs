@@ -2,7 +2,7 @@
 
 use super::{
     Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack,
-    anchors::{Anchor, Stated},
+    anchors::{Anchor, StatedFault},
     link, processors,
 };
 use crate::code::Code;
@@ -51,7 +51,7 @@ pub struct Bounds<'a> {
     /// Other stacks that the walk can be on.
     pub others: &'a [(Range<u64>, Kind)],
     /// Where registers were saved on a part of a stack.
-    pub saved: Option<&'a Stated<'a>>,
+    pub saved: Option<&'a StatedFault<'a>>,
 }
 
 /// Walks a stack from these registers on. The value beside the stack: the registers in user mode, if it got there.

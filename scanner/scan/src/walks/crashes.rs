@@ -13,7 +13,7 @@ use crate::{
     code::{Boundary, Code, ProcessCode, Symbol},
     names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
     out::Out,
-    stack::{Stated, ThreadStack},
+    stack::{StatedFault, ThreadStack},
 };
 use fault::Fault;
 use memory::records::Bugcheck;
@@ -44,7 +44,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let code = Code::of_kernel(system);
     let meanings = bugcheck_parameters(bugcheck);
-    let fault = Fault::of_bugcheck(system, &Stated::of(system, &code), bugcheck, meanings);
+    let fault = Fault::of_bugcheck(system, &StatedFault::of(system, &code), bugcheck, meanings);
     let stacks = stacks::all(job);
     let crashed = crashed_thread(system, stacks);
     let walked = |index: usize| stacks.get(index).filter(|stack| !stack.stack.frames.is_empty());
@@ -192,15 +192,12 @@ fn described(parameters: [(Role, &'static str); 4]) -> Option<String> {
 
 /// The thread that crashed: the copy of a small dump, else the one whose stack holds the header's stack pointer.
 fn crashed_thread<'s>(system: &'s System<'_>, stacks: &[ThreadStack]) -> Option<(usize, &'s Thread)> {
-    let records = &system.dump.records;
-    let stated = records.header.triage.as_ref().and_then(|triage| triage.thread_address);
     let threads = || system.threads().iter().enumerate();
-    if let Some(found) =
-        stated.and_then(|va| threads().find(|(_, thread)| thread.va.0 == system.narrow(va).0))
-    {
+    let stated = system.stated_thread();
+    if let Some(found) = threads().find(|(_, thread)| Some(thread.va) == stated) {
         return Some(found);
     }
-    let sp = records.contexts.iter().find(|c| c.source == "header" && c.has_control())?.sp();
+    let sp = system.dump.records.contexts.iter().find(|c| c.source == "header" && c.has_control())?.sp();
     threads().find(|(index, _)| {
         stacks.get(*index).and_then(ThreadStack::range).is_some_and(|range| range.contains(&sp))
     })
@@ -208,6 +205,6 @@ fn crashed_thread<'s>(system: &'s System<'_>, stacks: &[ThreadStack]) -> Option<
 
 /// The process of which a small dump has a copy.
 fn stated_process<'s>(system: &'s System<'_>) -> Option<&'s Process> {
-    let va = system.dump.records.header.triage.as_ref()?.process_address?;
-    system.processes().iter().find(|process| process.va.0 == system.narrow(va).0)
+    let va = system.stated_process()?;
+    system.processes().iter().find(|process| process.va == va)
 }

@@ -28,6 +28,7 @@ mod stacks;
 mod stacks_v3;
 mod stacks_x86;
 mod stated_faults;
+mod stated_thread;
 mod support;
 mod threads;
 mod timers;
