@@ -16,6 +16,7 @@ mod interrupts;
 mod irps;
 mod memory_counters;
 mod modules;
+mod named;
 mod offline;
 mod owners;
 mod pool;
