@@ -159,6 +159,9 @@ fn in_order(session: &Session, ids: Vec<String>) -> Result<(Vec<String>, Option<
 /// # Errors
 /// None or several dumps have the name, or two names are those of one dump.
 pub fn resolve(session: &Session, names: &[String]) -> Result<Vec<String>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     // An id needs no look at the other dumps of the lake, which may be thousands.
     if let [id] = names
         && lake::has_dump(session.root(), id)

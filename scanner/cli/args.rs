@@ -280,12 +280,15 @@ pub struct Sql {
     /// How rows are printed.
     #[arg(short, long, value_enum, default_value_t = SqlFormat::Table)]
     pub format: SqlFormat,
+    /// JSON with addresses and large numbers as numbers with all digits: for readers that hold 64 bits, as Python does.
+    #[arg(long)]
+    pub exact: bool,
     /// Write the answer to this file, which must not be there yet.
     #[arg(short, long, value_name = "FILE", requires = "query")]
     pub output: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SqlFormat {
     Table,
     Csv,
@@ -346,9 +349,9 @@ pub struct Patterns {
     /// The lake.
     #[arg(required_unless_present = "list", value_name = "LAKE")]
     pub lake: Option<PathBuf>,
-    /// This dump only: its id, the beginning of it, its path, or the end of its path.
+    /// This dump only: its id, the beginning of it, its path, or the end of its path; can be given several times.
     #[arg(long, value_name = "DUMP")]
-    pub dump: Option<String>,
+    pub dump: Vec<String>,
     /// This pattern only, by the name of its file or its title; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,

@@ -21,7 +21,7 @@ fn repair(lake: &Path) -> Result<u8> {
     let opened = Lake::open(lake)?;
     let dumps = opened.dump_ids().len();
     // Files may have come from another lake.
-    schema::forget_shape(lake)?;
+    schema::find_shape(lake)?;
     queries::rebuild(lake)?;
     let shown = lake.to_string_lossy();
     writeln!(std::io::stdout(), "{}: {dumps} dumps, lake.duckdb written anew", terminal(&shown))?;

@@ -31,7 +31,7 @@ pub fn command(args: &args::Patterns) -> Result<u8> {
     let session = Session::open(lake)?;
     sql::warn_of_left_out(&session);
     let selection = Selection {
-        dump: one_dump(&session, args.dump.as_deref())?,
+        dumps: diffs::resolve(&session, &args.dump)?,
         only: args.only.clone(),
         rows: args.rows as usize,
     };
@@ -187,7 +187,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
 }
 
 pub fn finding_json(finding: &Finding) -> Value {
-    let evidence = serde_json::from_str(&finding.evidence).unwrap_or(Value::Null);
+    let evidence = report::parsed(&finding.evidence).unwrap_or(Value::Null);
     json!({
         "dump_id": finding.dump_id,
         "subject_kind": finding.subject_kind,

@@ -95,8 +95,26 @@ pub fn json_text(mut value: Value) -> String {
     queries::safe::json(&value.to_string())
 }
 
-/// Whole numbers below are held by a double.
-const HELD: u64 = 1 << f64::MANTISSA_DIGITS;
+/// JSON that DuckDB made: whole numbers of more than 64 bits, which every `sum` may be, are texts of their digits. Read as
+/// they are they would be rounded. `None` if it is none.
+pub fn parsed(json: &str) -> Option<Value> {
+    let (mut text, mut rest, mut is_string) = (String::with_capacity(json.len()), json, false);
+    while let Some(first) = rest.chars().next() {
+        let is_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+        let length = match first {
+            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            '0'..='9' | '-' if !is_string => rest.find(|c| !is_number(c)).unwrap_or(rest.len()),
+            _ => first.len_utf8(),
+        };
+        is_string ^= first == '"';
+        let (token, behind) = rest.split_at(length);
+        let is_large =
+            !is_string && token.parse::<i128>().is_ok_and(|n| u64::try_from(n.unsigned_abs()).is_err());
+        text.extend(if is_large { ["\"", token, "\""] } else { ["", token, ""] });
+        rest = behind;
+    }
+    serde_json::from_str(&text).ok()
+}
 
 fn hold(name: &str, value: &mut Value) {
     match value {
@@ -104,9 +122,8 @@ fn hold(name: &str, value: &mut Value) {
         Value::Object(members) => members.iter_mut().for_each(|(name, member)| hold(name, member)),
         Value::Number(number) => {
             let word = number.as_u64().filter(|_| schema::is_always_word(name)).map(schema::word_text);
-            let large = number.as_u64().is_some_and(|n| n >= HELD)
-                || number.as_i64().is_some_and(|n| n.unsigned_abs() >= HELD);
-            if let Some(text) = word.or_else(|| large.then(|| number.to_string())) {
+            let large = number.as_i128().filter(|whole| !schema::is_held(*whole));
+            if let Some(text) = word.or_else(|| large.map(|whole| whole.to_string())) {
                 *value = Value::String(text);
             }
         }
@@ -230,6 +247,7 @@ mod tests {
 
     #[test]
     fn json_holds_no_number_that_a_double_cannot() {
+        const HELD: u64 = 1 << 53;
         let value = json!({
             "va": 4096, "base": u64::MAX, "size": u64::MAX, "bytes": HELD - 1, "rows": [HELD, -9_007_199_254_740_992_i64],
             "evidence": {"rip": [1, null], "share": 0.5},
@@ -242,5 +260,21 @@ mod tests {
         assert_eq!(serde_json::from_str::<Value>(&json_text(value)).unwrap(), expected);
         // Numbers of rows stand under the names of tables.
         assert!(schema::all().iter().all(|table| !schema::is_word(table.name)));
+    }
+
+    #[test]
+    fn whole_numbers_of_128_bits_keep_their_digits() {
+        let text = r#"{"sum": 36893488147419103233, "less": -36893488147419103233, "share": 0.5e3, "small": [7, -7],
+                       "va": 18446744073709551615, "said \"36893488147419103233\" \\": "x\\", "largest": 170141183460469231731687303715884105727}"#;
+        let expected = json!({
+            "sum": "36893488147419103233", "less": "-36893488147419103233", "share": 500.0, "small": [7, -7],
+            "va": "0xffffffffffffffff", "said \"36893488147419103233\" \\": "x\\",
+            "largest": "170141183460469231731687303715884105727",
+        });
+        let shown = json_text(parsed(text).unwrap());
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), expected);
+        for none in ["", "\\", "{\"a", "-", "\u{9b}"] {
+            assert_eq!(parsed(none), None, "{none}");
+        }
     }
 }

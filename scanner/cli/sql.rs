@@ -21,6 +21,12 @@ pub fn command(args: &args::Sql) -> Result<u8> {
     schema::Lake::open(&args.lake)?; // completes what an interrupted conversion left
     let session = Session::open(&args.lake)?;
     warn_of_left_out(&session);
+    if args.exact && args.format != args::SqlFormat::Json {
+        return Err("--exact is of --format json".into());
+    }
+    if let Some(path) = &args.output {
+        outside(path, session.root())?;
+    }
     let is_terminal = args.output.is_none() && std::io::stdout().is_terminal();
     let printed = match format(args.format) {
         Ok(printed) => printed,
@@ -32,7 +38,7 @@ pub fn command(args: &args::Sql) -> Result<u8> {
         width: is_terminal.then(width),
         screen,
         terminal: is_terminal,
-        exact: false,
+        exact: args.exact,
     };
     if let (Some(path), Some(query)) = (&args.output, &args.query) {
         let file = create(path)?;
@@ -94,6 +100,15 @@ fn export(args: &args::Sql, session: &Session, format: FileFormat) -> Result<u8>
     let rows = session.export(query, format, path)?;
     eprintln!("{rows} rows written to {}", terminal(&path.to_string_lossy()));
     Ok(0)
+}
+
+/// A lake holds its tables and nothing else: what lies there besides would be in the way of what keeps it in order.
+fn outside(file: &Path, lake: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match folder.canonicalize().is_ok_and(|folder| folder.starts_with(lake)) {
+        true => Err(format!("{}: it lies in the lake; name a file outside of it", file.display()).into()),
+        false => Ok(()),
+    }
 }
 
 fn create(path: &Path) -> Result<File> {

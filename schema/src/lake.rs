@@ -75,7 +75,7 @@ impl Lake {
         disk::create_folders(&staging).map_err(|error| Error::new("create", root, error))?;
         publish::recover(root)?;
         let merged = Compacted::read(root)?; // nobody would know which rows count
-        shape::note(root, dump_ids(root).is_empty() && merged.ids().next().is_none())?;
+        shape::note(root, || merged.ids().next().is_none() && dump_ids(root).is_empty())?;
         Ok(Lake::at(root, made))
     }
 

@@ -40,12 +40,12 @@ pub use error::{Error, Result};
 pub use export::{Export, FileFormat};
 pub use lake::{Identity, Lake, check_id};
 pub use manual::manual;
-pub use shape::{forget as forget_shape, is_uniform};
+pub use shape::{find as find_shape, forget as forget_shape, is_uniform};
 pub use staged::{Sink, Staged, commit};
 pub use table::{ColumnSpec, Table, TableSpec, empty, plain_name};
 pub use tables::all;
 pub use upkeep::{Holding, RowFile, Sizes};
-pub use words::{NUMBERS, is_always_word, is_word, word_text};
+pub use words::{NUMBERS, is_always_word, is_held, is_word, word_text};
 
 /// The column that every table has in a lake without having it in its files: the hive partition.
 pub const DUMP_ID: ColumnSpec = ColumnSpec {

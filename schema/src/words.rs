@@ -98,6 +98,11 @@ pub fn is_always_word(name: &str) -> bool {
     is_word(name) && !OTHERS.contains(name)
 }
 
+/// Whether a double, the only number of most readers of JSON, holds a whole number and both of its neighbours.
+pub fn is_held(number: i128) -> bool {
+    number.unsigned_abs() < 1 << f64::MANTISSA_DIGITS
+}
+
 /// A word as it is written: `0x` and 16 digits, so that texts of words sort as words do.
 pub fn word_text(word: u64) -> String {
     format!("{word:#018x}")

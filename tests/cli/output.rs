@@ -83,6 +83,46 @@ fn one_answer_in_four_formats() {
     assert!(lines[2].contains("a\\|\"b\""), "a bar within a cell is escaped: {}", lines[2]);
 }
 
+/// Python's `int` holds all digits; other readers of JSON need not be able to.
+#[test]
+fn json_can_have_all_numbers_as_numbers() {
+    let folder = scratch("exact numbers");
+    busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
+    assert_eq!(dumplake_in(&folder, &["convert", ".", "-o", "lake"]).code, 0);
+    let query =
+        "SELECT 18446735277616529408::UBIGINT AS base, 1180591620717411303424::HUGEINT AS n FROM dumps";
+    let json = |more: &[&str]| {
+        dumplake_in(&folder, &[&["sql", "lake", query, "--format", "json"], more].concat()).out
+    };
+    assert_eq!(json(&["--exact"]), "[\n{\"base\": 18446735277616529408, \"n\": 1180591620717411303424}\n]\n");
+    assert_eq!(json(&[]), "[\n{\"base\": \"0xfffff80000000000\", \"n\": \"1180591620717411303424\"}\n]\n");
+    let table = dumplake_in(&folder, &["sql", "lake", query, "--exact"]);
+    assert_eq!((table.code, table.err.as_str()), (2, "error: --exact is of --format json\n"));
+}
+
+#[test]
+fn an_answer_is_no_file_of_the_lake() {
+    let folder = scratch("answer in lake");
+    busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
+    assert_eq!(dumplake_in(&folder, &["convert", ".", "-o", "lake"]).code, 0);
+    for (file, format) in [
+        ("lake/x.csv", "csv"),
+        ("lake/dumps/x.parquet", "parquet"),
+        ("lake/dumps/../../lake/x.md", "markdown"),
+    ] {
+        let ran = dumplake_in(&folder, &["sql", "lake", "FROM dumps", "-f", format, "-o", file]);
+        let expected = format!("error: {file}: it lies in the lake; name a file outside of it\n");
+        assert_eq!((ran.code, ran.err), (2, expected), "{file}");
+        assert!(!folder.join(file).exists(), "{file}");
+    }
+    for file in ["x.csv", "./lake.csv"] {
+        let ran = dumplake_in(&folder, &["sql", "lake", "FROM dumps", "-f", "csv", "-o", file]);
+        assert_eq!((ran.code, folder.join(file).exists()), (0, true), "{}", ran.err);
+    }
+    let inside = dumplake_in(&folder.join("lake"), &["sql", ".", "FROM dumps", "-f", "csv", "-o", "x.csv"]);
+    assert!(inside.code == 2 && !folder.join("lake/x.csv").exists(), "{}", inside.err);
+}
+
 #[test]
 fn a_wrong_query_is_one_clear_error() {
     let folder = scratch("wrong query");

@@ -43,9 +43,18 @@ fn files_of_two_versions_are_answered_together() {
     let ask = "SELECT path = 'old.dmp' AS old, format IS NULL AS unknown FROM dumps ORDER BY ALL";
     let answer = dumplake_in(&folder, &["sql", "mixed", ask, "--format", "csv"]);
     assert_eq!(answer.out, "old,unknown\r\nfalse,false\r\ntrue,true\r\n", "{}", answer.err);
-    // A repair does not know where files came from.
-    assert_eq!(dumplake_in(&folder, &["lake", "repair", "lake"]).code, 0);
-    assert!(!schema::is_uniform(&folder.join("lake")));
+    // A repair does not know where files came from, but looks at them: also at merged ones.
+    let repaired = |lake: &str| {
+        assert_eq!(dumplake_in(&folder, &["lake", "repair", lake]).code, 0, "{lake}");
+        schema::is_uniform(&folder.join(lake))
+    };
+    assert!(repaired("lake") && !repaired("mixed"));
+    schema::forget_shape(&folder.join("lake")).unwrap();
+    assert!(repaired("lake"));
+    assert_eq!(dumplake_in(&folder, &["lake", "compact", "lake"]).code, 0);
+    assert!(repaired("lake"));
+    assert_eq!(dumplake_in(&folder, &["lake", "remove", "mixed", "d00000000000000aa"]).code, 0);
+    assert!(repaired("mixed"), "what is left is of one version");
 }
 
 #[test]

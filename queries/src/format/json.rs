@@ -156,7 +156,7 @@ fn scalar(cells: &Cells<'_>, row: usize, kind: Kind, json: &mut String) -> io::R
 /// Whether a double holds a number with all its digits. Of decimals it keeps 15.
 fn is_held(number: &str) -> bool {
     match number.parse::<i128>() {
-        Ok(whole) => whole.unsigned_abs() < 1 << f64::MANTISSA_DIGITS,
+        Ok(whole) => schema::is_held(whole),
         Err(_) => number.bytes().filter(u8::is_ascii_digit).count() <= f64::DIGITS as usize,
     }
 }

@@ -13,8 +13,8 @@ use std::thread;
 /// What to run, and over what.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// This dump only.
-    pub dump: Option<String>,
+    /// These dumps only, by their ids; empty for all.
+    pub dumps: Vec<String>,
     /// These patterns only, by file name or title; empty for all.
     pub only: Vec<String>,
     /// Findings to keep for each pattern and dump; the rest is counted.
@@ -66,10 +66,11 @@ pub struct Outcome {
 /// damaged table must not cost the others.
 pub fn run(session: &Session, selection: &Selection) -> Result<Vec<Outcome>> {
     let patterns = chosen(&selection.only)?;
-    let dump = selection.dump.as_deref();
+    let only = &selection.dumps;
+    let dump = if let [dump] = &only[..] { Some(dump.as_str()) } else { None };
     let alone = session.of_dump_if_readable(dump);
     let near = alone.as_ref().unwrap_or(session);
-    let (dumps, mut lacks) = (dumps(near, dump)?, lacks(near, dump)?);
+    let (dumps, mut lacks) = (dumps(near, only)?, lacks(near, only)?);
     if dump.is_some_and(|dump| lake::has_other(session.root(), dump)) {
         lacks.remove("several_dumps"); // a dump alone does not see the others
     }
@@ -123,17 +124,18 @@ fn chosen(only: &[String]) -> Result<Vec<Pattern>> {
 }
 
 /// Ids of the dumps that are looked at.
-fn dumps(session: &Session, only: Option<&str>) -> Result<Vec<String>> {
+fn dumps(session: &Session, only: &[String]) -> Result<Vec<String>> {
     let found = column(session.texts(&format!("SELECT dump_id FROM dumps{} ORDER BY 1", of(only)))?);
-    match only {
-        Some(dump) if found.is_empty() => Err(Error::Refused(format!("the lake has no dump `{dump}`"))),
-        _ => Ok(found),
+    match only.iter().find(|dump| !found.contains(dump)) {
+        Some(dump) => Err(Error::Refused(format!("the lake has no dump `{dump}`"))),
+        None => Ok(found),
     }
 }
 
-/// The condition that keeps rows of one dump.
-fn of(only: Option<&str>) -> String {
-    only.map(|dump| format!(" WHERE dump_id = {}", quote(dump))).unwrap_or_default()
+/// The condition that keeps rows of some dumps.
+fn of(only: &[String]) -> String {
+    let ids: Vec<String> = only.iter().map(|dump| quote(dump).to_string()).collect();
+    if ids.is_empty() { String::new() } else { format!(" WHERE dump_id IN ({})", ids.join(", ")) }
 }
 
 fn column(rows: Vec<Vec<Option<String>>>) -> Vec<String> {
@@ -143,7 +145,7 @@ fn column(rows: Vec<Vec<Option<String>>>) -> Vec<String> {
 /// Reason by need and dump.
 type Lacks = BTreeMap<String, BTreeMap<String, String>>;
 
-fn lacks(session: &Session, only: Option<&str>) -> Result<Lacks> {
+fn lacks(session: &Session, only: &[String]) -> Result<Lacks> {
     let mut lacks = Lacks::new();
     for row in session.texts(&format!("SELECT need, dump_id, reason FROM dump_lacks{}", of(only)))? {
         if let [Some(need), Some(dump), Some(reason)] = &row[..] {
@@ -196,7 +198,7 @@ fn findings(session: &Session, pattern: Pattern, chosen: &Selection) -> Result<V
          QUALIFY row_number() OVER (PARTITION BY dump_id ORDER BY {order}) <= {}
          ORDER BY dump_id, {order}",
         pattern.findings(),
-        of(chosen.dump.as_deref()),
+        of(&chosen.dumps),
         chosen.rows.max(1)
     );
     Ok(session.texts(&sql)?.into_iter().filter_map(finding).collect())

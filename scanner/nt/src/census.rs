@@ -291,10 +291,9 @@ impl<'s, 'a> Taking<'s, 'a> {
 
     /// The copies that a triage dump holds.
     fn triage(&mut self) {
-        let Some(triage) = self.system.dump.records.header.triage.as_ref() else { return };
-        let Some(process) = triage.process_address.map(|va| self.system.narrow(va)) else { return };
+        let Some(process) = self.system.stated_process() else { return };
         self.found(process, 1, process.0).triage_copy = true;
-        if let Some(thread) = triage.thread_address.map(|va| self.system.narrow(va)) {
+        if let Some(thread) = self.system.stated_thread() {
             self.thread(thread, process).triage_copy = true;
         }
     }

@@ -12,7 +12,8 @@ layout! {
         idt_base ? "IdtBase" | "IDT",
         gdt_base ? "GdtBase" | "GDT",
         tss_base ? "TssBase" | "TSS",
-        irql ? "Irql",
+        /// `CurrentIrql` is that of ARM64, which has no register for it that a dump holds.
+        irql ? "Irql" | "CurrentIrql",
     }
 }
 

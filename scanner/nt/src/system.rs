@@ -150,6 +150,16 @@ impl<'a> System<'a> {
         Va(if self.pointer_size() == 4 { va & 0xffff_ffff } else { va })
     }
 
+    /// The thread of which a small dump has a copy, or says where it is.
+    pub fn stated_thread(&self) -> Option<Va> {
+        Some(self.narrow(self.dump.records.header.triage.as_ref()?.thread_address?))
+    }
+
+    /// The process of which a small dump has a copy, or says where it is.
+    pub fn stated_process(&self) -> Option<Va> {
+        Some(self.narrow(self.dump.records.header.triage.as_ref()?.process_address?))
+    }
+
     /// True if an address lies in the half that belongs to the kernel.
     pub fn is_kernel(&self, va: Va) -> bool {
         if self.pointer_size() == 4 { va.0 >= 0x8000_0000 } else { va.0 >> 63 == 1 }

@@ -3,10 +3,12 @@
 //! Made once for the kernel and once for the space of a process. Images are read from the dump itself, and what it
 //! lacks from image files where the user names some; each page once.
 
+mod boundary;
 mod frames;
 mod layers;
 mod process;
 
+pub use boundary::Boundary;
 pub use frames::Traps;
 pub use layers::ImageFile;
 use layers::{Layers, Origin};
@@ -132,6 +134,11 @@ impl<'a> Code<'a> {
         module.executable().map(|executable| executable.iter().any(inside))
     }
 
+    /// Whether code can run at an address: one in a module, whose sections do not say that it is data.
+    pub fn can_run(&self, va: u64) -> bool {
+        self.is_executable(va) != Some(false)
+    }
+
     /// The call that ends at an address; `Err` if the bytes before it are not in the dump.
     pub fn call_before(&self, va: u64) -> Result<Option<call::Call>, ()> {
         let Some(module) = self.module(va) else { return Ok(None) };
@@ -150,12 +157,12 @@ impl<'a> Code<'a> {
 
     /// Whether an address can be a return address: executable code, right behind a call.
     pub fn may_return_to(&self, va: u64) -> bool {
-        self.is_executable(va) != Some(false) && matches!(self.call_before(va), Ok(Some(_)))
+        self.can_run(va) && matches!(self.call_before(va), Ok(Some(_)))
     }
 
     /// The same of an address whose code is not in the dump, as far as that can be told.
     pub fn could_return_to(&self, va: u64) -> bool {
-        self.is_executable(va) != Some(false) && self.call_before(va).is_err() && self.may_be_inside(va)
+        self.can_run(va) && self.call_before(va).is_err() && self.may_be_inside(va)
     }
 
     /// Of an address whose code is not in the dump: false if symbols say that it is no place inside a function. The

@@ -103,16 +103,19 @@ pub fn strip(address: u64) -> u64 {
 /// One step: turns `registers` into those of the caller; they stay as they were if it fails. `first` says that the
 /// instruction pointer is exact, not a return address. A trap frame is refused, as its layout is not given.
 pub fn step(image: &Image, memory: &dyn Memory, registers: &mut Registers, first: bool) -> Result<Step, Why> {
-    step_over(image, memory, registers, first, None)
+    step_over(image, memory, registers, first, None, &|_, _| false)
 }
 
-/// As [`step`], with the layout of trap frames of the kernel that made the stack.
+/// As [`step`], with the layout of trap frames of the kernel that made the stack. A function with a frame pointer may
+/// have gone over to another stack: `switches` says whether two stack pointers, its own and the caller's, are on
+/// different stacks, so that the second may be the lower one.
 pub fn step_over(
     image: &Image,
     memory: &dyn Memory,
     registers: &mut Registers,
     first: bool,
     trap: Option<TrapFrame>,
+    switches: &dyn Fn(u64, u64) -> bool,
 ) -> Result<Step, Why> {
     if ![MACHINE_ARM64, MACHINE_ARM64EC].contains(&image.machine) {
         return Err(Why::NotAnImage("not of ARM64"));
@@ -127,7 +130,7 @@ pub fn step_over(
         None if first => {}
         None => return Err(Why::NoUnwindData),
     }
-    let (caller, step) = frame.finish(registers, first)?;
+    let (caller, step) = frame.finish(registers, first, switches)?;
     *registers = caller;
     Ok(if function.is_none() { Step::Leaf } else { step })
 }

@@ -104,6 +104,16 @@ pub struct Place<'a> {
     pub trap: Option<&'a TrapFrame>,
     /// Whether an address can be a return address: it is code, and a call ends there (see [`crate::call::x86`]).
     pub returns: &'a dyn Fn(u32) -> bool,
+    /// Whether two stack pointers are on different stacks: a function with a frame pointer may have gone over from the
+    /// second to the first, and then the second may be the lower one.
+    pub switches: &'a dyn Fn(u32, u32) -> bool,
+}
+
+impl Place<'_> {
+    /// Whether a frame pointer can belong to a function that is at this stack pointer.
+    fn may_be_frame(&self, ebp: u32, esp: u32) -> bool {
+        ebp.is_multiple_of(4) && (ebp >= esp || (self.switches)(esp, ebp))
+    }
 }
 
 /// `_KTRAP_FRAME.DbgArgMark`: handlers of x86 write it for debuggers.
@@ -168,7 +178,7 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
         return Ok(Step::MachineFrame { at, error_code: true });
     }
     let (mut caller, step) = caller(place, memory, registers, first)?;
-    if caller.esp() <= registers.esp() {
+    if caller.esp() <= registers.esp() && !(place.switches)(registers.esp(), caller.esp()) {
         return Err(Why::SpNotRising);
     }
     if !caller.esp().is_multiple_of(4) {
@@ -186,7 +196,7 @@ pub fn step(place: &Place, memory: &dyn Memory, registers: &mut Registers, first
 /// Where the trap frame of a handler is: the frame pointer is at it, as its record says, or as the mark in it does where
 /// there is no record.
 fn trap_at(place: &Place, memory: &dyn Memory, now: &Registers, first: bool) -> Option<u32> {
-    let ebp = now.get(EBP).filter(|ebp| *ebp >= now.esp() && ebp.is_multiple_of(4))?;
+    let ebp = now.get(EBP).filter(|ebp| place.may_be_frame(*ebp, now.esp()))?;
     match (place.frame.map(|frame| frame.kind), place.trap) {
         (Some(Kind::Trap), _) => Some(ebp),
         (None, Some(layout)) if !first => {
@@ -263,7 +273,7 @@ fn searched(
 /// The frame that ebp points at: the caller's ebp, and its return address above.
 fn chain(place: &Place, memory: &dyn Memory, now: &Registers, params: u32) -> Result<(Registers, Step), Why> {
     let ebp = now.get(EBP).ok_or(Why::UnknownRegister)?;
-    let above = ebp.checked_add(8).filter(|_| ebp >= now.esp() && ebp.is_multiple_of(4));
+    let above = ebp.checked_add(8).filter(|_| place.may_be_frame(ebp, now.esp()));
     let above = above.ok_or(Why::NoUnwindData)?;
     let mut caller = Registers { eip: word(memory, above - 4)?, pushed: params, ..*now };
     let saved = word(memory, ebp)?;

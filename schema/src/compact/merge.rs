@@ -130,10 +130,11 @@ fn groups(dumps: &BTreeMap<String, Candidate>) -> Vec<Group<'_>> {
 }
 
 /// Opens the file of a small dump. It is read at once: a file of twenty columns has fifty places to read from, and a
-/// call for each would take longer than all else. What it says of Arrow is not needed: the types of our columns are
-/// those that Parquet has.
-pub fn open(file: &Path) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, String> {
+/// call for each would take longer than all else.
+fn open(file: &Path) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    #[cfg(test)]
+    super::tests::note_read(file);
     let mut bytes = Vec::new();
     let read = File::open(file).and_then(|opened| opened.take(SMALL).read_to_end(&mut bytes));
     read.map_err(|error| failed(&error))?;

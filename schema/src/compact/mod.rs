@@ -31,8 +31,11 @@ use crate::{
     publish,
 };
 use arrow::datatypes::{Schema, SchemaRef};
+pub(crate) use merge::with_id;
 use parquet::{
-    arrow::arrow_reader::ParquetRecordBatchReaderBuilder, basic::Type, file::metadata::RowGroupMetaData,
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    basic::Type,
+    file::metadata::RowGroupMetaData,
 };
 pub use prune::Pruned;
 use rayon::prelude::*;
@@ -328,11 +331,11 @@ fn small(files: &BTreeMap<String, PathBuf>, shapes: &BTreeMap<String, SchemaRef>
     }
     let mut unpacked = 0_u64;
     for (table, file) in files {
-        let builder = merge::open(file)?;
-        if shapes.get(table).is_none_or(|shape| !is_alike(shape, builder.schema())) {
+        let end = footer(file)?;
+        if shapes.get(table).is_none_or(|shape| !is_alike(shape, end.schema())) {
             return Err(format!("its table {table} was written by another version of the converter"));
         }
-        let groups = builder.metadata().row_groups().iter();
+        let groups = end.metadata().row_groups().iter();
         unpacked = groups.fold(unpacked, |sum, group| sum.saturating_add(in_memory(group)));
     }
     if unpacked > UNPACKED {
@@ -368,8 +371,17 @@ fn missing(pairs: &Pairs, files: &BTreeMap<String, PathBuf>) -> Option<String> {
     counted.filter(|(_, rows)| *rows > 0).map(|(table, _)| table).find(|table| !files.contains_key(table))
 }
 
+/// The end of a file, which says what its columns and groups are; its rows are not read. What it says of Arrow is not
+/// needed: the types of our columns are those that Parquet has.
+pub(crate) fn footer(file: &Path) -> Result<ArrowReaderMetadata, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let opened = File::open(file).map_err(|error| failed(&error))?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    ArrowReaderMetadata::load(&opened, options).map_err(|error| failed(&error))
+}
+
 /// The same columns, whatever is said of them.
-fn is_alike(one: &Schema, other: &Schema) -> bool {
+pub(crate) fn is_alike(one: &Schema, other: &Schema) -> bool {
     let columns = |of: &Schema| -> Vec<_> {
         of.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
     };

@@ -14,7 +14,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 const THIRD: &str = "d00000000000000aa";
@@ -28,6 +28,14 @@ fn shapes() -> BTreeMap<String, SchemaRef> {
 
 fn compact(lake: &Lake) -> Result<Compaction> {
     lake.compact_tables(shapes())
+}
+
+/// Files of which rows were read, by all tests.
+static READ: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Notes that the rows of a small file are read.
+pub fn note_read(file: &Path) {
+    READ.lock().unwrap().push(file.to_path_buf());
 }
 
 fn files(root: &Path) -> Vec<PathBuf> {
@@ -244,6 +252,23 @@ fn dumps_that_change_during_a_compaction() {
         assert_eq!(content(&scratch.0, ID), tables(&NEW, "new"));
         assert_eq!(lake.verify(), []);
     }
+}
+
+#[test]
+fn small_files_are_read_once() {
+    let scratch = Scratch::new("read once");
+    let lake = lake_with(&scratch.0, false);
+    assert_eq!(compact(&lake).unwrap().merged, 3);
+    let mut read = READ.lock().unwrap().clone();
+    read.retain(|file| file.starts_with(&scratch.0));
+    read.sort();
+    let partition = |file: &PathBuf| {
+        file.components().any(|part| part.as_os_str().to_string_lossy().starts_with("dump_id="))
+    };
+    let mut all = files(&scratch.0);
+    all.retain(partition);
+    all.sort();
+    assert_eq!(read, all);
 }
 
 /// A lake that is compacted every day has few generations, and not each compaction copies all rows.

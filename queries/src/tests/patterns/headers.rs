@@ -108,7 +108,8 @@ fn findings_are_capped_and_counted_for_each_dump() {
     let lake = kernel_dumps();
     let row = |at: &'static str| [("ethread", at), ("frames", "3"), ("end_reason", "'lost'")];
     lake.put("stacks", FIRST, &[&row("1"), &row("2"), &row("3"), &row("4")]);
-    let selection = Selection { only: vec!["Truncated Stack Trace".to_owned()], rows: 2, dump: None };
+    let selection =
+        Selection { only: vec!["Truncated Stack Trace".to_owned()], rows: 2, ..Selection::default() };
     let outcome = run(&lake.session(), &selection).unwrap().remove(0);
     let of: Vec<u64> = outcome.findings.iter().map(|finding| finding.of).collect();
     assert_eq!((outcome.total, of), (4, vec![4, 4]));
@@ -121,17 +122,27 @@ fn one_dump_can_be_asked_alone_and_a_wrong_name_is_refused() {
         &[("ethread", "1"), ("frames", "3"), ("end_reason", "'lost'")],
         &[("ethread", "2"), ("frames", "3"), ("end_reason", "'lost'")],
     );
-    let select = |dump: &str, only: &str| Selection {
-        dump: Some(dump.to_owned()),
+    let several = |dumps: &[&str], only: &str| Selection {
+        dumps: dumps.iter().map(|dump| (*dump).to_owned()).collect(),
         only: vec![only.to_owned()],
         rows: 5,
     };
+    let select = |dump: &str, only: &str| several(&[dump], only);
     let session = lake.session();
     let outcome = run(&session, &select(SECOND, "truncated_stack_trace")).unwrap().remove(0);
     assert_eq!(outcome.findings.iter().map(|f| f.address).collect::<Vec<_>>(), [Some(2)]);
     assert!(outcome.not_found.is_empty() && outcome.undecidable.is_empty());
     assert!(run(&session, &select("d1'; DROP TABLE x", "deadlock")).is_err());
     assert!(run(&session, &select(FIRST, "no such pattern")).is_err());
+    // The same of several.
+    lake.put("dumps", THIRD, &[&[("format", "'complete'")]]);
+    lake.put("stacks", THIRD, &[&[("ethread", "3"), ("frames", "3"), ("end_reason", "'lost'")]]);
+    let session = lake.session();
+    let outcome = run(&session, &several(&[THIRD, FIRST], "truncated_stack_trace")).unwrap().remove(0);
+    assert_eq!(outcome.findings.iter().map(|f| f.address).collect::<Vec<_>>(), [Some(1), Some(3)]);
+    assert_eq!(outcome.total, 2);
+    let wrong = run(&session, &several(&[FIRST, "d1"], "deadlock")).unwrap_err().to_string();
+    assert!(wrong.contains("no dump `d1`"), "{wrong}");
 }
 
 #[test]

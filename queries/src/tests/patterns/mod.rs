@@ -40,7 +40,7 @@ pub fn outcome(lake: &Lake, pattern: &str) -> Outcome {
 /// Checks that the run over one dump says of it what the run over all dumps says: a pattern that looks at others has to
 /// have `Scope: lake`.
 fn alone(lake: &Lake, pattern: &str, dump: &str, all: &Outcome) {
-    let selection = Selection { dump: Some(dump.into()), only: vec![pattern.to_owned()], rows: 50 };
+    let selection = Selection { dumps: vec![dump.into()], only: vec![pattern.to_owned()], rows: 50 };
     let one = run(&lake.session(), &selection).unwrap().remove(0);
     let told = |outcome: &Outcome| {
         let findings = outcome.findings.iter().filter(|finding| finding.dump_id == dump);

@@ -20,6 +20,9 @@ pub(crate) use waiting::{dispatcher_kind, thread_state, wait_reason, wait_type};
 
 use std::sync::OnceLock;
 
+/// The exception is at the instruction, what was saved behind it.
+pub(crate) const STATUS_BREAKPOINT: u32 = 0x8000_0003;
+
 /// A table of names by code.
 struct Table {
     text: &'static str,

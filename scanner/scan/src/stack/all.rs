@@ -2,7 +2,7 @@
 
 use super::{
     Bounds, Claims, Confidence, End, Exact, Frame, Kind, Method, Parameters, Registers, Stack, Start, Starts,
-    Trap, anchors::Stated, halves::UserHalf, parameters::parameters, places, traps::Finder, user, walk,
+    Trap, anchors::StatedFault, halves::UserHalf, parameters::parameters, places, traps::Finder, user, walk,
     wow64,
 };
 use crate::code::{Code, Symbol};
@@ -71,7 +71,7 @@ impl ThreadStack {
 /// Walks the stacks of all threads, side by side; the order is that of the threads.
 pub fn all(system: &System<'_>) -> Vec<ThreadStack> {
     let code = Code::of_kernel(system);
-    let (starts, fault) = (Starts::new(system, &code), Stated::of(system, &code));
+    let (starts, fault) = (Starts::new(system, &code), StatedFault::of(system, &code));
     let users: Vec<UserHalf<'_>> =
         system.processes().iter().map(|process| UserHalf::new(system, process)).collect();
     let narrow = narrow(system, &starts, &users);
@@ -118,7 +118,7 @@ struct Walker<'a, 'u> {
     user: Option<&'u UserHalf<'a>>,
     narrow: Option<&'u wow64::Start>,
     /// What the bug check says of its stack.
-    stated: &'u Stated<'a>,
+    stated: &'u StatedFault<'a>,
     /// `_KTHREAD.Teb`.
     teb: Option<u64>,
 }

@@ -10,15 +10,12 @@ use super::{
 };
 use crate::{
     code::Code,
-    names::{Role, bugcheck_parameters},
+    names::{Role, STATUS_BREAKPOINT, bugcheck_parameters},
 };
 use memory::{Context, Va, records::Bugcheck};
 use nt::System;
 use std::ops::Range;
 use unwind::x64::trap::{self, Cause};
-
-/// `STATUS_BREAKPOINT`: the exception is at the instruction, what was saved behind it.
-const BREAKPOINT: u64 = 0x8000_0003;
 
 /// Saved registers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +31,7 @@ pub struct Anchor {
 }
 
 /// What the bug check states of the fault.
-pub struct Stated<'a> {
+pub struct StatedFault<'a> {
     system: &'a System<'a>,
     code: &'a Code<'a>,
     /// The `CONTEXT` that a parameter leads to, and its bytes.
@@ -46,10 +43,10 @@ pub struct Stated<'a> {
     breakpoint: bool,
 }
 
-impl<'a> Stated<'a> {
+impl<'a> StatedFault<'a> {
     /// Reads what the parameters lead to.
-    pub fn of(system: &'a System<'a>, code: &'a Code<'a>) -> Stated<'a> {
-        let mut stated = Stated { system, code, context: None, trap: None, ip: None, breakpoint: false };
+    pub fn of(system: &'a System<'a>, code: &'a Code<'a>) -> StatedFault<'a> {
+        let mut stated = StatedFault { system, code, context: None, trap: None, ip: None, breakpoint: false };
         if let Some(bugcheck) = system.dump.records.header.bugcheck {
             stated.read(&bugcheck);
         }
@@ -57,7 +54,7 @@ impl<'a> Stated<'a> {
     }
 
     fn read(&mut self, bugcheck: &Bugcheck) {
-        let roles = bugcheck_parameters(bugcheck.code);
+        let roles = bugcheck_parameters(bugcheck);
         let role = |index: usize| roles.map_or(Role::Other, |roles| roles[index].0);
         let (mut traps, mut others) = (Vec::new(), Vec::new());
         for (index, value) in bugcheck.parameters.iter().enumerate() {
@@ -65,7 +62,7 @@ impl<'a> Stated<'a> {
             match role(index) {
                 Role::Context => self.context = self.read_context(value),
                 Role::Ip => self.ip = Some(value),
-                Role::Code => self.breakpoint = value as u32 == BREAKPOINT as u32,
+                Role::Code => self.breakpoint = value as u32 == STATUS_BREAKPOINT,
                 Role::Trap => traps.push(self.system.narrow(value).0),
                 Role::Other => others.push(self.system.narrow(value).0),
                 _ => {}
@@ -90,9 +87,8 @@ impl<'a> Stated<'a> {
         let is_kernel = |va: u64| self.system.is_kernel(Va(va));
         let (memory, traps) = (&self.system.space, &self.code.traps);
         let saved = saved::at(memory, frame, traps, &is_kernel, self.system.architecture)?;
-        let runs = self.code.module(saved.ip).is_some() && self.code.is_executable(saved.ip) != Some(false);
-        let kernel = !saved.user && is_kernel(saved.sp);
-        (runs && kernel).then(|| Some((frame, self.registers(&saved)?)))?
+        let on_kernel_stack = is_kernel(saved.sp);
+        (self.runs(&saved) && on_kernel_stack).then(|| Some((frame, self.registers(&saved)?)))?
     }
 
     /// The trap frame that a parameter leads to: one that is stated, else one that only has the shape.
@@ -143,13 +139,14 @@ impl<'a> Stated<'a> {
         let bytes = Bytes::read(&self.system.space, range);
         let is_kernel = |va: u64| self.system.is_kernel(Va(va));
         let shapes = Shapes { stack: &bytes, traps: &self.code.traps, stated: None, is_kernel: &is_kernel };
-        let runs = |saved: &Saved| {
-            !saved.user
-                && self.code.module(saved.ip).is_some()
-                && self.code.is_executable(saved.ip) != Some(false)
-        };
         let all = shapes.all(self.system.architecture);
-        all.into_iter().filter(|saved| runs(saved) || !saved.user && self.is_at_fault(saved.ip)).collect()
+        let is_fault = |saved: &Saved| !saved.user && self.is_at_fault(saved.ip);
+        all.into_iter().filter(|saved| self.runs(saved) || is_fault(saved)).collect()
+    }
+
+    /// Code of the kernel was interrupted.
+    fn runs(&self, saved: &Saved) -> bool {
+        !saved.user && self.code.can_run(saved.ip)
     }
 
     /// A trap frame begins where its handler's last call was returned to, or where it went over to another stack.

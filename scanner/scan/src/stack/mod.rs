@@ -22,7 +22,7 @@ mod within;
 mod wow64;
 
 pub use all::{Ids, ThreadStack, all};
-pub use anchors::Stated;
+pub use anchors::StatedFault;
 use claims::Claims;
 pub use parameters::Parameters;
 pub use recursion::recursion;

@@ -16,8 +16,12 @@ const IST: u64 = 0x24;
 const ISTS: u64 = 7;
 
 /// Bytes at the top of a processor's stack in which a switch to it notes the stack pointer that it came from. By the
-/// stacks of interrupts, exceptions and deferred calls in real small dumps (build 19041): the last word but one.
-const SWITCHED: u64 = 0x50;
+/// stacks of interrupts, exceptions and deferred calls in real small dumps (x64, build 19041): the last word but one. On
+/// x86 published stacks of deferred calls show it where `KiDispatchInterrupt` has its return address to be: the last word.
+pub const SWITCHED: u64 = 0x50;
+
+/// `KERNEL_LARGE_STACK_SIZE` of wdm.h, that of x64: more than this no stack of a processor is believed to have.
+const LARGEST: u64 = 0x1_2000;
 
 /// A stack and what it is for.
 pub type Place = (Range<u64>, Kind);
@@ -104,19 +108,25 @@ fn ists(system: &System<'_>, tss: Va) -> Vec<u64> {
 
 /// The stacks below their tops. None reaches down to the top of another.
 fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<Place> {
-    // `KERNEL_STACK_SIZE` of wdm.h; of ARM64 nothing tells it.
-    let size = match system.architecture {
-        Architecture::X64 => 0x6000,
+    let size = |top: u64| match system.architecture {
+        Architecture::X64 => 0x6000, // `KERNEL_STACK_SIZE` of wdm.h
         Architecture::X86 => 0x3000,
-        Architecture::Arm64 => return Vec::new(),
+        Architecture::Arm64 => mapped_below(system, top),
     };
     tops.sort_by_key(|(top, _)| *top);
     tops.dedup_by_key(|(top, _)| *top);
     let below = |index: usize| index.checked_sub(1).map_or(0, |index| tops[index].0);
     let range = |(index, &(top, kind)): (usize, &(u64, Kind))| {
-        (top.saturating_sub(size).max(below(index))..top, kind)
+        (top.saturating_sub(size(top)).max(below(index))..top, kind)
     };
     tops.iter().enumerate().map(range).collect()
+}
+
+/// Bytes of a stack whose size nothing tells: it ends at a page that is not there, as a guard page lies below it.
+fn mapped_below(system: &System<'_>, top: u64) -> u64 {
+    let pages = (1..=LARGEST / PAGE_SIZE).filter_map(|page| top.checked_sub(page * PAGE_SIZE));
+    let there = |at: &u64| system.space.u64(Va(*at)).is_ok();
+    pages.take_while(there).last().map_or(0, |limit| top - limit)
 }
 
 #[cfg(test)]

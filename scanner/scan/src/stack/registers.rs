@@ -72,6 +72,17 @@ impl Registers {
         }
     }
 
+    /// Goes back over a switch of stacks that noted the stack pointer it came from: only on x86, where functions that do
+    /// so have no frame pointer to go back by.
+    pub fn switch_back(&mut self, noted: impl FnOnce(u64) -> Option<u64>) {
+        if let Registers::X86(registers) = self
+            && let Some(sp) = noted(registers.esp().into()).and_then(|sp| u32::try_from(sp).ok())
+        {
+            registers.set(4, Some(sp));
+            registers.pushed = 0;
+        }
+    }
+
     /// The frame pointer is 0: where a thread of x86 begins.
     pub fn begins(&self) -> bool {
         matches!(self, Registers::X86(registers) if registers.get(5) == Some(0))
@@ -122,10 +133,11 @@ impl Registers {
         let image = code.module(lookup).and_then(Module::image);
         if let Registers::X86(registers) = self {
             let returns = |va: u32| code.may_return_to(va.into());
+            let switches: &dyn Fn(u32, u32) -> bool = &|from, to| switches(from.into(), to.into());
             let frame = code.module(lookup).and_then(|module| module.frame_data(lookup));
             let (image, frame, trap) = (image.as_ref(), frame.as_ref(), code.traps.x86.as_ref());
             let step = |returns: &dyn Fn(u32) -> bool, registers: &mut x86::Registers| {
-                x86::step(&x86::Place { image, frame, trap, returns }, stack, registers, first)
+                x86::step(&x86::Place { image, frame, trap, returns, switches }, stack, registers, first)
             };
             let mut caller = *registers;
             let result = step(&returns, &mut caller);
@@ -148,7 +160,7 @@ impl Registers {
             }
             (Registers::Arm64(registers), Some(image)) => {
                 registers.pc = arm64::strip(registers.pc);
-                arm64::step_over(&image, stack, registers, first, code.traps.arm64)
+                arm64::step_over(&image, stack, registers, first, code.traps.arm64, switches)
             }
             (Registers::X64(_) | Registers::Arm64(_), None) if code.module(lookup).is_some() => {
                 Err(Why::NotAnImage("its headers are not in the dump"))

@@ -114,7 +114,7 @@ impl<'a> Starts<'a> {
     fn crashed(&self, thread: &Thread, own: &Option<Range<u64>>) -> Option<(Registers, Vec<Place>)> {
         let triage = self.system.dump.records.header.triage.as_ref()?;
         let context = self.contexts.iter().find(|context| context.source == "header")?;
-        if self.system.narrow(triage.thread_address?) != thread.va {
+        if self.system.stated_thread()? != thread.va {
             return None;
         }
         let processor = OnProcessor::of(&self.processors, thread.va);

@@ -2,7 +2,7 @@
 
 use super::{
     Confidence, Crossing, End, Exact, Frame, Kind, Method, Registers, Stack,
-    anchors::{Anchor, Stated},
+    anchors::{Anchor, StatedFault},
     link, processors,
 };
 use crate::code::Code;
@@ -51,7 +51,7 @@ pub struct Bounds<'a> {
     /// Other stacks that the walk can be on.
     pub others: &'a [(Range<u64>, Kind)],
     /// Where registers were saved on a part of a stack.
-    pub saved: Option<&'a Stated<'a>>,
+    pub saved: Option<&'a StatedFault<'a>>,
 }
 
 /// Walks a stack from these registers on. The value beside the stack: the registers in user mode, if it got there.
@@ -112,6 +112,9 @@ impl Walk<'_> {
             }
             self.push(&registers, method, confidence, exact);
             let switches = |from: u64, to: u64| self.goes_over(from, to) && !self.has_left(to);
+            if !exact {
+                registers.switch_back(|sp| self.noted_at(sp));
+            }
             let step = registers.step(self.code, self.bounds.memory, exact, &switches);
             if let Ok(Step::MachineFrame { at, error_code }) = step {
                 let handler = self.frames.len() - 1;
@@ -173,11 +176,10 @@ impl Walk<'_> {
         self.known(from).zip(self.known(to)).is_some_and(|(from, to)| from != to)
     }
 
-    /// Number of the known stack that an address is on.
-    fn known(&self, va: u64) -> Option<usize> {
-        let own = self.bounds.range.iter();
-        let mut stacks = self.bounds.others.iter().map(|(range, _)| range).chain(own);
-        stacks.position(|range| range.contains(&va))
+    /// Number of the known stack that a stack pointer is on: that of an empty stack is at its end.
+    fn known(&self, sp: u64) -> Option<usize> {
+        let stacks = || self.bounds.others.iter().map(|(range, _)| range).chain(&self.bounds.range);
+        stacks().position(|range| range.contains(&sp)).or_else(|| stacks().position(|range| range.end == sp))
     }
 
     /// Notes which stack the walk is on; false if it has left that one before.
@@ -191,9 +193,9 @@ impl Walk<'_> {
         self.known(va).is_some_and(|stack| self.left.contains(&stack))
     }
 
-    /// The other stack that an address is on.
-    fn other(&self, va: u64) -> Option<&(Range<u64>, Kind)> {
-        self.bounds.others.iter().find(|(range, _)| range.contains(&va))
+    /// The other stack that a stack pointer is on.
+    fn other(&self, sp: u64) -> Option<&(Range<u64>, Kind)> {
+        self.bounds.others.get(self.known(sp)?)
     }
 
     /// Whether a thread can have started where the return address is 0. One that was overwritten can be 0 too, and on
@@ -301,6 +303,15 @@ impl Walk<'_> {
         let Bounds { memory, width, .. } = *self.bounds;
         let is_stack = |sp: u64| self.goes_over(va, sp) && !self.has_left(sp);
         processors::noted(memory, &self.other(va)?.0, width, is_stack)
+    }
+
+    /// The same, if a function that called from this stack pointer noted it there before anything else.
+    fn noted_at(&self, sp: u64) -> Option<u64> {
+        let width = self.bounds.width;
+        let top = self.other(sp)?.0.end;
+        let noted = link::read(self.bounds.memory, sp, width)?;
+        let first = top.checked_sub(sp)? <= processors::SWITCHED;
+        (first && self.entered_from(sp) == Some(noted)).then_some(noted)
     }
 
     /// Registers behind a return address that was found below `at`.

@@ -127,9 +127,8 @@ fn registers(
     let lstar = view.uint(layout.lstar).filter(|_| system.architecture == Architecture::X64);
     ProcessorRow {
         irql: match system.architecture {
-            Architecture::X86 => pcr.as_ref().and_then(|pcr| pcr.u32(kpcr.irql)),
+            Architecture::X86 | Architecture::Arm64 => pcr.as_ref().and_then(|pcr| pcr.u32(kpcr.irql)),
             Architecture::X64 => saved_level(view, layout),
-            Architecture::Arm64 => None,
         },
         idt_base: of_pcr(kpcr.idt_base),
         gdt_base: of_pcr(kpcr.gdt_base),

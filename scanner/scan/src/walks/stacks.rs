@@ -68,7 +68,7 @@ pub fn all<'a>(job: &'a Job) -> &'a [ThreadStack] {
 /// What `threads` has no row for has none here: an address that may have been a thread. But the thread that a small dump
 /// itself states is one, also where nothing tells its id.
 pub fn is_listed(job: &Job, stack: &ThreadStack) -> bool {
-    let stated = job.dump.records.header.triage.as_ref().and_then(|triage| triage.thread_address);
+    let stated = job.system.and_then(|system| system.stated_thread()).map(|va| va.0);
     let is_stated = stated.is_some() && stack.ids.ethread == stated;
     stack.ids.thread.is_some() || is_stated && !stack.stack.frames.is_empty()
 }

@@ -2,7 +2,8 @@
 //!
 //! The stack that was executed is taken from the thread and given to the processor.
 
-use crate::support::{Row, some_tables};
+use crate::stacks::Symbols;
+use crate::support::{Row, kernels, named_tables, some_tables};
 use fixtures::{
     Arch, Build, Format, Machine, ProcessId, Space, Thread, scenario,
     stack::{At, Calls},
@@ -94,14 +95,15 @@ struct Away {
 }
 
 /// Executes the calls: they go to `place` on the way.
-fn away(build: &Build, distance: i64, calls: impl Fn(Calls) -> Calls) -> Away {
-    let mut machine = scenario::stacks(Arch::X64, build.clone());
+fn away(arch: Arch, build: &Build, distance: i64, calls: impl Fn(Calls) -> Calls) -> Away {
+    let mut machine = scenario::stacks(arch, build.clone());
     let processor = machine.facts.processors as usize;
     machine.processors(processor as u32 + 1);
     let thread = machine.thread(ProcessId(0), 0x4444);
     let base = machine.facts.threads[thread.0].stack_base.wrapping_add_signed(distance);
     let place = base - 0x6000..base;
-    let from = Calls::from("KiStartSystemThread").call("PspSystemThreadStartup").call("contoso!Worker");
+    let start = if arch.is_64() { "KiStartSystemThread" } else { "KiThreadStartup" };
+    let from = Calls::from(start).call("PspSystemThreadStartup").call("contoso!Worker");
     let calls = calls(from.other_stack(place.start, place.end)).running(processor, At::Body);
     machine.stack(thread, &calls);
     let stack = machine.facts.stacks.of(thread).unwrap().clone();
@@ -112,8 +114,8 @@ fn away(build: &Build, distance: i64, calls: impl Fn(Calls) -> Calls) -> Away {
 
 /// Every frame of the plan is found, with the stack that it is on; those on the other one are `kind`.
 fn check_away(away: &Away, kind: &str, name: &str) {
-    let tables =
-        some_tables(&away.machine, Format::Full, &["stacks", "frames", "trap_frames", "threads", "faults"]);
+    let names = ["stacks", "frames", "trap_frames", "threads", "faults"];
+    let tables = named_tables(&away.machine, Format::Full, &Symbols::of(&away.machine), &names);
     let own = |row: &&Row| row["ethread"] == away.thread.ethread.to_string();
     let rows: Vec<&Row> = tables["frames"].iter().filter(own).collect();
     let found: Vec<_> =
@@ -124,7 +126,7 @@ fn check_away(away: &Away, kind: &str, name: &str) {
     let planned: Vec<_> =
         frames.iter().map(|frame| (frame.ip.to_string(), frame.sp.to_string(), kind_of(frame.sp))).collect();
     assert_eq!(found, planned, "{name}");
-    assert!(planned.iter().filter(|frame| frame.2 == kind).count() >= 3, "{name}");
+    assert!(kind == "kernel" || planned.iter().filter(|frame| frame.2 == kind).count() >= 3, "{name}");
     assert!(rows.iter().all(|row| row["confidence"] == "high"), "{name}");
     let row = tables["stacks"].iter().find(own).unwrap();
     assert_eq!((row["end_reason"].as_str(), row["truncated"].as_str()), ("thread start", "false"), "{name}");
@@ -141,7 +143,7 @@ fn of_interrupts() {
     let mut checked = 0;
     for build in Build::X64 {
         for distance in AWAY {
-            let mut away = away(&build, distance, |calls| {
+            let mut away = away(Arch::X64, &build, distance, |calls| {
                 let interrupted = calls.call("Framed").call("Leaf").trap(At::Body, "KiInterruptDispatch", 0);
                 interrupted.call("contoso!Saver").call("Leaf")
             });
@@ -161,10 +163,86 @@ fn of_interrupts() {
 #[test]
 fn of_deferred_calls_and_the_thread_below() {
     for distance in AWAY {
-        let mut away = away(&Build::WIN10_19041, distance, |calls| {
+        let mut away = away(Arch::X64, &Build::WIN10_19041, distance, |calls| {
             calls.call("nt!KiRetire").call("contoso!Saver").call("Leaf")
         });
         patch(&mut away.machine, away.kprcb, "_KPRCB", "DpcStack", away.place.end - 0x40);
         check_away(&away, "dpc", &format!("{distance:#x}"));
+    }
+}
+
+/// What was interrupted, and what an interrupt's routine or a deferred call does.
+fn interrupted(calls: Calls) -> Calls {
+    calls.call("Framed").call("Leaf").trap(At::Body, "KiInterruptDispatch", 0)
+}
+
+fn works(calls: Calls) -> Calls {
+    calls.call("contoso!Saver").call("Leaf")
+}
+
+/// Kernels of an architecture.
+fn kernels_of(wanted: fn(Arch) -> bool) -> impl Iterator<Item = (Arch, Build, String)> {
+    let named = |(arch, build): (Arch, Build)| {
+        let name = format!("{arch:?} {}", build.number);
+        (arch, build, name)
+    };
+    kernels().into_iter().filter(move |(arch, _)| wanted(*arch)).map(named)
+}
+
+/// On x86 an interrupt comes on the stack of the thread, and its routine runs there.
+#[test]
+fn of_interrupts_of_x86_on_the_stack_of_the_thread() {
+    for (arch, build, name) in kernels_of(|arch| !arch.is_64()) {
+        check_away(&away(arch, &build, AWAY[0], |calls| works(interrupted(calls))), "kernel", &name);
+    }
+}
+
+/// On its way out it lets the deferred calls run, on the stack that `_KPRCB.DpcStack` names. The function that goes over
+/// has no frame pointer: it finds back by the stack pointer that it noted.
+#[test]
+fn of_deferred_calls_of_x86() {
+    for (arch, build, name) in kernels_of(|arch| !arch.is_64()) {
+        for distance in AWAY {
+            let mut away = away(arch, &build, distance, |calls| {
+                works(interrupted(calls).call("KiDispatchInterrupt").call("KiRetireDpcList"))
+            });
+            patch(&mut away.machine, away.kprcb, "_KPRCB", "DpcStack", away.place.end);
+            check_away(&away, "dpc", &format!("{name} {distance:#x}"));
+        }
+    }
+}
+
+/// Kernels of x86 since 9600 have a stack for interrupts. A frame pointer leads back from it.
+#[test]
+fn of_interrupts_of_x86() {
+    let mut checked = 0;
+    for (arch, build, name) in kernels_of(|arch| !arch.is_64()) {
+        for distance in AWAY {
+            let mut away =
+                away(arch, &build, distance, |calls| works(interrupted(calls).call("KiInterruptSwitch")));
+            if away.machine.facts.layout().find("_KPRCB", "IsrStack").is_none() {
+                continue;
+            }
+            patch(&mut away.machine, away.kprcb, "_KPRCB", "IsrStack", away.place.end);
+            check_away(&away, "interrupt", &format!("{name} {distance:#x}"));
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2, "{checked}");
+}
+
+/// On ARM64 the unwind data can only say that the stack pointer is in the frame pointer; how large the stacks are nothing
+/// says.
+#[test]
+fn of_interrupts_and_deferred_calls_of_arm64() {
+    for (arch, build, name) in kernels_of(|arch| arch == Arch::Arm64) {
+        for distance in AWAY {
+            let mut isr = away(arch, &build, distance, |calls| works(interrupted(calls)));
+            patch(&mut isr.machine, isr.kprcb, "_KPRCB", "IsrStack", isr.place.end);
+            check_away(&isr, "interrupt", &format!("{name} {distance:#x}"));
+            let mut dpc = away(arch, &build, distance, |calls| works(calls.call("nt!KiRetire")));
+            patch(&mut dpc.machine, dpc.kprcb, "_KPRCB", "DpcStack", dpc.place.end - 0x40);
+            check_away(&dpc, "dpc", &format!("{name} {distance:#x}"));
+        }
     }
 }

@@ -76,8 +76,7 @@ fn check(facts: &Facts, state: &ProcessorState, row: &Row, name: &str) {
         assert_eq!(number(row, "idt_base"), Some(state.idt), "{name}");
         assert_eq!(number(row, "gdt_base"), Some(state.gdt), "{name}");
     }
-    let level = (facts.arch != Arch::Arm64).then_some(state.irql.into());
-    assert_eq!(number(row, "irql"), level, "{name}");
+    assert_eq!(number(row, "irql"), Some(state.irql.into()), "{name}");
     let owner = (facts.arch == Arch::X64).then_some("ntoskrnl.exe+0x401240");
     assert_eq!(row.get("lstar_owner").map(String::as_str), owner, "{name}");
     let active = facts.layout().find("_KPRCB", "DpcRoutineActive").map(|_| state.dpc_active.to_string());

@@ -111,6 +111,24 @@ fn tables_looking(
     opened(machine, format, provider, |dump, system| scanned((dump, system), provider, tables, needles))
 }
 
+/// The named tables of a machine's dump whose records say something else.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn altered_tables(
+    (machine, format): (&Machine, Format),
+    provider: &dyn nt::symbols::Provider,
+    names: &[&str],
+    alter: impl FnOnce(&mut memory::Dump),
+) -> Tables {
+    let tables: Vec<_> = tables::all().iter().copied().filter(|table| names.contains(&table.name)).collect();
+    let folder = scratch();
+    let mut dump = memory::open(&machine.dump(format).write_to(&folder).unwrap(), None).unwrap();
+    alter(&mut dump);
+    let system = nt::System::open(&dump, provider).map(|system| system.with_names(provider));
+    let found = scanned((&dump, system.as_ref()), provider, &tables, &[]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    found
+}
+
 /// The named tables of a file.
 #[allow(dead_code, reason = "only some of the test programs that share this file")]
 pub fn file_tables(path: &std::path::Path, provider: &dyn nt::symbols::Provider, names: &[&str]) -> Tables {

@@ -45,10 +45,19 @@ const DOCUMENTED: &[&str] = &[
     "_VPB",
 ];
 
-/// Members of `_KTRAP_FRAME` that no other architecture has: registers, and their bytes (`Spsr`, `Esr` and `Sp` follow each
-/// other at 0x90, 0x94 and 0x98). Of `X`, which is x0 to x18, the first one.
-const REGISTERS: [(&str, u8); 7] =
-    [("Sp", 8), ("Lr", 8), ("Fp", 8), ("Pc", 8), ("X", 8), ("Spsr", 4), ("Esr", 4)];
+/// Members that no other architecture has, and their bytes: registers in `_KTRAP_FRAME` (`Spsr`, `Esr` and `Sp` follow
+/// each other at 0x90, 0x94 and 0x98; of `X`, which is x0 to x18, the first one), and the level of a processor, a `KIRQL`,
+/// which is a `UCHAR` (wdm.h).
+const OWN: [(&str, &str, u8); 8] = [
+    ("_KTRAP_FRAME", "Sp", 8),
+    ("_KTRAP_FRAME", "Lr", 8),
+    ("_KTRAP_FRAME", "Fp", 8),
+    ("_KTRAP_FRAME", "Pc", 8),
+    ("_KTRAP_FRAME", "X", 8),
+    ("_KTRAP_FRAME", "Spsr", 4),
+    ("_KTRAP_FRAME", "Esr", 4),
+    ("_KPCR", "CurrentIrql", 1),
+];
 
 /// Structures that begin with another one.
 const INSIDE: [(&str, &str, &str); 2] = [("_EPROCESS", "Pcb", "_KPROCESS"), ("_ETHREAD", "Tcb", "_KTHREAD")];
@@ -87,10 +96,8 @@ pub fn parse(text: &str, like: &Profile) -> Profile {
 /// A member whose type another kernel shows; one that nobody shows has no size and is left out.
 fn typed(name: &str, member: &str, offset: u32, like: &Profile) -> Option<Member> {
     let known = || like.types.get(name)?.members.iter().find(|known| known.name == member);
-    let mut registers =
-        REGISTERS.iter().filter(|(register, _)| name == "_KTRAP_FRAME" && *register == member);
-    let kind = match registers.next() {
-        Some((_, bytes)) => Kind::Scalar((*bytes).into()),
+    let kind = match OWN.iter().find(|own| (own.0, own.1) == (name, member)) {
+        Some((_, _, bytes)) => Kind::Scalar((*bytes).into()),
         None => known()?.kind.clone(),
     };
     Some(Member { name: member.into(), offset, kind })
@@ -108,7 +115,7 @@ mod tests {
         like.add("_EPROCESS".into(), Type { size: 16, members: vec![pid] });
         let dtb = member("Dtb", Kind::Scalar(8));
         like.add("_KPROCESS".into(), Type { size: 8, members: vec![dtb] });
-        let text = "# words\n[_KPROCESS]\nsize=0x30\nDtb=0x28 # words\n[_EPROCESS]\nPid=0x3f8  # (derived)\nNew=0x8\n[_KTRAP_FRAME]\nPc=0x148\n";
+        let text = "# words\n[_KPROCESS]\nsize=0x30\nDtb=0x28 # words\n[_EPROCESS]\nPid=0x3f8  # (derived)\nNew=0x8\n[_KTRAP_FRAME]\nPc=0x148\n[_KPCR]\nCurrentIrql=0x38\n";
         let profile = parse(text, &like);
         let at = |path: &str| profile.field("_EPROCESS", path).map(|field| (field.offset, field.size));
         assert_eq!(at("Pid"), Some((0x3f8, 8)));
@@ -118,6 +125,8 @@ mod tests {
             profile.field("_KTRAP_FRAME", "Pc").map(|field| (field.offset, field.size)),
             Some((0x148, 8))
         );
+        let level = profile.field("_KPCR", "CurrentIrql");
+        assert_eq!(level.map(|field| (field.offset, field.size)), Some((0x38, 1)));
         assert_eq!(profile.types["_KPROCESS"].size, 0x30);
     }
 }

@@ -181,7 +181,12 @@ impl<'a> Frame<'a> {
     }
 
     /// The registers of the caller. `before` are those that the frame began with.
-    pub(super) fn finish(mut self, before: &Registers, first: bool) -> Result<(Registers, Step), Why> {
+    pub(super) fn finish(
+        mut self,
+        before: &Registers,
+        first: bool,
+        switches: &dyn Fn(u64, u64) -> bool,
+    ) -> Result<(Registers, Step), Why> {
         let step = self.end.unwrap_or(Step::Unwound);
         if !matches!(step, Step::MachineFrame { .. }) {
             if !first && !self.returns {
@@ -190,7 +195,7 @@ impl<'a> Frame<'a> {
             let missing = self.missing.map_or(Why::UnknownRegister, Why::NoMemory);
             self.registers.pc = self.registers.get(LR).ok_or(missing)?;
             self.registers.known &= PRESERVED;
-            if self.registers.sp < before.sp {
+            if self.registers.sp < before.sp && !switches(before.sp, self.registers.sp) {
                 return Err(Why::SpNotRising);
             }
             if !self.registers.sp.is_multiple_of(16) {

@@ -73,7 +73,7 @@ fn go(
     first: bool,
 ) -> Result<(Registers, Step), Why> {
     let image = Image::from_facts(BASE.into(), 0x4000, MACHINE_I386, 0, 0, machine);
-    let place = Place { image: Some(&image), frame, trap: None, returns: &returns };
+    let place = Place { image: Some(&image), frame, trap: None, returns: &returns, switches: &|_, _| false };
     let mut registers = now;
     let result = step(&place, machine, &mut registers, first);
     if result.is_err() {

@@ -149,7 +149,13 @@ impl Explorer<'_> {
         let image = self.binary.image();
         let record = self.binary.frame(place_of);
         let frame = record.as_ref().map(Record::data);
-        let place = Place { image: Some(&image), frame: frame.as_ref(), trap: None, returns: &returns };
+        let place = Place {
+            image: Some(&image),
+            frame: frame.as_ref(),
+            trap: None,
+            returns: &returns,
+            switches: &|_, _| false,
+        };
         let result = step(&place, &Stack(&cpu.stack), &mut registers, first);
         if !cpu.sure {
             self.outcome.unsure += 1;

@@ -266,7 +266,7 @@ fn is_user(va: u64) -> bool {
     (0x1_0000..1 << 56).contains(&va)
 }
 
-/// Bytes of a stack.
+/// Bytes of a stack, or of a part of one.
 pub struct Bytes {
     /// Address of the first one.
     pub start: u64,
@@ -275,7 +275,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// All of a stack: what cannot be read is 0.
+    /// Those at these addresses: what cannot be read is 0.
     pub fn read(memory: &Space<'_>, range: &Range<u64>) -> Bytes {
         let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
         let mut at = range.start;

@@ -1,8 +1,8 @@
 //! The instruction at fault, as parameters, a context record or an exception record state it.
 
 use crate::{
-    names::{Role, access_name, exception_name},
-    stack::{Registers, Stated},
+    names::{Role, STATUS_BREAKPOINT, access_name, exception_name},
+    stack::{Registers, StatedFault},
 };
 use memory::{
     Va,
@@ -13,8 +13,6 @@ use schema::tables::CrashRow;
 
 /// `STATUS_ACCESS_VIOLATION`: the first two parameters are access and address.
 const ACCESS_VIOLATION: u32 = 0xc000_0005;
-/// `STATUS_BREAKPOINT`: the exception is at the instruction, what was saved behind it.
-const BREAKPOINT: u32 = 0x8000_0003;
 
 /// What is stated of the fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +35,7 @@ impl Fault {
     /// Of a bug check: its parameters, and the records that they lead to.
     pub fn of_bugcheck(
         system: &System<'_>,
-        stated: &Stated<'_>,
+        stated: &StatedFault<'_>,
         bugcheck: &Bugcheck,
         roles: Option<[(Role, &str); 4]>,
     ) -> Fault {
@@ -79,7 +77,7 @@ impl Fault {
 
     /// What was saved of it is behind the instruction.
     pub fn is_breakpoint(&self) -> bool {
-        self.code == Some(BREAKPOINT)
+        self.code == Some(STATUS_BREAKPOINT)
     }
 
     fn take(&mut self, role: Role, value: Option<u64>) {
@@ -93,7 +91,7 @@ impl Fault {
             Role::Trap => self.trap = Some(value).filter(|va| *va != 0),
             Role::Context => self.context = Some(value).filter(|va| *va != 0),
             Role::Record => self.record = Some(value).filter(|va| *va != 0),
-            Role::Ip | Role::Device | Role::Irp | Role::Other => {}
+            _ => {}
         }
     }
 
@@ -116,7 +114,7 @@ impl Fault {
 
     /// A trap frame that a parameter leads to, also one of which the code's page says nothing. One of another instruction
     /// than the one that is stated is not that of the fault.
-    fn read_trap(&mut self, stated: &Stated<'_>) {
+    fn read_trap(&mut self, stated: &StatedFault<'_>) {
         let Some((frame, registers)) = stated.trap() else { return };
         if self.ip.is_none() {
             (self.ip, self.source) = (Some(registers.ip()), Some("trap frame"));
@@ -129,7 +127,7 @@ impl Fault {
     }
 
     /// The registers at the fault: their instruction pointer is the one that counts.
-    fn read_context(&mut self, stated: &Stated<'_>) {
+    fn read_context(&mut self, stated: &StatedFault<'_>) {
         if let Some(registers) = stated.context() {
             (self.ip, self.source) = (Some(registers.ip()), Some("context record"));
             self.registers = Some(registers);

@@ -117,7 +117,7 @@ fn trap_frames_need_a_layout() {
     let flat = flat(&[BEGIN, XDATA], &body(&[0xe8]));
     let mut registers = at(40);
     let layout = TrapFrame { sp: 0x98, lr: 0x138, fp: 0x140, pc: 0x148, x: 0xa0 };
-    let step = step_over(&image(&flat, 1), &stack(), &mut registers, true, Some(layout));
+    let step = step_over(&image(&flat, 1), &stack(), &mut registers, true, Some(layout), &|_, _| false);
     assert_eq!(step, Ok(Step::MachineFrame { at: SP, error_code: false }));
     assert_eq!((registers.sp, registers.pc), (word(0x98), word(0x148)));
     assert_eq!((registers.get(0), registers.get(18)), (Some(word(0xa0)), Some(word(0x130))));

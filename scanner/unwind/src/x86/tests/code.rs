@@ -188,7 +188,8 @@ fn steps_over_trap_frames() {
     let go = |stack: &[u32], record: Option<&FrameData>, trap| {
         let m = machine(&[], stack);
         let image = Image::from_facts(BASE.into(), 0x4000, MACHINE_I386, 0, 0, &m);
-        let place = Place { image: Some(&image), frame: record, trap, returns: &returns };
+        let place =
+            Place { image: Some(&image), frame: record, trap, returns: &returns, switches: &|_, _| false };
         let mut now = registers(0x40, SP + 16);
         super::step(&place, &m, &mut now, false).map(|step| (now, step))
     };
