@@ -14,11 +14,16 @@ WITH of_boot AS (
     SELECT dump_id, uptime_seconds AS up, kernel_base,
            round((epoch(system_time) - uptime_seconds) / 60) AS boot
     FROM dumps WHERE kernel_base IS NOT NULL AND uptime_seconds IS NOT NULL AND system_time IS NOT NULL),
-page AS (
-    SELECT b.dump_id, c.module, c.base, c.rva, c.section, c.hash, lag(c.hash) OVER w AS before, lag(b.dump_id) OVER w AS earlier,
-           b.up - lag(b.up) OVER w AS seconds
+-- Dumps of one moment that disagree are not of one machine; of those that agree one is enough.
+at_once AS (
+    SELECT b.dump_id, b.kernel_base, b.boot, b.up, c.module, c.base, c.timestamp, c.rva, c.section, c.hash,
+           min(c.hash) OVER moment = max(c.hash) OVER moment AS agreed, min(b.dump_id) OVER moment = b.dump_id AS is_first
     FROM of_boot AS b JOIN code_pages AS c USING (dump_id)
-    WINDOW w AS (PARTITION BY b.kernel_base, b.boot, c.module, c.base, c.timestamp, c.rva ORDER BY b.up, b.dump_id))
+    WINDOW moment AS (PARTITION BY b.kernel_base, b.boot, b.up, c.module, c.base, c.timestamp, c.rva)),
+page AS (
+    SELECT *, lag(hash) OVER w AS before, lag(dump_id) OVER w AS earlier, up - lag(up) OVER w AS seconds
+    FROM at_once WHERE agreed AND is_first
+    WINDOW w AS (PARTITION BY kernel_base, boot, module, base, timestamp, rva ORDER BY up))
 SELECT dump_id, 'module' AS subject_kind, module AS subject, min(base + rva) AS address,
        json_object('module', module, 'earlier_dump', earlier, 'pages', count(*), 'sections', list_sort(list(DISTINCT section)),
                    'addresses', list(hex_address(base + rva) ORDER BY rva)[1:8]) AS evidence,
@@ -26,5 +31,5 @@ SELECT dump_id, 'module' AS subject_kind, module AS subject, min(base + rva) AS 
            || seconds::BIGINT || ' s later in the same run of Windows.' AS reading,
        'strong' AS strength
 FROM page
-WHERE hash <> before AND seconds > 0
+WHERE hash <> before
 GROUP BY dump_id, module, base, earlier, seconds
