@@ -89,7 +89,8 @@ fn json_can_have_all_numbers_as_numbers() {
     let folder = scratch("exact numbers");
     busy_machine(Arch::X64).dump(Format::Triage(Family::B)).write_to(&folder).unwrap();
     assert_eq!(dumplake_in(&folder, &["convert", ".", "-o", "lake"]).code, 0);
-    let query = "SELECT 18446735277616529408::UBIGINT AS base, 1180591620717411303424::HUGEINT AS n FROM dumps";
+    let query =
+        "SELECT 18446735277616529408::UBIGINT AS base, 1180591620717411303424::HUGEINT AS n FROM dumps";
     let json = |more: &[&str]| {
         dumplake_in(&folder, &[&["sql", "lake", query, "--format", "json"], more].concat()).out
     };

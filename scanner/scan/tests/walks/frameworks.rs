@@ -21,8 +21,12 @@ fn crash(between: &str) -> Row {
         Op::Alloc(0x158),
         Op::SetFrame { register: RBP, offset: 0x80 },
     ];
-    let kernel =
-        [plain("Start"), plain("Release"), Function::new("Trap", &handler).calls_any(), plain("KeBugCheckEx")];
+    let kernel = [
+        plain("Start"),
+        plain("Release"),
+        Function::new("Trap", &handler).calls_any(),
+        plain("KeBugCheckEx"),
+    ];
     machine.code(Space::Kernel, "ntoskrnl.exe", &kernel);
     machine.code(Space::Kernel, between, &[plain("Dispatch")]);
     machine.code(Space::Kernel, "contoso.sys", &[plain("Work")]);
