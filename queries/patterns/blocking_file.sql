@@ -26,7 +26,7 @@ SELECT c.dump_id, 'request', 'power request', c.parameter4,
        json_object('irp', hex_address(c.parameter4), 'device', hex_address(c.parameter2), 'triage_block', hex_address(c.parameter3), 'culprit',
                    c.culprit, 'rule', c.culprit_rule, 'request', i.minor_name, 'driver', i.driver_name),
        'The system stopped because power request ' || hex_address(c.parameter4) || ' to device ' || hex_address(c.parameter2)
-           || ' was not finished in time' || coalesce('; ' || i.driver_name || ' has it', '') || coalesce('; ' || c.culprit || ' is on the stack', '') || '.', 'certain'
+           || ' was not finished in time' || coalesce('; ' || i.driver_name || ' has it', '') || coalesce(CASE WHEN c.culprit_rule LIKE 'stack%' THEN '; ' || c.culprit || ' is on the stack' END, '') || '.', 'certain'
 FROM crashes AS c
 LEFT JOIN irps AS i ON i.dump_id = c.dump_id AND i.irp = c.parameter4
 WHERE c.bugcheck_code = 159 AND c.parameter1 = 3

@@ -1,6 +1,10 @@
 //! The morning read of a lake: what crashed in each dump, where, why probably, what else is unusual, and which crashes
 //! are alike. All of it is asked in SQL: tables, views and the pattern catalogue.
 
+mod record;
+
+pub use record::records;
+
 use crate::error::Result;
 use crate::path::quote;
 use crate::patterns::{self, Finding, Outcome, Selection};
@@ -12,6 +16,11 @@ const FRAMES: usize = 12;
 
 /// Those of them that are shown of the way from a fault to the bug check.
 const WAY: usize = 3;
+
+/// Crashes, and the thread whose stack is the evidence if that is not the one that crashed: what runs on the processor that
+/// hangs, where its stack is there.
+const CRASHES: &str = "SELECT c.*, s.ethread AS evidence_ethread FROM crashes AS c
+    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND s.ethread = c.hung_ethread AND s.frames > 0";
 
 /// What is said of a lake.
 #[derive(Debug)]
@@ -71,6 +80,10 @@ pub struct Crash {
     pub place: Option<String>,
     /// The instruction itself, and the address of its operand.
     pub instruction: Option<String>,
+    /// The instruction within which the place lies, where that is so.
+    pub misaligned: Option<String>,
+    /// The processor that hangs, and whose stack is shown.
+    pub hung: Option<String>,
     /// The level that the processor was at, and what says so (`crashes.irql_source`).
     pub irql: Option<String>,
     /// Who is probably at fault, and how that was judged.
@@ -105,7 +118,8 @@ pub fn analyze(session: &Session, dump: Option<&str>) -> Result<Reading> {
     let near = alone.as_ref().unwrap_or(session);
     let mut stacks = stacks(near, &of)?;
     let mut dumps = Vec::new();
-    for row in near.texts(&format!("{DUMPS}{of} ORDER BY d.system_time DESC NULLS LAST, d.dump_id"))? {
+    let crashed = DUMPS.replace("CRASHES", CRASHES);
+    for row in near.texts(&format!("{crashed}{of} ORDER BY d.system_time DESC NULLS LAST, d.dump_id"))? {
         if let Some(mut dump) = dump_of(row) {
             if let Some(crash) = &mut dump.crash {
                 crash.stack = stacks.remove(&dump.dump_id).unwrap_or_default();
@@ -129,20 +143,43 @@ const DUMPS: &str = "
                      hex_address(c.parameter4)) || coalesce(' (' || c.parameter_meanings || ')', ''),
            who(c.process_name, c.process_id, c.thread_id), coalesce(c.fault_text, s.top_function, s.\"top\"),
            c.fault_instruction || coalesce(', operand at ' || hex_address(c.operand_address), ''),
-           c.culprit, c.culprit_rule, c.irql || coalesce(' (' || c.irql_source || ')', ''), d.bytes_missing > 0
+           c.culprit, c.culprit_rule, c.irql || coalesce(' (' || c.irql_source || ')', ''), d.bytes_missing > 0,
+           'it lies within ' || c.fault_within || ', from the middle of which nothing was to run',
+           'processor ' || c.hung_processor || ' does not answer; ' || CASE
+               WHEN c.evidence_ethread IS NOT NULL THEN 'the stack is that of what it runs'
+               WHEN c.hung_ethread IS NOT NULL THEN 'it runs thread ' || hex_address(c.hung_ethread)
+                   || ', whose stack the dump does not hold: the stack is that of the thread that noticed'
+               ELSE 'the dump does not hold what it runs: the stack is that of the thread that noticed' END
     FROM dumps AS d
-    LEFT JOIN crashes AS c USING (dump_id)
+    LEFT JOIN (CRASHES) AS c USING (dump_id)
     LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)";
 
 fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
-    let [dump_id, path, what, bucket, code, parameters, who, place, instruction, culprit, rule, irql, cut] =
-        <[Option<String>; 13]>::try_from(row).ok()?;
+    let [
+        dump_id,
+        path,
+        what,
+        bucket,
+        code,
+        parameters,
+        who,
+        place,
+        instruction,
+        culprit,
+        rule,
+        irql,
+        cut,
+        misaligned,
+        hung,
+    ] = <[Option<String>; 15]>::try_from(row).ok()?;
     let crash = bucket.map(|bucket| Crash {
         code: code.unwrap_or_default(),
         parameters: parameters.unwrap_or_default(),
         who: who.unwrap_or_default(),
         place,
         instruction,
+        misaligned,
+        hung,
         irql,
         why: culprit.map(|culprit| format!("{culprit}: {}", rule_text(rule.as_deref().unwrap_or_default()))),
         bucket,
@@ -161,9 +198,10 @@ fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
 }
 
 /// How a culprit was chosen (`crashes.culprit_rule`), in a sentence.
-fn rule_text(rule: &str) -> &str {
+pub fn rule_text(rule: &str) -> &str {
     match rule {
         "named by the system" => "the dump itself names it",
+        "request" => "its device holds the request that was not finished",
         "fault" => "it holds the instruction at fault",
         "stack" => "the innermost code on the stack that is neither the kernel's nor a framework's",
         "stack, unverified" => {
@@ -181,8 +219,8 @@ fn stacks(session: &Session, of: &str) -> Result<BTreeMap<String, Vec<String>>> 
         "WITH walked AS (
              SELECT d.dump_id, f.\"index\" AS n, CASE WHEN f.confidence = 'high' THEN '' ELSE '?' END || f.text AS text,
                     min(CASE WHEN f.ip = d.fault_ip THEN f.\"index\" END) OVER (PARTITION BY d.dump_id) AS fault
-             FROM crashes AS d JOIN frames AS f ON f.dump_id = d.dump_id
-                 AND thread_key(f.ethread, f.thread_id) = thread_key(d.ethread, d.thread_id){of})
+             FROM ({CRASHES}) AS d JOIN frames AS f ON f.dump_id = d.dump_id
+                 AND thread_key(f.ethread, f.thread_id) = thread_key(coalesce(d.evidence_ethread, d.ethread), d.thread_id){of})
          SELECT dump_id, text, n FROM walked
          WHERE CASE WHEN fault > {FRAMES} - {WAY} THEN n < {WAY} OR n BETWEEN fault AND fault + {FRAMES} - {WAY} - 1
                     ELSE n < {FRAMES} END
@@ -240,9 +278,8 @@ fn buckets(session: &Session, dumps: Option<&[Dump]>) -> Result<Vec<Bucket>> {
         }
     };
     let of = dumps.map(crashes).unwrap_or_default();
-    let sql = format!(
-        "SELECT bucket, dumps, name, culprit FROM crash_buckets{of} ORDER BY dumps DESC, bucket LIMIT 10"
-    );
+    let sql =
+        format!("SELECT bucket, dumps, name, culprit FROM crash_buckets{of} ORDER BY dumps DESC, bucket");
     let bucket = |row: Vec<Option<String>>| {
         let [bucket, dumps, name, culprit] = <[Option<String>; 4]>::try_from(row).ok()?;
         let text = Option::unwrap_or_default;

@@ -14,6 +14,7 @@ use queries::{
 };
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::Path,
 };
@@ -45,7 +46,10 @@ fn lake(args: &args::Analyze, lake: &Path) -> Result<u8> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let limit = if args.limit == 0 { usize::MAX } else { args.limit };
     match (args.json, args.markdown) {
-        (true, _) => writeln!(out, "{}", report::json_text(as_json(&reading)))?,
+        (true, _) => {
+            let records = analyze::records(&session, dump.as_deref())?;
+            writeln!(out, "{}", report::json_text(as_json(&reading, &records)))?;
+        }
         (_, true) => Page { out: &mut out, markdown: true }.reading(&reading, limit)?,
         _ => Page { out: &mut out, markdown: false }.reading(&reading, limit)?,
     }
@@ -58,6 +62,12 @@ fn lake(args: &args::Analyze, lake: &Path) -> Result<u8> {
 
 /// Characters of a line of a report.
 const LONGEST: usize = 1000;
+
+/// Characters of a line of a list of what is missing: a longer list goes on in the next.
+const LIST: usize = 300;
+
+/// Buckets that are shown.
+const BUCKETS: usize = 10;
 
 /// Text or Markdown, of the same parts.
 struct Page<'o> {
@@ -98,10 +108,16 @@ impl Page<'_> {
         if !reading.buckets.is_empty() {
             self.heading(2, "Crashes that are alike")?;
         }
-        for bucket in &reading.buckets {
+        let shown = if limit == usize::MAX { limit } else { BUCKETS };
+        for bucket in reading.buckets.iter().take(shown) {
             let named = [&bucket.name, &bucket.culprit].map(String::as_str);
             let named: Vec<&str> = named.into_iter().filter(|text| !text.is_empty()).collect();
             self.item(&format!("{} x {} ({})", bucket.dumps, bucket.bucket, named.join(", ")))?;
+        }
+        match reading.buckets.len().saturating_sub(shown) {
+            0 => {}
+            1 => self.item("and 1 bucket more (view crash_buckets)")?,
+            rest => self.item(&format!("and {rest} buckets more (view crash_buckets)"))?,
         }
         for dump in reading.dumps.iter().take(limit) {
             self.dump(dump)?;
@@ -122,7 +138,16 @@ impl Page<'_> {
             self.heading(2, "Not decidable for want of memory")?;
         }
         for (why, what) in &dump.undecidable {
-            self.item(&format!("{why}: {}", what.join(", ")))?;
+            let mut line = format!("{why}:");
+            for (at, what) in what.iter().enumerate() {
+                if at > 0 && line.len() + what.len() > LIST {
+                    self.item(&format!("{line},"))?;
+                    line = format!("  {what}");
+                } else {
+                    line = format!("{line}{} {what}", if at > 0 { "," } else { "" });
+                }
+            }
+            self.item(&line)?;
         }
         Ok(())
     }
@@ -139,6 +164,8 @@ impl Page<'_> {
             ("in", Some(crash.who.as_str())),
             ("at", crash.place.as_deref()),
             ("instruction", crash.instruction.as_deref()),
+            ("misaligned:", crash.misaligned.as_deref()),
+            ("hung:", crash.hung.as_deref()),
             ("IRQL", crash.irql.as_deref()),
             ("probably", crash.why.as_deref()),
             ("parameters", Some(crash.parameters.as_str()).filter(|text| !text.is_empty())),
@@ -175,37 +202,40 @@ impl Page<'_> {
     }
 }
 
-fn as_json(reading: &Reading) -> Value {
+fn as_json(reading: &Reading, records: &BTreeMap<String, String>) -> Value {
     let bucket = |bucket: &analyze::Bucket| {
         json!({"bucket": bucket.bucket, "dumps": bucket.dumps.parse::<u64>().ok(), "name": bucket.name,
             "culprit": bucket.culprit})
     };
+    let dump = |dump: &Dump| dump_json(dump, records.get(&dump.dump_id));
     json!({
         "buckets": reading.buckets.iter().map(bucket).collect::<Vec<_>>(),
-        "dumps": reading.dumps.iter().map(dump_json).collect::<Vec<_>>(),
+        "dumps": reading.dumps.iter().map(dump).collect::<Vec<_>>(),
     })
 }
 
-fn dump_json(dump: &Dump) -> Value {
+/// The record of a dump with what was found in it.
+fn dump_json(dump: &Dump, record: Option<&String>) -> Value {
     let told = |told: &Told| {
         let mut value = finding_json(&told.finding);
         value["pattern"] = json!(told.title);
         value["more"] = json!(told.more);
         value
     };
-    let crash = dump.crash.as_ref().map(|crash| {
-        json!({"code": crash.code, "parameters": crash.parameters, "in": crash.who, "at": crash.place,
-            "instruction": crash.instruction, "irql": crash.irql, "probably": crash.why, "bucket": crash.bucket, "stack": crash.stack})
-    });
     let undecidable = |(why, what): &(String, Vec<String>)| json!({"why": why, "missing": what});
-    json!({
-        "dump_id": dump.dump_id,
-        "path": dump.path,
-        "what": dump.what,
-        "truncated": dump.is_truncated,
-        "crash": crash,
-        "why": dump.why.iter().map(told).collect::<Vec<_>>(),
-        "unusual": dump.unusual.iter().map(told).collect::<Vec<_>>(),
-        "not_decidable": dump.undecidable.iter().map(undecidable).collect::<Vec<_>>(),
-    })
+    let mut value: Value = record.and_then(|record| serde_json::from_str(record).ok()).unwrap_or(json!({}));
+    if let Some(culprit) = value.pointer_mut("/crash/culprit").filter(|culprit| culprit.is_object()) {
+        culprit["reading"] = json!(analyze::rule_text(culprit["rule"].as_str().unwrap_or_default()));
+    }
+    // What the text says the thread did, where no instruction is known.
+    if let (Some(crash), Some(of_text)) = (value.get_mut("crash").filter(|c| c.is_object()), &dump.crash) {
+        crash["at"] = json!(of_text.place);
+    }
+    value["dump_id"] = json!(dump.dump_id);
+    value["path"] = json!(dump.path);
+    value["truncated"] = json!(dump.is_truncated);
+    value["why"] = dump.why.iter().map(told).collect();
+    value["unusual"] = dump.unusual.iter().map(told).collect();
+    value["not_decidable"] = dump.undecidable.iter().map(undecidable).collect();
+    value
 }

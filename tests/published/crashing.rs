@@ -130,3 +130,35 @@ fn processor_thread_and_process_belong_together() {
     }
     assert!(seen >= 17, "{seen} triage dumps");
 }
+
+/// What dumps of one code each say beside what all have.
+#[test]
+fn what_single_codes_state() {
+    let Some(real) = real("crashes of single codes") else { return };
+    let of = |path: &str, column: &str| {
+        let sql = format!(
+            "SELECT {column} AS cell FROM crashes c JOIN dumps d USING (dump_id) WHERE d.path LIKE '%{path}'"
+        );
+        real.ask().row(&sql)["cell"].clone()
+    };
+    // 0x101: parameter 4 says 2, and so does the control block at parameter 3, which the dump holds.
+    assert_eq!(of("102622-12000-01.dmp", "c.hung_processor"), 2);
+    assert!(!of("102622-12000-01.dmp", "c.hung_ethread").is_null());
+    // Its page of code is there: `movaps [rcx-60h], xmm0` is 0F 29 41 A0, and the processor went on with A0. The function
+    // (it fills memory) has neither unwind data in the dump nor a name; it begins behind padding.
+    assert_eq!(of("102622-30093-01.dmp", "c.fault_misaligned"), true);
+    assert_eq!(of("102622-30093-01.dmp", "c.fault_within"), "movaps [rcx-60h], xmm0");
+    // Nowhere else: these instructions used what their parameters say was used.
+    let others = "SELECT count(*) AS n FROM crashes c JOIN dumps d USING (dump_id) WHERE c.fault_misaligned \
+                  AND d.path NOT LIKE '%102622-30093-01.dmp'";
+    assert_eq!(real.ask().row(others)["n"], 0);
+    let meaning = |path: &str| of(path, "c.parameter_meanings").as_str().unwrap().to_owned();
+    assert!(
+        meaning("rts-training-bsods/1a.dmp")
+            .starts_with("1 = kind: a page table entry is corrupt, 2 = page table entry")
+    );
+    assert!(meaning("rts-training-bsods/7a.dmp").contains("2 = status of the read"));
+    assert!(meaning("rts-training-bsods/13a.dmp").contains("2 = heap that reported it"));
+    // 0x1b58 = 7000 ms.
+    assert_eq!(meaning("triage_arm64.dmp"), "1 = milliseconds for which the power button was held");
+}

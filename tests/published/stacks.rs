@@ -13,8 +13,9 @@ const CRASHES: [(&str, &str, &str, &str); 13] = [
     // 0x7E: the context record of parameter 4 has the address of parameter 2.
     ("triage_x64.dmp", "amdppm+0x334c", "amdppm.sys", "fault"),
     ("rts-training-bsods/7e_0.dmp", "nvlddmkm+0x33e3a8", "nvlddmkm.sys", "fault"),
-    // 0x116: parameter 2 is an address in the display driver.
-    ("rts-training-bsods/116_0.dmp", "nvlddmkm+0x1700a40", "nvlddmkm.sys", "fault"),
+    // 0x116: parameter 2 is an address in the display driver, by Microsoft's page "for example, the owner tag": it names
+    // the driver, and no instruction failed. `dxgkrnl` noticed that the driver did not answer.
+    ("rts-training-bsods/116_0.dmp", "nt+0x3fe580", "nvlddmkm.sys", "named by the system"),
     // 0x3B: the context record of parameter 3.
     ("rts-training-bsods/3b_0.dmp", "win32kfull+0x10f183", "win32kfull.sys", "kernel"),
     // 0x1E: parameter 2 is a breakpoint in a framework: dxgmms2 checks what the display driver tells it. Outwards from it
@@ -32,7 +33,9 @@ const CRASHES: [(&str, &str, &str, &str); 13] = [
     // 0xBE: the page of the code does not say so, but parameter 3 is the trap frame.
     ("rts-training-bsods/be_0.dmp", "nt+0x2e8eac", "ntoskrnl.exe", "kernel"),
     // 0x9F, 0x1A, 0x7A, 0x13A state no instruction: the innermost frame is `KeBugCheckEx`.
-    ("rts-training-bsods/9f.dmp", "nt+0x3fe8f0", "ntoskrnl.exe", "kernel"),
+    // 0x9F, kind 3: the current stack location of the request that parameter 4 states has a device of \Driver\disk. The
+    // stack is that of whoever ran when the time was up.
+    ("rts-training-bsods/9f.dmp", "nt+0x3fe8f0", "disk.sys", "request"),
     ("rts-training-bsods/1a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/7a.dmp", "nt+0x4b87e0", "ntoskrnl.exe", "kernel"),
     ("rts-training-bsods/13a.dmp", "nt+0x4b87e0", "WdFilter.sys", "stack, unverified"),
@@ -215,7 +218,8 @@ const BUCKETS: [(&str, &str); 9] = [
     ("rts-training-bsods/1a.dmp", "0x1a_41792_nt+0x28ee36"),
     ("100623-4953-01.dmp", "0x1a_402_nt+0x44314b"),
     ("rts-training-bsods/7a.dmp", "0x7a_nt+0x2a327e"),
-    ("rts-training-bsods/9f.dmp", "0x9f_3_nt+0x566ad7"),
+    // The driver that holds the request: what noticed the time is the same in all crashes of this kind.
+    ("rts-training-bsods/9f.dmp", "0x9f_3_disk"),
     ("rts-training-bsods/be_0.dmp", "0xbe_nt+0x2e8eac"),
     // What faulted is in no module, what called it is in one; what an interrupt came into is not the crash.
     ("100623-6156-01.dmp", "0x50_FLTMGR+0x8cf3"),

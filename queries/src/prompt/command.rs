@@ -16,7 +16,7 @@ pub enum Next {
 
 const HELP: &str = "\
 .tables            the tables of the lake, and what a row of each is
-.views             the library of views and comparisons (diff_...), and the question that each answers
+.views             the library of views, then the comparisons (diff_...), and the question that each answers
 .schema NAME       the columns of a table or view; for a view also how to read it
 .format FORMAT     table, csv, json or markdown
 .help              this
@@ -36,9 +36,15 @@ pub fn run(session: &Session, style: &mut Style, line: &str, out: &mut dyn Write
             list(out, &rows)?;
         }
         ("views", None) => {
-            let known = views::LIBRARY.iter().chain(diffs::DIFFS);
-            let rows: Vec<_> = known.map(|view| (view.name, view.question())).collect();
-            list(out, &rows)?;
+            let of = |views: &[views::View]| -> Vec<_> {
+                views.iter().map(|view| (view.name, view.question())).collect()
+            };
+            list(out, &of(views::LIBRARY))?;
+            write(
+                out,
+                "\nComparisons of dumps, macros that take them: FROM diff_drivers(['d...', 'd...'])\n",
+            )?;
+            list(out, &of(diffs::DIFFS))?;
         }
         ("schema", Some(name)) => schema(session, *style, name, out)?,
         ("format", Some(word)) => style.format = word.parse::<Format>().map_err(Error::Refused)?,

@@ -171,6 +171,12 @@ fn the_prompt_answers_commands_and_goes_on_after_errors() {
     for view in crate::views::LIBRARY {
         assert!(said.contains(&view.question()), "{}", view.name);
     }
+    // Comparisons are called with two dumps: they stand apart.
+    let (views, comparisons) = said.split_once("macros that take them:").unwrap();
+    assert!(!views.contains("diff_") && views.contains("\nbugchecks "), "{views}");
+    for diff in crate::diffs::DIFFS {
+        assert!(comparisons.contains(&format!("\n{} ", diff.name)), "{comparisons}");
+    }
     assert!(said.contains(".schema NAME"), "{said}");
     assert!(said.contains("\r\nbase,UBIGINT,"), "{said}");
     assert!(converse(&session, &[".schema Bugchecks"]).contains("third_party_drivers"));

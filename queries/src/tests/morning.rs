@@ -1,7 +1,7 @@
 //! The morning read: what it says of a crash, and of a dump that says nothing of one.
 
 use super::*;
-use crate::analyze::{Crash, analyze};
+use crate::analyze::{Crash, analyze, records};
 
 /// A crash whose stack has twenty frames, with the instruction at fault in this one.
 fn crash(fault: u64) -> Crash {
@@ -50,4 +50,77 @@ fn a_file_that_was_cut_does_not_say_that_nothing_crashed() {
         assert_eq!((dump.crash.is_none(), dump.is_truncated), (true, is_cut));
         assert_eq!(dump.what.ends_with("truncated: 7 bytes are missing at least"), is_cut, "{}", dump.what);
     }
+}
+
+/// 0x101: the stack is that of what the processor runs that hangs, where the dump has it; the reading says which.
+#[test]
+fn the_stack_of_the_processor_that_hangs() {
+    let hung = |crash: &[(&str, &str)], stack: bool| {
+        let lake = Lake::empty();
+        lake.put("dumps", FIRST, &[&[("format", "'kernel full'")]]);
+        let crash = [&[("ethread", "77"), ("thread_id", "9"), ("bucket", "'b'")], crash].concat();
+        lake.put("crashes", FIRST, &[&crash]);
+        let frame = |ethread, thread, text| {
+            [
+                ("ethread", ethread),
+                ("thread_id", thread),
+                ("index", "0"),
+                ("ip", "1"),
+                ("text", text),
+                ("confidence", "'high'"),
+            ]
+        };
+        let rows = [frame("77", "9", "'noticed'"), frame("88", "10", "'hangs'")];
+        lake.put(
+            "frames",
+            FIRST,
+            &rows[..if stack { 2 } else { 1 }].iter().map(|row| &row[..]).collect::<Vec<_>>(),
+        );
+        if stack {
+            lake.put("stacks", FIRST, &[&[("ethread", "88"), ("thread_id", "10"), ("frames", "1")]]);
+        }
+        let session = lake.session();
+        let crash = analyze(&session, None).unwrap().dumps.pop().unwrap().crash.unwrap();
+        (crash.stack, crash.hung, records(&session, None).unwrap().remove(FIRST).unwrap())
+    };
+    let (stack, said, record) = hung(&[("hung_processor", "2"), ("hung_ethread", "88")], true);
+    assert_eq!(stack, ["hangs"]);
+    assert!(said.unwrap().starts_with("processor 2 does not answer; the stack is that of what it runs"));
+    let expected = r#""hung":{"processor":2,"ethread":"0x0000000000000058","is_stack":true}"#;
+    assert!(record.contains(expected) && record.contains(r#""text":"hangs""#), "{record}");
+    let (stack, said, record) = hung(&[("hung_processor", "2"), ("hung_ethread", "88")], false);
+    assert_eq!(stack, ["noticed"]);
+    assert!(said.unwrap().contains("0x0000000000000058, whose stack the dump does not hold"));
+    assert!(record.contains(r#""is_stack":false"#), "{record}");
+    let (_, said, _) = hung(&[("hung_processor", "2")], false);
+    assert!(said.unwrap().contains("the dump does not hold what it runs"));
+    assert_eq!(hung(&[], false).1, None);
+}
+
+/// Meanings are taken apart where one begins, whatever commas they hold; a record is one JSON object.
+#[test]
+fn the_record_of_a_crash() {
+    let lake = Lake::empty();
+    lake.put("dumps", FIRST, &[&[("format", "'kernel triage'")]]);
+    lake.put("dumps", SECOND, &[&[("format", "'user minidump'")]]);
+    let meanings = "'1 = kind: a, b, 3 = x (1, 2, 3), or y, 4 = z'";
+    let crash =
+        [("bucket", "'b'"), ("bugcheck_code", "122"), ("parameter1", "1"), ("parameter_meanings", meanings)];
+    lake.put("crashes", FIRST, &[&crash]);
+    let records = records(&lake.session(), None).unwrap();
+    let parameters = r#""parameters":[{"value":"0x0000000000000001","meaning":"kind: a, b"},{"value":null,"meaning":null},{"value":null,"meaning":"x (1, 2, 3), or y"},{"value":null,"meaning":"z"}]"#;
+    assert!(records[FIRST].contains(parameters), "{}", records[FIRST]);
+    assert!(records[SECOND].contains(r#""crash":null"#), "{}", records[SECOND]);
+}
+
+/// All buckets are read: who shows them says how many are left out.
+#[test]
+fn no_bucket_is_dropped() {
+    let lake = Lake::empty();
+    let ids: Vec<String> = (0..12).map(|number| format!("d{number:016x}")).collect();
+    for id in &ids {
+        lake.put("dumps", id, &[&[("format", "'kernel triage'")]]);
+        lake.put("crashes", id, &[&[("bucket", &format!("'{id}'"))]]);
+    }
+    assert_eq!(analyze(&lake.session(), None).unwrap().buckets.len(), 12);
 }

@@ -7,7 +7,8 @@ use memory::Va;
 const TYPE_IRP: u64 = 6;
 const TYPE_FILE: u64 = 5;
 const TYPE_DEVICE: u64 = 3;
-const TYPE_DRIVER: u64 = 4;
+/// `IO_TYPE_DRIVER`.
+pub const TYPE_DRIVER: u64 = 4;
 
 layout! {
     /// `_IRP`.

@@ -3,10 +3,12 @@
 //! Made once for the kernel and once for the space of a process. Images are read from the dump itself, and what it
 //! lacks from image files where the user names some; each page once.
 
+mod boundary;
 mod frames;
 mod layers;
 mod process;
 
+pub use boundary::Boundary;
 pub use frames::Traps;
 pub use layers::ImageFile;
 use layers::{Layers, Origin};

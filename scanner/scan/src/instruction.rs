@@ -49,13 +49,18 @@ pub fn decode(
     if decoded.is_invalid() {
         return None;
     }
+    Some(Instruction { text: text(&decoded), operand: operand(&decoded, registers) })
+}
+
+/// An instruction in Intel's syntax; addresses are absolute.
+pub fn text(decoded: &iced_x86::Instruction) -> String {
     let mut text = String::new();
     let mut formatter = IntelFormatter::new();
     formatter.options_mut().set_space_after_operand_separator(true);
     formatter.options_mut().set_rip_relative_addresses(false);
     formatter.options_mut().set_branch_leading_zeros(false);
-    formatter.format(&decoded, &mut text);
-    Some(Instruction { text, operand: operand(&decoded, registers) })
+    formatter.format(decoded, &mut text);
+    text
 }
 
 /// The first operand in memory. Of `movs` and `cmps`, which name two, none: which of them failed is not known.

@@ -27,6 +27,10 @@ table! {
         thread_id: Option<u32>,
         /// Address of its `_ETHREAD`.
         ethread: Option<u64>,
+        /// Of 0x101 the processor that does not answer; the thread that crashed is that of the one which noticed.
+        hung_processor: Option<u32>,
+        /// Address of the `_ETHREAD` that it runs, where the dump holds its `_KPRCB`; where the dump holds its stack too, `culprit` and `bucket` are by that.
+        hung_ethread: Option<u64>,
         /// Interrupt request level: where a parameter states it that of the fault, else that of the processor when it noted its state for the bug check: on x64 `CR8`, elsewhere `_KPRCB.DebuggerSavedIRQL`. NULL where nothing was noted, and for user minidumps.
         irql: Option<u32>,
         /// Which of the two: `parameter`, `processor`.
@@ -45,6 +49,10 @@ table! {
         fault_source: Option<String>,
         /// The instruction, where its bytes are in the dump or in an image file: x86 and x64, in Intel's syntax. NULL where it may be either: below 4 GiB in a user minidump of an x64 system that holds neither the registers there nor the headers of the module.
         fault_instruction: Option<String>,
+        /// Whether that address lies within another instruction (WinDbg says `MISALIGNED_IP`): the processor went wrong, or something sent it astray. Of x64, by the flow of control from the start of the function, which unwind data, its name or the padding before it tells; NULL where the dump and image files lack that, or no path leads there.
+        fault_misaligned: Option<bool>,
+        /// The instruction that it lies within.
+        fault_within: Option<String>,
         /// Address of its operand in memory, by the registers at the fault; NULL where one of them is not known, where a segment has a base (FS, GS), and for an instruction that names no memory or two. `push`, `call` and `ret` use the stack besides.
         operand_address: Option<u64>,
         /// Bytes of that operand.
@@ -65,11 +73,11 @@ table! {
         exception_record: Option<u64>,
         /// Module that is probably at fault; a judgement, which `culprit_rule` explains.
         culprit: Option<String>,
-        /// How `culprit` was chosen: `named by the system` (the dump's own statement), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's, of those that led to the fault where that is on the stack; frameworks are Microsoft's port and class drivers, such as `storport.sys`, `ndis.sys`, `Wdf01000.sys`), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (only Windows' own modules are known to be involved: that of the fault; where that is in none, the innermost one but the kernel on the way to it; else the kernel).
+        /// How `culprit` was chosen: `named by the system` (the dump's own statement, among them parameters that name a driver), `request` (the driver whose device holds the request that a parameter says was not finished, by its current stack location: 0x9F, kind 3), `fault` (it holds the instruction at fault), `stack` (the innermost frame that is neither the kernel's nor a framework's, of those that led to the fault where that is on the stack; frameworks are Microsoft's port and class drivers, such as `storport.sys`, `ndis.sys`, `Wdf01000.sys`), `stack, unverified` (the same, and the dump does not hold the code that would show that it is a frame), `kernel` (only Windows' own modules are known to be involved: that of the fault; where that is in none, the innermost one but the kernel on the way to it; else the kernel).
         culprit_rule: Option<String>,
-        /// What crashes alike have in common: code (and its first parameter where that is a kind of it), module and function (or offset): of the culprit, else of the fault (before a culprit by an unverified frame), else of the innermost telling frame (of those that led to the fault), else of what a trap on the stack interrupted, else of what called `KeBugCheckEx`. `unknown`: nothing of these is there.
+        /// What crashes alike have in common: code (and its first parameter where that is a kind of it), module and function (or offset; of `request` the module alone): of the culprit, else of the fault (before a culprit by an unverified frame), else of the innermost telling frame (of those that led to the fault), else of what a trap on the stack interrupted, else of what called `KeBugCheckEx`. `unknown`: nothing of these is there.
         bucket: String,
-        /// `stacks.hash` of the thread that crashed.
+        /// `stacks.hash` of the thread that crashed, of 0x101 of the thread that hangs where the dump holds its stack.
         stack_hash: Option<String>,
     }
 }

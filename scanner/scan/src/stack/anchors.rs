@@ -54,7 +54,7 @@ impl<'a> StatedFault<'a> {
     }
 
     fn read(&mut self, bugcheck: &Bugcheck) {
-        let roles = bugcheck_parameters(bugcheck.code);
+        let roles = bugcheck_parameters(bugcheck);
         let role = |index: usize| roles.map_or(Role::Other, |roles| roles[index].0);
         let (mut traps, mut others) = (Vec::new(), Vec::new());
         for (index, value) in bugcheck.parameters.iter().enumerate() {

@@ -3,12 +3,14 @@
 mod blame;
 mod bucket;
 mod fault;
+mod hung;
+mod named;
 mod operand;
 
 use super::{process_id, processors, stacks};
 use crate::{
     Job,
-    code::{Code, ProcessCode, Symbol},
+    code::{Boundary, Code, ProcessCode, Symbol},
     names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
     out::Out,
     stack::{StatedFault, ThreadStack},
@@ -41,12 +43,15 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 /// A kernel dump with a bug check.
 fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let code = Code::of_kernel(system);
-    let meanings = bugcheck_parameters(bugcheck.code);
+    let meanings = bugcheck_parameters(bugcheck);
     let fault = Fault::of_bugcheck(system, &StatedFault::of(system, &code), bugcheck, meanings);
     let stacks = stacks::all(job);
     let crashed = crashed_thread(system, stacks);
-    let stack =
-        crashed.and_then(|(index, _)| stacks.get(index)).filter(|stack| !stack.stack.frames.is_empty());
+    let walked = |index: usize| stacks.get(index).filter(|stack| !stack.stack.frames.is_empty());
+    let hung = hung::of(system, bugcheck, meanings);
+    // What the processor that hangs does is the matter, not who noticed.
+    let hangs = hung.thread.and_then(|va| system.threads().iter().position(|thread| thread.va == va));
+    let stack = hangs.and_then(walked).or_else(|| walked(crashed?.0));
     let thread = crashed.map(|(_, thread)| thread);
     let process =
         thread.and_then(|thread| system.processes().get(thread.process)).or_else(|| stated_process(system));
@@ -54,12 +59,13 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let fault_text = at_fault.as_ref().map(|(symbol, ip)| stacks::text(symbol, *ip));
     let fault_module = at_fault.as_ref().and_then(|(symbol, _)| symbol.module.clone());
     let faulted = fault.ip.and_then(|ip| stack?.frame_at(ip, fault.is_breakpoint()));
-    let blame = blame::of_system(system, at_fault, stack, faulted);
+    let named = named::by_parameters(system, &code, bugcheck, meanings);
+    let blame = blame::of_system(system, named, at_fault, stack, faulted);
     let place = bucket::place(&blame, fault_text.clone().filter(|_| fault_module.is_some()), faulted, stack);
     let registers = fault.registers.or_else(|| stack?.registers_at(Some(system), fault.ip?));
     let ran = fault.ip.filter(|_| !fault.is_fetch());
     let operand = operand::columns(system.architecture, &code, &system.space, ran, registers);
-    let row = fault.row(operand);
+    let row = within(fault.row(operand), &code, ran);
     let level = || thread.and_then(|thread| processors::level_of(system, thread.va));
     let irql = row.irql.is_none().then(level).flatten();
     let row = CrashRow {
@@ -72,6 +78,8 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
         process_name: process.and_then(|process| process.name.clone()),
         thread_id: thread.and_then(|thread| thread.tid),
         ethread: thread.map(|thread| thread.va.0),
+        hung_processor: hung.processor,
+        hung_ethread: hung.thread.map(|va| va.0),
         fault_module,
         fault_text,
         culprit_rule: blame.module.as_ref().map(|_| blame.rule.into()),
@@ -82,10 +90,23 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     }
 }
 
+/// The row with what is known of the place of its instruction between others.
+fn within(row: CrashRow, code: &Code<'_>, ip: Option<u64>) -> CrashRow {
+    let boundary = ip.and_then(|ip| code.boundary(ip));
+    CrashRow {
+        fault_misaligned: boundary.as_ref().map(|boundary| *boundary != Boundary::Starts),
+        fault_within: match boundary {
+            Some(Boundary::Within(instruction)) => Some(instruction),
+            _ => None,
+        },
+        ..row
+    }
+}
+
 /// A kernel dump of which nothing is left but its header: the bug check stands there, and the exception record beside it
 /// is that of the breakpoint by which every bug check stops.
 fn of_header(bugcheck: &Bugcheck) -> CrashRow {
-    let meanings = bugcheck_parameters(bugcheck.code);
+    let meanings = bugcheck_parameters(bugcheck);
     CrashRow {
         bucket: bucket::bucket(&bucket::code(bugcheck, meanings), None),
         ..stated(bugcheck, Fault::of_parameters(bugcheck, meanings).row(CrashRow::default()))
@@ -102,7 +123,7 @@ fn stated(bugcheck: &Bugcheck, row: CrashRow) -> CrashRow {
         parameter2,
         parameter3,
         parameter4,
-        parameter_meanings: bugcheck_parameters(bugcheck.code).and_then(described),
+        parameter_meanings: bugcheck_parameters(bugcheck).and_then(described),
         ..row
     }
 }
@@ -157,7 +178,8 @@ fn operand_of_process(job: &Job, ip: Option<u64>, stack: Option<&ThreadStack>) -
     let code = ProcessCode::new(job.dump, space, job.names)?;
     let registers = stack.and_then(|stack| stack.registers_at(None, ip?));
     let set = registers.map(|registers| registers.set()).or_else(|| code.set_at(ip?))?;
-    Some(operand::columns(set, code.of(set), &space, ip, registers))
+    let code = code.of(set);
+    Some(within(operand::columns(set, code, &space, ip, registers), code, ip))
 }
 
 /// `1 = meaning, 2 = meaning`.

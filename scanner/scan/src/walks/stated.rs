@@ -22,7 +22,7 @@ impl Stated {
     pub fn of(system: &System<'_>) -> Stated {
         let mut stated = Stated::default();
         let bugcheck = system.dump.records.header.bugcheck.filter(|bugcheck| bugcheck.code != 0);
-        let Some((bugcheck, roles)) = bugcheck.and_then(|b| Some((b, bugcheck_parameters(b.code)?))) else {
+        let Some((bugcheck, roles)) = bugcheck.and_then(|b| Some((b, bugcheck_parameters(&b)?))) else {
             return stated;
         };
         let of_role = |wanted: Role| {

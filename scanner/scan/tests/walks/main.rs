@@ -17,6 +17,7 @@ mod interrupts;
 mod irps;
 mod memory_counters;
 mod modules;
+mod named;
 mod offline;
 mod owners;
 mod pool;

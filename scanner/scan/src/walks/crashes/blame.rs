@@ -76,6 +76,9 @@ const FRAMEWORKS: &[&str] = &[
 /// The rule of a frame whose code is not in the dump.
 pub const UNVERIFIED: &str = "stack, unverified";
 
+/// The rule of what the dump itself states.
+pub const NAMED: &str = "named by the system";
+
 /// A judgement.
 #[derive(Default)]
 pub struct Blame {
@@ -90,10 +93,11 @@ pub struct Blame {
 /// The rule of a crash in which no module of anyone else is involved.
 const SYSTEM: &str = "kernel";
 
-/// Judges the crash of a system: the address at fault with its name, the stack of the thread that crashed, and the frame
-/// of it that is the fault's.
+/// Judges the crash of a system: whom the parameters name, the address at fault with its name, the stack of the thread
+/// that crashed, and the frame of it that is the fault's.
 pub fn of_system(
     system: &System<'_>,
+    named: Option<Blame>,
     fault: Option<(Symbol, u64)>,
     stack: Option<&ThreadStack>,
     faulted: Option<usize>,
@@ -104,7 +108,10 @@ pub fn of_system(
     let known = fault.as_ref().filter(|(symbol, _)| symbol.module.is_some());
     let place = known.map(|(symbol, ip)| text(symbol, *ip));
     if let Some(named) = triage.and_then(|triage| triage.broken_driver.clone()) {
-        return Blame { module: Some(named), rule: "named by the system", place };
+        return Blame { module: Some(named), rule: NAMED, place };
+    }
+    if let Some(blame) = named {
+        return blame;
     }
     let kernel = system.kernel_name();
     let is_kernel = |name: &str| Some(name) == kernel;

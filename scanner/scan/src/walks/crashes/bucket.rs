@@ -19,7 +19,7 @@ pub fn bucket(code: &str, place: Option<String>) -> String {
 pub fn code(bugcheck: &Bugcheck, roles: Option<[(Role, &str); 4]>) -> String {
     // Small dumps mark some codes with bit 28.
     let code = bugcheck.code & !0x1000_0000;
-    let kind = bugcheck.parameters[0].filter(|_| roles.is_some_and(|[(_, meaning), ..]| meaning == "kind"));
+    let kind = bugcheck.parameters[0].filter(|_| roles.is_some_and(|[(role, _), ..]| role == Role::Kind));
     kind.map_or_else(|| format!("{code:#x}"), |kind| format!("{code:#x}_{kind:x}"))
 }
 
@@ -69,12 +69,13 @@ mod tests {
     fn kinds_are_a_part_of_the_code() {
         let of = |code: u32, first: u64| {
             let bugcheck = Bugcheck { code, parameters: [Some(first), None, None, None] };
-            super::code(&bugcheck, bugcheck_parameters(code))
+            super::code(&bugcheck, bugcheck_parameters(&bugcheck))
         };
         assert_eq!(of(0x1a, 0x41792), "0x1a_41792");
         assert_eq!(of(0x9f, 3), "0x9f_3");
         // An address is no kind, and of an unknown code nothing tells.
         assert_eq!(of(0x1000_00d1, 0x28), "0xd1");
-        assert_eq!(code(&Bugcheck { code: 0x1a, parameters: [None; 4] }, bugcheck_parameters(0x1a)), "0x1a");
+        let none = Bugcheck { code: 0x1a, parameters: [None; 4] };
+        assert_eq!(code(&none, bugcheck_parameters(&none)), "0x1a");
     }
 }

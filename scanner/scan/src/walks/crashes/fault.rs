@@ -91,7 +91,7 @@ impl Fault {
             Role::Trap => self.trap = Some(value).filter(|va| *va != 0),
             Role::Context => self.context = Some(value).filter(|va| *va != 0),
             Role::Record => self.record = Some(value).filter(|va| *va != 0),
-            Role::Ip | Role::Device | Role::Irp | Role::Other => {}
+            _ => {}
         }
     }
 
