@@ -157,6 +157,26 @@ fn a_small_dump_that_is_cut() {
     assert_eq!(ask.cell("SELECT bytes_missing FROM dumps WHERE file_size = 8"), 8192 - 8);
 }
 
+/// An entry of the directory that points far beyond the end, of a file that lacks nothing.
+#[test]
+fn a_damaged_directory_is_not_told_as_a_truncated_file() {
+    let folder = scratch("damaged directory");
+    let format = Format::UserMinidump { process: ProcessId(0), full: false };
+    let dump = busy_machine(Arch::X64).dump(format).write_to(&folder).unwrap();
+    let mut bytes = std::fs::read(&dump).unwrap();
+    let directory = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    bytes[directory + 8..directory + 12].copy_from_slice(&0xf000_0000_u32.to_le_bytes());
+    std::fs::write(&dump, bytes).unwrap();
+    let ran = dumplake_in(&folder, &["convert", ".", "-o", "lake"]);
+    assert!(ran.code == 0 && !ran.out.contains("truncated"), "{}{}", ran.out, ran.err);
+    let ask = Ask::open(&folder.join("lake"));
+    assert_eq!(ask.cell("SELECT bytes_missing FROM dumps"), serde_json::Value::Null);
+    let faults = "SELECT count(*) FROM faults WHERE structure = 'MINIDUMP_DIRECTORY' AND kind = 'invalid'";
+    assert_eq!(ask.number(faults), 1);
+    let told = dumplake_in(&folder, &["analyze", "lake"]);
+    assert!(told.code == 0 && !told.out.contains("truncated"), "{}", told.out);
+}
+
 #[test]
 fn info_of_what_is_no_dump() {
     let folder = scratch("info of nothing");

@@ -50,6 +50,12 @@ impl Records {
         self.header.least_file_size = self.header.least_file_size.max(end);
     }
 
+    /// What the headers say of the extent of the file cannot all be true: why.
+    pub(crate) fn doubt(&mut self, problem: impl Into<Problem>) {
+        self.header.extent_in_doubt = true;
+        self.fault(problem);
+    }
+
     /// Unwraps a result, turning an error into a row of `faults`.
     pub fn keep<T>(&mut self, result: crate::Result<T>) -> Option<T> {
         match result {
@@ -144,6 +150,8 @@ pub struct Header {
     pub required_dump_space: Option<u64>,
     /// Bytes that the file must have by what its headers say of their own extent; 0 where they say nothing.
     pub least_file_size: u64,
+    /// What the headers say of the file's extent beyond that contradicts itself: a damaged header, maybe no truncation.
+    pub extent_in_doubt: bool,
     pub comment: Option<String>,
     pub version_user: Option<String>,
     pub product_type: Option<u32>,

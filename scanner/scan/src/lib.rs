@@ -129,8 +129,7 @@ pub fn summary(dump: &Dump) -> String {
         let name = exception_name(exception.code).unwrap_or("");
         words.push(format!("exception {:#x} {name}", exception.code).trim_end().to_string());
     }
-    let missing = dump.bytes_missing();
-    if missing > 0 {
+    if let Some(missing) = dump.bytes_missing().filter(|&missing| missing > 0) {
         let of_memory = if missing == dump.memory_missing() { " of memory" } else { "" };
         words.push(format!("truncated: {missing} bytes{of_memory} missing"));
     }

@@ -71,8 +71,8 @@ table! {
         pages_present: Option<u64>,
         /// Bytes of memory that are in the file.
         bytes_present: u64,
-        /// Bytes that lie beyond the end of the file, which is truncated: memory that its tables name, or the rest of what its headers say that it has at least.
-        bytes_missing: u64,
+        /// Bytes that lie beyond the end of the file, which is truncated: memory that its tables name, or the rest of what its headers say that it has at least. NULL where only headers that contradict themselves or each other say so (`faults`): whether anything is missing is not known then.
+        bytes_missing: Option<u64>,
         /// Size that the writer wanted for the whole dump, in bytes (`DUMP_HEADER.RequiredDumpSpace`); above the file size in ordinary triage dumps.
         required_dump_space: Option<u64>,
         /// Text that the writer left (`DUMP_HEADER.Comment`, minidump comment streams).

@@ -95,7 +95,15 @@ pub(super) fn pages(file: &[u8], bitmap: &Bitmap, records: &mut Records) -> Phys
     let bytes = Bytes::up_to(file, bitmap.bits_at, whole, structure);
     if bytes.len() < whole {
         // Which frames follow is not known then, but how many.
-        records.reaches(bitmap.first_page.saturating_add(bitmap.set.saturating_mul(PAGE_SIZE)));
+        let end = bitmap.first_page.saturating_add(bitmap.set.saturating_mul(PAGE_SIZE));
+        let most = bitmap.bits.min(PhysRuns::LIMIT);
+        match bitmap.set > most {
+            true => {
+                let expected = format!("at most {most}, the number of bits");
+                records.doubt(problem("TotalPresentPages", expected, bitmap.set.to_string()));
+            }
+            false => records.reaches_by_count((structure, bitmap.header), end),
+        }
     }
     let bits = bitmap.bits.min(bytes.len().saturating_mul(8));
     if bits < bitmap.bits {

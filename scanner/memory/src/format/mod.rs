@@ -159,10 +159,12 @@ impl Dump {
     }
 
     /// Bytes that the file, being truncated, does not hold: memory that the runs name, or what its headers say that
-    /// it has at least.
-    pub fn bytes_missing(&self) -> u64 {
-        let least = self.records.header.least_file_size;
-        self.memory_missing().max(least.saturating_sub(self.file().len() as u64))
+    /// it has at least. `None` if nothing but what cannot be true says that something is missing.
+    pub fn bytes_missing(&self) -> Option<u64> {
+        let header = &self.records.header;
+        let named = if header.extent_in_doubt { 0 } else { self.memory_missing() };
+        let missing = named.max(header.least_file_size.saturating_sub(self.file().len() as u64));
+        (missing > 0 || !header.extent_in_doubt).then_some(missing)
     }
 
     /// Bytes of memory that the runs name beyond the end of the file.
@@ -189,6 +191,7 @@ pub fn open(path: &Path, as_format: Option<&str>) -> Result<Dump> {
     let number = OPENED.fetch_add(1, Ordering::Relaxed);
     let mut dump = Dump { map, companion, memory_in_companion, number, format, memory, records };
     note_missing(&mut dump);
+    doubt_runs(&mut dump);
     Ok(dump)
 }
 
@@ -267,5 +270,39 @@ fn note_missing(dump: &mut Dump) {
         let found = format!("{missing} of them beyond the end of the file");
         let problem = Problem::new("beyond_end", dump.format.name, "memory", size, expected, found);
         dump.records.fault(problem);
+    }
+}
+
+/// Bytes that a file may have behind what `DUMP_HEADER.RequiredDumpSpace` counts: headers, bitmaps, secondary data.
+const BESIDE: u64 = 16 << 20;
+
+impl Records {
+    /// The number of pages in a header says that a file of physical memory ends at `end`. Another header says how long it
+    /// was to become: where they contradict each other, nobody knows.
+    fn reaches_by_count(&mut self, (structure, offset): (&str, u64), end: u64) {
+        match self.beyond_required(end) {
+            Some(expected) => {
+                self.doubt(Problem::new("invalid", structure, "", offset, expected, format!("{end:#x}")))
+            }
+            None => self.reaches(end),
+        }
+    }
+
+    /// Where a file was to end that cannot end at `end`.
+    fn beyond_required(&self, end: u64) -> Option<String> {
+        let required = self.header.required_dump_space.filter(|&required| required > 0)?;
+        let text = || format!("an end at {required:#x}, as DUMP_HEADER.RequiredDumpSpace says");
+        (end > required.saturating_add(BESIDE)).then(text)
+    }
+}
+
+/// Runs that name more memory than the writer of a kernel dump wanted to write are no sign of truncation.
+fn doubt_runs(dump: &mut Dump) {
+    let (missing, size) = (dump.memory_missing(), dump.memory_file().len() as u64);
+    let end = size.saturating_add(missing);
+    let physical = matches!(dump.memory, Memory::Physical(_)) && missing > 0;
+    if let Some(expected) = dump.records.beyond_required(end).filter(|_| physical) {
+        let structure = dump.format.name;
+        dump.records.doubt(Problem::new("invalid", structure, "memory", size, expected, format!("{end:#x}")));
     }
 }

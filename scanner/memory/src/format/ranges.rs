@@ -83,7 +83,8 @@ fn pages(file: &[u8], rdmp: &Rdmp, records: &mut Records) -> PhysRuns {
     if (file.len() as u64) < rdmp.first_page {
         // The list of ranges is cut off: only type 10 says how many pages there are.
         let pages = rdmp.totals.map_or(0, |(_, pages)| pages);
-        records.reaches(rdmp.first_page.saturating_add(pages.saturating_mul(PAGE_SIZE)));
+        let end = rdmp.first_page.saturating_add(pages.saturating_mul(PAGE_SIZE));
+        records.reaches_by_count((STRUCTURE, rdmp.at), end);
     }
     let mut packed = Packed::new(rdmp.first_page, file.len() as u64);
     let complete = walk(&list, rdmp, &mut packed, records);

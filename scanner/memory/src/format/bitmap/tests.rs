@@ -54,7 +54,7 @@ fn pages_of_set_bits_lie_packed() {
             for frame in FRAMES {
                 assert_eq!(image.page(Pfn(frame)).map(|page| u64::from(page[0])), Ok(frame));
             }
-            assert_eq!((dump.bytes_missing(), faults(&dump)), (0, vec![]));
+            assert_eq!((dump.bytes_missing(), faults(&dump)), (Some(0), vec![]));
         }
     }
 }
@@ -91,8 +91,35 @@ fn a_map_larger_than_the_file() {
     let cut = open(&bytes[..0x2038 + 8]);
     assert_eq!(runs(&cut), [(1, 2, 0x2044), (63, 1, 0x4044)]);
     // Six pages from 0x2044 on, by the header.
-    assert_eq!(cut.bytes_missing(), 0x2044 + 0x6000 - 0x2040);
+    assert_eq!(cut.bytes_missing(), Some(0x2044 + 0x6000 - 0x2040));
     assert_eq!(faults(&cut)[0], ("Pages", "at most 64", "91 bits in 8 bytes of bitmap"));
+}
+
+/// Of a map that is cut off only its header says how many frames it has: what cannot be true says nothing.
+#[test]
+fn a_count_of_pages_is_not_believed_blindly() {
+    let missing = |set: u64, required: u64| {
+        let mut bytes = dump(Kind::Bits64, 6, 91, &FRAMES);
+        put64(&mut bytes, 0x2028, &[set]);
+        put64(&mut bytes, 0xfa0, &[required]);
+        let cut = open(&bytes[..0x2038 + 8]);
+        let is_doubted =
+            faults(&cut).iter().any(|fault| fault.1.starts_with("at most 91, the number of bits"));
+        let is_contradicted = faults(&cut).iter().any(|fault| fault.1.ends_with("RequiredDumpSpace says"));
+        (cut.bytes_missing(), is_doubted, is_contradicted)
+    };
+    assert_eq!(missing(6, 0), (Some(0x6004), false, false));
+    assert_eq!(missing(6, 0x8044), (Some(0x6004), false, false));
+    assert_eq!(missing(1 << 36, 0), (None, true, false));
+    // Also where the bits would be as many.
+    let forged = |required: u64| {
+        let mut bytes = dump(Kind::Bits64, 6, 91, &FRAMES);
+        put64(&mut bytes, 0x2020, &[0x2038 + (1 << 28), 1 << 30, 1 << 31]);
+        put64(&mut bytes, 0xfa0, &[required]);
+        open(&bytes[..0x2038 + 8]).bytes_missing()
+    };
+    assert_eq!(forged(0x8044), None);
+    assert_eq!(forged(1 << 43), Some((1 << 28) + (1 << 42) - 8));
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn pages_lie_packed_behind_the_header() {
             assert_eq!(image.page(Pfn(frame)).map(|page| u64::from(page[0xfff])), Ok(frame));
         }
         assert_eq!(image.page(Pfn(3)), Err(Fault::NotInDump(crate::Pa(0x3000))));
-        assert_eq!((dump.bytes_missing(), found(&dump)), (0, vec![]));
+        assert_eq!((dump.bytes_missing(), found(&dump)), (Some(0), vec![]));
     }
 }
 
@@ -72,8 +72,27 @@ fn a_truncated_file_keeps_its_pages() {
     let image = dump.image().unwrap();
     assert_eq!(image.page(Pfn(2)).map(|page| page[0]), Ok(2));
     assert_eq!(image.page(Pfn(0x10)), Err(Fault::BeyondEnd(crate::Pa(0x10000))));
-    assert_eq!((dump.bytes_present(), dump.bytes_missing()), (0x2800, 0x1800));
+    assert_eq!((dump.bytes_present(), dump.bytes_missing()), (0x2800, Some(0x1800)));
     assert_eq!(found(&dump), [("beyond_end", "memory", "6144 of them beyond the end of the file")]);
+}
+
+/// A run of terabytes in a dump that was to become some kilobytes.
+#[test]
+fn a_run_beyond_the_required_space_is_not_missing() {
+    let scratch = Scratch::new();
+    let mut bytes = dump(Kind::Bits64, &[(1, 2), (0x10, 2)]);
+    put64(&mut bytes, 0x90, &[2 + (1 << 33)]);
+    put64(&mut bytes, 0xb0, &[1 << 33]);
+    put64(&mut bytes, 0xfa0, &[0x6000]);
+    let forged = open(&scratch, &bytes[..0x4800]);
+    assert_eq!(forged.bytes_missing(), None);
+    assert!(
+        found(&forged).iter().any(|fault| fault.0 == "invalid" && fault.1 == "memory"),
+        "{:?}",
+        found(&forged)
+    );
+    put64(&mut bytes, 0xfa0, &[1 << 46]);
+    assert_eq!(open(&scratch, &bytes[..0x4800]).bytes_missing(), Some((1 << 45) + 0x2000 - 0x2800));
 }
 
 #[test]
@@ -165,7 +184,7 @@ fn published_headers_without_a_body() {
         let dump = crate::open(&path, None).unwrap();
         assert_eq!((dump.format.name, &runs(&dump)[..]), ("kernel full", expected), "{name}");
         assert_eq!(dump.records.header.stated_pages, Some(pages), "{name}");
-        assert_eq!((dump.bytes_present(), dump.bytes_missing()), (0, pages * 0x1000), "{name}");
+        assert_eq!((dump.bytes_present(), dump.bytes_missing()), (0, Some(pages * 0x1000)), "{name}");
         let text = format!("{} of them beyond the end of the file", pages * 0x1000);
         assert_eq!(found(&dump), [("beyond_end", "memory", text.as_str())], "{name}");
     }

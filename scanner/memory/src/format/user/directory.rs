@@ -15,6 +15,8 @@ const VERSION: u16 = 0xa793;
 /// More streams than any writer writes (the largest known have a few dozen). Entries behind that are
 /// not listed: a directory of garbage would fill a table.
 const MAX_STREAMS: u64 = 4096;
+/// More bytes than any writer puts into a stream: memory lies outside of them.
+const LARGEST: u64 = 1 << 30;
 
 /// One stream: an entry of the directory and the bytes that the file has of it.
 pub(super) struct Stream<'a> {
@@ -102,7 +104,11 @@ impl<'a> Directory<'a> {
 
 /// The entries that the file has; unused ones are listed but are no streams.
 fn entries<'a>(reader: &mut Reader<'a>, start: u64, count: u64) -> Result<Vec<Stream<'a>>> {
-    reader.records.reaches(start.saturating_add(count.saturating_mul(ENTRY_SIZE)));
+    if count <= MAX_STREAMS {
+        reader.records.reaches(start.saturating_add(count.saturating_mul(ENTRY_SIZE)));
+    } else {
+        reader.records.header.extent_in_doubt = true; // why is noted below
+    }
     let bytes = Bytes::up_to(reader.file, start, count.saturating_mul(ENTRY_SIZE), "MINIDUMP_DIRECTORY");
     let there = bytes.len() / ENTRY_SIZE;
     if there == 0 {
@@ -130,8 +136,44 @@ fn entries<'a>(reader: &mut Reader<'a>, start: u64, count: u64) -> Result<Vec<St
         let entry = bytes.sub(index * ENTRY_SIZE, ENTRY_SIZE, "MINIDUMP_DIRECTORY")?;
         streams.push(stream(reader, entry)?);
     }
+    extent(reader, &streams);
     reader.flush();
     Ok(streams)
+}
+
+/// Notes how far the streams reach beyond the end of the file, if they say so believably. A file that was cut lacks
+/// whatever lay behind; a damaged entry stands alone and points anywhere.
+fn extent(reader: &mut Reader<'_>, streams: &[Stream<'_>]) {
+    let size = reader.file.len() as u64;
+    let place = |stream: &Stream| (stream.bytes.start(), stream.bytes.start().saturating_add(stream.stated));
+    let used = streams.iter().filter(|stream| stream.kind != 0 && stream.stated > 0);
+    let beyond: Vec<&Stream> = used.filter(|stream| place(stream).1 > size).collect();
+    let can_be = |stream: &&&Stream| {
+        name(stream.kind).is_some() && stream.stated <= LARGEST && stream.bytes.start() >= HEADER_SIZE
+    };
+    let mut places: Vec<(u64, u64)> = beyond.iter().filter(can_be).map(|stream| place(stream)).collect();
+    places.sort_unstable();
+    let believed = match places[..] {
+        [] => false,
+        // As far beyond the end as the file is long: any place is like another there.
+        [(_, end)] => end - size <= size,
+        _ => places.windows(2).all(|pair| pair[0].1 <= pair[1].0),
+    };
+    match (believed, places.last(), beyond.first()) {
+        (true, Some(&(_, end)), _) => reader.records.reaches(end),
+        (_, _, Some(first)) => {
+            let (start, end) = place(first);
+            reader.records.header.extent_in_doubt = true;
+            reader.note(Error::invalid(
+                "MINIDUMP_DIRECTORY",
+                "Location",
+                first.entry,
+                format!("a stream within {size:#x} bytes, or others that lie there too"),
+                format!("{start:#x} to {end:#x}"),
+            ));
+        }
+        _ => {}
+    }
 }
 
 fn stream<'a>(reader: &mut Reader<'a>, entry: Bytes<'a>) -> Result<Stream<'a>> {
@@ -144,9 +186,6 @@ fn stream<'a>(reader: &mut Reader<'a>, entry: Bytes<'a>) -> Result<Stream<'a>> {
         size: size.into(),
         understood: false,
     });
-    if kind != 0 && size != 0 {
-        reader.records.reaches(u64::from(rva) + u64::from(size));
-    }
     let title = name(kind).unwrap_or("user stream");
     let bytes = Bytes::up_to(reader.file, rva.into(), size.into(), title);
     Ok(Stream { index, entry: entry.start(), bytes, kind, stated: size.into() })

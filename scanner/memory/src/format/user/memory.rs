@@ -38,7 +38,22 @@ pub(super) fn list64<'a>(reader: &mut Reader<'a>, stream: &Stream<'a>) -> Result
         };
         offset = next;
     }
+    if offset > reader.file.len() as u64 {
+        doubt_overlaps(reader, stream, before);
+    }
     Ok(reader.blocks.len() - before)
+}
+
+/// Blocks of one list that lie on each other: one of them has a size that is none, and what it would miss is not missing.
+fn doubt_overlaps<'a>(reader: &mut Reader<'a>, stream: &Stream<'a>, from: usize) {
+    let end = |block: &VirtRun| block.start.0.checked_add(block.len);
+    let mut blocks: Vec<&VirtRun> = reader.blocks[from..].iter().collect();
+    blocks.sort_by_key(|block| block.start.0);
+    let apart = |pair: &[&VirtRun]| end(pair[0]).is_some_and(|end| end <= pair[1].start.0);
+    let Some(pair) = blocks.windows(2).find(|pair| !apart(pair)) else { return };
+    let found = format!("{:#x} bytes at {:#x}, and {:#x}", pair[0].len, pair[0].start.0, pair[1].start.0);
+    reader.records.header.extent_in_doubt = true;
+    reader.note(stream.bytes.invalid("MemoryRanges", 16, "blocks apart from each other", found));
 }
 
 /// `MINIDUMP_MEMORY_INFO_LIST`.

@@ -173,6 +173,50 @@ fn what_a_cut_leaves_is_kept() {
     assert_eq!(understood, [4, 3, 8, 5, 6]);
 }
 
+/// An entry that points anywhere is damage; several streams that lie behind the end were cut off with it.
+#[test]
+fn a_damaged_entry_is_no_truncation() {
+    let file = everything();
+    let extent = |bytes: &[u8]| {
+        let header = read(bytes).1.header;
+        (header.least_file_size > bytes.len() as u64, header.extent_in_doubt)
+    };
+    assert_eq!(extent(&file), (false, false));
+    for (at, value) in [(8, 0xe000_0000), (4, 0xe000_0000), (4, 0x7000_0000), (8, 0x10_0000)] {
+        for entry in 0..3 {
+            let mut bytes = file.clone();
+            put(&mut bytes, 0x20 + entry * 12 + at, value, 4);
+            assert_eq!(extent(&bytes), (false, true), "{at} {value:#x} of entry {entry}");
+            assert!(read(&bytes).1.faults.iter().any(|fault| fault.structure == "MINIDUMP_DIRECTORY"));
+        }
+    }
+    // Of a type that nobody knows.
+    let mut bytes = file.clone();
+    put(&mut bytes, 0x20, 0x1234_5678_e000_0000, 8);
+    assert_eq!(extent(&bytes), (false, true));
+    // A count of streams that no writer writes.
+    let mut bytes = file.clone();
+    put(&mut bytes, 8, 0xffff_ffff, 4);
+    assert_eq!(extent(&bytes), (false, true));
+    for cut in [0x120, file.len() / 2, file.len() - 1] {
+        assert_eq!(extent(&file[..cut]), (true, false), "{cut:#x}");
+    }
+}
+
+/// A block of which the size is none would be terabytes that are missing.
+#[test]
+fn blocks_that_lie_on_each_other_are_not_missing() {
+    let list = |first: u32| {
+        let mut dump = Dump::new();
+        let at = dump.data(&[0xaa; 0x40]);
+        dump.stream(7, &system_info(9, 2, 0));
+        let blocks = [2, 0, at, 0, 0x1000, 0, 0x40, first, 0x2000, 0, 0x40, 0];
+        dump.stream(9, &words(&blocks));
+        read(&dump.finish()).1.header.extent_in_doubt
+    };
+    assert!(!list(0) && list(0x100));
+}
+
 #[test]
 fn mutated_it_opens_or_says_why() {
     let file = everything();
