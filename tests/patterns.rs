@@ -193,6 +193,14 @@ fn people_are_told_the_same() {
     assert!(dumplake_in(demo(), &["patterns", "--list"]).out.contains("null_pointer_code"));
 }
 
+/// The machines of the demo were started at times of their own: the code of one is not that of another, later.
+#[test]
+fn no_machine_of_the_demo_changed_the_code_of_another() {
+    let ran = dumplake_in(demo(), &["patterns", "demo/lake", "--only", "code_between_dumps", "--json"]);
+    let found: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &found[0]["found"]), (0, &Value::from(0)), "{}", ran.out);
+}
+
 #[test]
 fn the_morning_read() {
     let ran = dumplake_in(demo(), &["analyze", "demo/lake"]);

@@ -66,6 +66,7 @@ shipped! {
         rough_stack
         hidden_images
         page_usage
+        flipped_bits
         dump_lacks
         fiber_bundles
         bundle_stacks

@@ -91,9 +91,11 @@ fn write_dumps(folder: &Path) -> Result<()> {
         fs::create_dir_all(&place)?;
         Ok(place)
     };
-    crashed_machine().dump(Format::Triage(Family::B)).write_to(&place("crash")?)?;
-    scenario::busy(Arch::X64, Build::WIN10_19041).dump(Format::BitmapFull).write_to(&place("stuck")?)?;
-    scenario::stacks(Arch::X64, Build::WIN10_19041).dump(Format::BitmapFull).write_to(&place("fault")?)?;
+    let stuck = started_later(scenario::busy(Arch::X64, Build::WIN10_19041), 1);
+    let fault = started_later(scenario::stacks(Arch::X64, Build::WIN10_19041), 2);
+    started_later(crashed_machine(), 3).dump(Format::Triage(Family::B)).write_to(&place("crash")?)?;
+    stuck.dump(Format::BitmapFull).write_to(&place("stuck")?)?;
+    fault.dump(Format::BitmapFull).write_to(&place("fault")?)?;
     for (snapshot, day) in ["monday", "wednesday", "friday"].into_iter().enumerate() {
         let (mut machine, service) = leaking(Arch::X64, Build::WIN10_19041, snapshot);
         machine.comment("invented by dumplake demo");
@@ -101,6 +103,18 @@ fn write_dumps(folder: &Path) -> Result<()> {
         machine.dump(Format::UserMinidump { process: service, full: false }).write_to(&place(day)?)?;
     }
     Ok(())
+}
+
+/// A machine that was started some hours later: else it and the others would be one machine in one run of Windows, whose
+/// code changed.
+fn started_later(mut machine: Machine, hours: u64) -> Machine {
+    let facts = &mut machine.facts;
+    let processes = facts.processes.iter_mut().map(|process| &mut process.create_time);
+    let threads = facts.threads.iter_mut().map(|thread| &mut thread.create_time);
+    for time in processes.chain(threads).chain([&mut facts.system_time]) {
+        *time += hours * 36_000_000_000;
+    }
+    machine
 }
 
 /// A workstation with a storage driver of somebody's that touched paged memory at DISPATCH_LEVEL.

@@ -282,3 +282,32 @@ fn a_leak_is_told_from_a_wave() {
         (7, [NULL, 'x', 'x'])) AS v(i, t)";
     assert_eq!(csv(&session, texts), "new gone changed - came and went went and came -");
 }
+
+/// One bit that turned in two modules of two dumps is counted as one line; what differs by more, or is a breakpoint, is not.
+#[test]
+fn single_bits_of_code_that_turned() {
+    let lake = Lake::empty();
+    let change = |va, expected, found, effect| {
+        [
+            ("module", "'x.sys'"),
+            ("base", "4096"),
+            ("va", va),
+            ("kind", "'code'"),
+            ("bytes", "1"),
+            ("expected", expected),
+            ("found", found),
+            ("effect", effect),
+        ]
+    };
+    let other = "'other'";
+    lake.put(
+        "code_changes",
+        "d0000000000000001",
+        &[&change("4099", "'41'", "'40'", other), &change("4100", "'c4'", "'cc'", "'breakpoint'")],
+    );
+    let more = change("8208", "'0f'", "'0c'", other);
+    let back = change("8211", "'40'", "'41'", other);
+    lake.put("code_changes", "d0000000000000002", &[&change("8203", "'ff'", "'fe'", other), &more, &back]);
+    let sql = "SELECT address[-4:] AS va, line, became, places, dumps FROM flipped_bits";
+    assert_eq!(csv(&lake.session(), sql), "1003,24,0,2,2\n200b,24,0,2,2\n2013,24,1,1,1");
+}

@@ -339,6 +339,8 @@ fn code_that_differs_between_dumps_of_one_boot() {
     );
     let expected = (THIRD.to_owned(), "x.sys".to_owned(), "strong".to_owned());
     assert_eq!(subjects(&lake, "code_between_dumps"), [expected]);
+    let reading = &found(&lake, "code_between_dumps")[0].reading;
+    assert!(reading.contains(&format!("between dump {SECOND} and dump {THIRD}, ")), "{reading}");
     let ids = format!("['{FIRST}', '{SECOND}', '{THIRD}']");
     let changed = format!("SELECT kind, subject, what, change, details FROM diff_drivers({ids})");
     assert_eq!(csv(&lake.session(), &changed), "code,x.sys,x.sys+0x1000,changed,other code");
@@ -354,6 +356,11 @@ fn code_that_differs_between_dumps_of_one_boot() {
     );
     assert_eq!(subjects(&lake, "code_between_dumps"), []);
     assert_eq!(csv(&lake.session(), &changed), "");
+    // And what claims to be the same moment: nothing can have changed, so it is another machine.
+    let same =
+        [("system_time", "'2024-05-06 09:00:00'"), ("uptime_seconds", "7200"), ("kernel_base", "4096")];
+    lake.put("dumps", THIRD, &[&same]);
+    assert_eq!(subjects(&lake, "code_between_dumps"), []);
 }
 
 #[test]
