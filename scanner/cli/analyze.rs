@@ -239,3 +239,47 @@ fn dump_json(dump: &Dump, record: Option<&String>) -> Value {
     value["not_decidable"] = dump.undecidable.iter().map(undecidable).collect();
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twelve buckets, and a dump that lacks much.
+    fn reading() -> Reading {
+        let bucket = |number: u32| analyze::Bucket {
+            bucket: format!("b{number}"),
+            dumps: "1".into(),
+            name: String::new(),
+            culprit: String::new(),
+        };
+        let missing = (0..60).map(|number| format!("a thing that is missing, number {number:02}")).collect();
+        let dump = Dump {
+            dump_id: "d1".into(),
+            path: "x.dmp".into(),
+            what: "kernel triage".into(),
+            crash: None,
+            is_truncated: false,
+            why: Vec::new(),
+            unusual: Vec::new(),
+            undecidable: vec![("it is small".into(), missing)],
+        };
+        Reading { buckets: (0..12).map(bucket).collect(), dumps: vec![dump], errors: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_and_nothing_is_cut() {
+        for markdown in [false, true] {
+            let mut out = Vec::new();
+            Page { out: &mut out, markdown }.reading(&reading(), 20).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains("and 2 buckets more"), "{text}");
+            assert!(text.contains("1 x b9") && !text.contains("1 x b10"), "{text}");
+            assert!((0..60).all(|number| text.contains(&format!("number {number:02}"))), "{text}");
+            assert!(!text.contains("..."), "{text}");
+            let mut out = Vec::new();
+            Page { out: &mut out, markdown }.reading(&reading(), usize::MAX).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains("1 x b11") && !text.contains("buckets more"), "{text}");
+        }
+    }
+}

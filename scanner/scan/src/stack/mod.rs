@@ -25,6 +25,7 @@ pub use all::{Ids, ThreadStack, all};
 pub use anchors::StatedFault;
 use claims::Claims;
 pub use parameters::Parameters;
+pub use processors::size_below;
 pub use recursion::recursion;
 pub use registers::Registers;
 pub use start::{SWAPPED_OUT, Start, Starts};

@@ -106,18 +106,22 @@ fn ists(system: &System<'_>, tss: Va) -> Vec<u64> {
     (0..ISTS).filter(|_| is_64).filter_map(read).filter(|&top| system.is_kernel(Va(top))).collect()
 }
 
-/// The stacks below their tops. None reaches down to the top of another.
-fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<Place> {
-    let size = |top: u64| match system.architecture {
-        Architecture::X64 => 0x6000, // `KERNEL_STACK_SIZE` of wdm.h
+/// Bytes of a processor's stack below its top.
+pub fn size_below(system: &System<'_>, top: u64) -> u64 {
+    match system.architecture {
+        Architecture::X64 => 0x6000, // `KERNEL_STACK_SIZE` of wdm.h, and their distance in dumps
         Architecture::X86 => 0x3000,
         Architecture::Arm64 => mapped_below(system, top),
-    };
+    }
+}
+
+/// The stacks below their tops. None reaches down to the top of another.
+fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<Place> {
     tops.sort_by_key(|(top, _)| *top);
     tops.dedup_by_key(|(top, _)| *top);
     let below = |index: usize| index.checked_sub(1).map_or(0, |index| tops[index].0);
     let range = |(index, &(top, kind)): (usize, &(u64, Kind))| {
-        (top.saturating_sub(size(top)).max(below(index))..top, kind)
+        (top.saturating_sub(size_below(system, top)).max(below(index))..top, kind)
     };
     tops.iter().enumerate().map(range).collect()
 }

@@ -10,6 +10,7 @@ mod discovery;
 mod drivers;
 mod entries;
 mod firmware;
+mod frameworks;
 mod handles;
 mod hostile;
 mod interrupts;

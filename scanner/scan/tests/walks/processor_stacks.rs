@@ -212,6 +212,25 @@ fn of_deferred_calls_of_x86() {
     }
 }
 
+/// Without the note nothing leads back: the walk says that frames are missing.
+#[test]
+fn of_deferred_calls_of_x86_without_a_note() {
+    for note in [0x1234_u32, 0] {
+        let mut away = away(Arch::X86, &Build::WIN7_7601, AWAY[0], |calls| {
+            works(interrupted(calls).call("KiDispatchInterrupt").call("KiRetireDpcList"))
+        });
+        patch(&mut away.machine, away.kprcb, "_KPRCB", "DpcStack", away.place.end);
+        away.machine.patch(Space::Kernel, away.place.end - 4, &note.to_le_bytes());
+        let symbols = Symbols::of(&away.machine);
+        let tables = named_tables(&away.machine, Format::Full, &symbols, &["stacks", "frames", "threads"]);
+        let own = |row: &&Row| row["ethread"] == away.thread.ethread.to_string();
+        let kinds: Vec<_> = tables["frames"].iter().filter(own).map(|row| &*row["stack"]).collect();
+        assert!(kinds.len() >= 4 && kinds.iter().all(|kind| *kind == "dpc"), "{kinds:?}");
+        let row = tables["stacks"].iter().find(own).unwrap();
+        assert_eq!(row["truncated"], "true", "{row:?}");
+    }
+}
+
 /// Kernels of x86 since 9600 have a stack for interrupts. A frame pointer leads back from it.
 #[test]
 fn of_interrupts_of_x86() {

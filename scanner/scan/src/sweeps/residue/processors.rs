@@ -2,8 +2,8 @@
 //! a small dump says that the system crashed.
 
 use super::places::Stack;
-use crate::stack::Starts;
-use memory::{Architecture, PAGE_SIZE, Va};
+use crate::stack::{Starts, size_below};
+use memory::{PAGE_SIZE, Va};
 use nt::{System, processor::Kprcb};
 
 /// The stacks of all processors, then the one that a small dump states, which mostly is one of others.
@@ -16,8 +16,8 @@ pub fn stacks(system: &System<'_>, starts: &Starts<'_>) -> Vec<Stack> {
         // `DpcStack` leads to the frame at the top, a `_KDPC_STACK_FRAME`; `IsrStack` to the top itself.
         tops.extend(stated.into_iter().flatten().filter_map(|va| va.0.checked_next_multiple_of(PAGE_SIZE)));
     }
-    let size = size(system.architecture);
-    let found = tops.iter().filter_map(|&top| Some((top.checked_sub(size?)?, top, Some(top))));
+    let limit = |top: u64| top.checked_sub(size_below(system, top));
+    let found = tops.iter().filter_map(|&top| Some((limit(top)?, top, Some(top))));
     found
         .chain(stated(system))
         .filter(|(limit, base, _)| limit < base && system.is_kernel(Va(*limit)))
@@ -29,16 +29,6 @@ pub fn stacks(system: &System<'_>, starts: &Starts<'_>) -> Vec<Stack> {
             thread: None,
         })
         .collect()
-}
-
-/// Bytes of such a stack: `KERNEL_STACK_SIZE` of wdm.h, and the distance of these stacks in dumps of x64 systems. Of
-/// ARM64 nothing tells it.
-fn size(architecture: Architecture) -> Option<u64> {
-    match architecture {
-        Architecture::X64 => Some(0x6000),
-        Architecture::X86 => Some(0x3000),
-        Architecture::Arm64 => None,
-    }
 }
 
 /// The part of a stack that a small dump holds; its top need not be the stack's.

@@ -7,33 +7,70 @@ use crate::{
 };
 use nt::System;
 
-/// Modules that call what drivers give them: a crash inside or below them is mostly the caller's or the callee's.
-/// Names as Windows ships them.
-const FRAMEWORKS: [&str; 24] = [
+/// Modules that call what drivers give them: a crash inside or below them is mostly the caller's or the callee's. Port and
+/// class drivers, frameworks and their class extensions as Microsoft documents them, names as Windows ships them.
+const FRAMEWORKS: &[&str] = &[
+    // The kernel's own libraries.
     "hal.dll",
     "halmacpi.dll",
     "kdcom.dll",
+    "bootvid.dll",
+    "pshed.dll",
+    "ci.dll",
+    "verifierext.sys",
+    // Driver frameworks.
     "wdf01000.sys",
     "wdfldr.sys",
     "fltmgr.sys",
+    "rdbss.sys",
+    // Networks.
     "ndis.sys",
     "netio.sys",
+    "fwpkclnt.sys",
+    "tdi.sys",
+    "netadaptercx.sys",
+    "wificx.sys",
+    "wdiwifi.sys",
+    "mbbcx.sys",
+    // Storage.
     "storport.sys",
     "scsiport.sys",
     "ataport.sys",
     "classpnp.sys",
+    "tape.sys",
+    "mcd.sys",
+    "sdport.sys",
+    // USB, Bluetooth, buses.
     "usbport.sys",
+    "usbd.sys",
     "ucx01000.sys",
+    "udecx.sys",
+    "ufx01000.sys",
+    "urscx01000.sys",
+    "ucmcx.sys",
+    "ucmtcpcicx.sys",
+    "ucmucsicx.sys",
+    "bthport.sys",
+    "sercx.sys",
+    "sercx2.sys",
+    "spbcx.sys",
+    "msgpioclx.sys",
+    // Input, power, sound, pictures.
     "hidclass.sys",
+    "vhf.sys",
+    "kbdclass.sys",
+    "mouclass.sys",
+    "battc.sys",
     "ks.sys",
+    "stream.sys",
     "portcls.sys",
+    "drmk.sys",
+    "acx01000.sys",
     "dxgkrnl.sys",
     "dxgmms1.sys",
     "dxgmms2.sys",
     "watchdog.sys",
     "videoprt.sys",
-    "verifierext.sys",
-    "ci.dll",
 ];
 
 /// The rule of a frame whose code is not in the dump.
