@@ -1,5 +1,7 @@
-//! For tests: a folder that goes away, and the two ways in which every reader is ill-treated.
+//! For tests: a folder that goes away, what was opened there, and the two ways in which every reader is ill-treated.
 
+use super::Memory;
+use crate::{Dump, runs::PhysRun};
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
@@ -36,6 +38,22 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Opens what would be a file.
+pub(super) fn open(bytes: &[u8]) -> Dump {
+    crate::open(&Scratch::new().file("memory.dmp", bytes), None).unwrap()
+}
+
+/// First frame, number of frames and file offset of each run of physical memory.
+pub(super) fn runs(dump: &Dump) -> Vec<(u64, u64, u64)> {
+    let Memory::Physical(runs) = &dump.memory else { panic!("not physical") };
+    runs.as_slice().iter().map(|PhysRun { first, count, offset }| (first.0, *count, *offset)).collect()
+}
+
+/// Field, what was expected and what was found of each fault.
+pub(super) fn faults(dump: &Dump) -> Vec<(&str, &str, &str)> {
+    dump.records.faults.iter().map(|p| (&*p.field, &*p.expected, &*p.found)).collect()
 }
 
 /// Gives `open` the file cut at every length, and 2,000 copies with some bytes changed. `open` must

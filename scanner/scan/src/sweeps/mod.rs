@@ -18,6 +18,7 @@ pub use objects::FoundObject;
 use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
 use look::Seen;
 use memory::{PAGE_SIZE, Pa, Va, records::Problem};
+use nt::irp::Irp;
 use schema::{Batch, Table, TableSpec, tables::CodeCheckRow};
 use std::{
     collections::BTreeSet,
@@ -161,6 +162,8 @@ impl Harvest {
 pub struct Found {
     /// The stacks of all threads, once a walk has asked for them.
     pub(crate) stacks: OnceLock<Vec<ThreadStack>>,
+    /// Requests of the system, once a walk has asked for them.
+    pub(crate) irps: OnceLock<Vec<Irp>>,
     /// Rows of `code_checks`, once the walk that fills `code_changes` has looked.
     pub(crate) code_checks: OnceLock<Vec<CodeCheckRow>>,
     /// What could not be read of a user minidump after it was opened.

@@ -44,15 +44,21 @@ pub fn irps(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Irps>::new(sink);
     if let Some(system) = job.system {
         let (threads, mut names) = (Threads::of(system), Names::of(system));
-        for irp in all(system) {
-            out.push(row(system, &threads, &mut names, &irp))?;
+        for irp in all(job) {
+            out.push(row(system, &threads, &mut names, irp))?;
         }
     }
     out.finish()
 }
 
+/// All requests, read once.
+fn all<'a>(job: &'a Job) -> &'a [Irp] {
+    let shared = job.found.zip(job.system);
+    shared.map_or(&[], |(found, system)| found.irps.get_or_init(|| of_system(system)))
+}
+
 /// Those of all threads, and those that the bug check leads to.
-fn all(system: &System) -> Vec<Irp> {
+fn of_system(system: &System) -> Vec<Irp> {
     let mut irps = system.irps();
     let listed: HashSet<Va> = irps.iter().map(|irp| irp.va).collect();
     irps.extend(Stated::of(system).irps.into_iter().filter(|irp| !listed.contains(&irp.va)));
@@ -104,9 +110,9 @@ pub fn stack(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<IrpStack>::new(sink);
     if let Some(system) = job.system {
         let mut names = Names::of(system);
-        for irp in all(system) {
+        for irp in all(job) {
             for location in &irp.stack {
-                out.push(location_row(system, &mut names, &irp, location))?;
+                out.push(location_row(system, &mut names, irp, location))?;
             }
         }
     }

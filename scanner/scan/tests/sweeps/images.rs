@@ -1,11 +1,7 @@
 //! `found_images`, `found_records` and `needles` against what was planted.
 
-use crate::support::{Row, kernels, some_tables, tables_for};
+use crate::support::{Row, kernels, number, some_tables, tables_for};
 use fixtures::{Format, Machine, Module, PAGE, scenario};
-
-fn number(row: &Row, column: &str) -> Option<u64> {
-    row.get(column).map(|text| text.parse().unwrap())
-}
 
 fn at(rows: &[Row], column: &str, address: u64) -> Row {
     let row = rows.iter().find(|row| number(row, column) == Some(address));

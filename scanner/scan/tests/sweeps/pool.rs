@@ -1,6 +1,6 @@
 //! `pool_allocations` and `pool_pages` of the classic pool: every planted block, and every break at the right header.
 
-use crate::support::{Row, Tables, some_tables};
+use crate::support::{Row, Tables, number, some_tables};
 use fixtures::{
     Arch, Build, Damage, Facts, Format, Machine, ObjectBlock, PAGE, PoolBlock, PoolKind, PoolPage, PoolPlace,
     Space, scenario,
@@ -17,10 +17,6 @@ pub fn kernels() -> Vec<(Arch, Build)> {
 
 fn tables(machine: &Machine) -> Tables {
     some_tables(machine, Format::Full, &["pool_allocations", "pool_pages"])
-}
-
-fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
 }
 
 /// Rows by address: virtual, or physical where there is none.

@@ -1,6 +1,6 @@
 //! `residue` and `residue_pages` against what was planted: nothing is missed, and what is told beside it has a name.
 
-use crate::support::{Row, kernels, some_tables};
+use crate::support::{Row, kernels, number, some_tables};
 use fixtures::{
     Arch, Build, Format, Machine, PAGE, ProcessId, Space,
     scenario::{
@@ -32,10 +32,6 @@ pub fn expected(word: &Word) -> Option<&'static str> {
         (_, None) if word.target.missing && (stack || unloaded) => Some("low"),
         (_, None) => None,
     }
-}
-
-pub fn number(row: &Row, column: &str) -> Option<u64> {
-    row.get(column).map(|text| text.parse().unwrap())
 }
 
 fn check(machine: &Machine, word: &Word, row: &Row, what: &str) {

@@ -1,8 +1,8 @@
 //! Memory that was made to be swept badly: `residue` stays bounded, and says what it left out.
 
 use crate::{
-    residue::{TABLES, expected, number, planted},
-    support::{Row, some_tables},
+    residue::{TABLES, expected, planted},
+    support::{Row, number, some_tables},
 };
 use fixtures::{Arch, Build, Format, Machine, PAGE, scenario::residue::Word};
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! Small dumps: residue on the stack that they hold, and pool on the pages that they hold.
 
-use crate::residue::{expected, number, planted};
-use crate::support::{Row, kernels, some_tables};
+use crate::residue::{expected, planted};
+use crate::support::{Row, kernels, number, some_tables};
 use fixtures::{
     Arch, Family, Format, PoolPlace, Space,
     scenario::{self, residue::Place},

@@ -1,6 +1,6 @@
 //! What `processes` says of each process, on every build, equals what was planted.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Machine, ProcessId, scenario};
 use memory::Time;
 
@@ -14,10 +14,6 @@ pub fn planted(facts: &Facts, structure: &str, va: u64, paths: &[&str]) -> Optio
     let value = facts.account.member(va, path).unwrap_or(0);
     let bits = place.bits.map_or(place.size as u32 * 8, |bits| bits.1);
     Some(if bits >= 64 { value } else { value & ((1 << bits) - 1) })
-}
-
-pub fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
 }
 
 pub fn flag(row: &Row, name: &str) -> Option<bool> {

@@ -1,15 +1,7 @@
 //! `alpc_messages` of every build equal the plan.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, faults, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Space, scenario};
-
-fn cell(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
-
-fn faults<'a>(tables: &'a Tables, structure: &str) -> Vec<&'a Row> {
-    tables["faults"].iter().filter(|row| row.get("structure").is_some_and(|of| of == structure)).collect()
-}
 
 #[test]
 fn every_build() {
@@ -54,7 +46,7 @@ fn message(facts: &Facts, row: &Row, name: &str) {
         ("stated_process_id", processes[0].pid.into()),
         ("stated_thread_id", client.tid.into()),
     ] {
-        assert_eq!(cell(row, column), Some(expected), "{name}: {column}");
+        assert_eq!(number(row, column), Some(expected), "{name}: {column}");
     }
 }
 

@@ -1,11 +1,7 @@
 //! `drivers`, `driver_dispatch` and `devices` of every build equal the plan.
 
-use crate::support::{Row, kernels, tables_of};
+use crate::support::{Row, kernels, number, tables_of};
 use fixtures::{Format, scenario};
-
-fn number(row: &Row, column: &str) -> Option<u64> {
-    row.get(column).map(|text| text.parse().unwrap())
-}
 
 #[test]
 fn every_build() {

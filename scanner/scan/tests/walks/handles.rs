@@ -1,15 +1,11 @@
 //! `handles`, `objects` and `object_types` of every build equal the plan.
 
-use crate::support::{Row, Tables, kernels, symbols_of, tables_of, tables_with};
+use crate::support::{Row, Tables, kernels, number, symbols_of, tables_of, tables_with};
 use fixtures::{Facts, Family, Format, Machine, Space, scenario};
 
 /// Kernels of which no public source has the object manager.
 fn has_objects(facts: &Facts) -> bool {
     facts.layout().has("_OBJECT_HEADER") && facts.layout().has("_HANDLE_TABLE")
-}
-
-fn number(row: &Row, column: &str) -> Option<u64> {
-    row.get(column).map(|text| text.parse().unwrap())
 }
 
 type Cells = (Option<u64>, u64, u64, String, Option<u64>, Option<u64>, Option<String>);

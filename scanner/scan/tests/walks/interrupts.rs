@@ -1,15 +1,11 @@
 //! `interrupts` of every build equals the plan; damaged tables and objects keep the rest.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, kernels, number, tables_of};
 use fixtures::{
     Arch, Build, Facts, Format, Space,
     running::{Gate, Interrupt},
     scenario,
 };
-
-fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
 
 /// Objects behind a gate of a processor. Some layouts do not say where they are; in old 32-bit kernels the gate
 /// itself leads there, so every processor with that gate has them.

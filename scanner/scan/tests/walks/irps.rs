@@ -1,18 +1,10 @@
 //! `irps` and `irp_stack` of every build equal the plan.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, faults, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Irp, Machine, Space, scenario};
-
-fn cell(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
 
 fn some(value: u64) -> Option<u64> {
     Some(value).filter(|&value| value != 0)
-}
-
-fn faults<'a>(tables: &'a Tables, structure: &str) -> Vec<&'a Row> {
-    tables["faults"].iter().filter(|row| row.get("structure").is_some_and(|of| of == structure)).collect()
 }
 
 #[test]
@@ -44,50 +36,50 @@ fn file(facts: &Facts, file: u64) -> Option<&str> {
 
 fn request(facts: &Facts, row: &Row, irp: &Irp, name: &str) {
     let thread = &facts.threads[irp.thread.0];
-    assert_eq!(cell(row, "irp"), Some(irp.va), "{name}");
-    assert_eq!(cell(row, "thread_id"), Some(thread.tid.into()), "{name}");
-    assert_eq!(cell(row, "tail_thread"), Some(thread.ethread), "{name}");
-    assert_eq!(cell(row, "flags"), Some(irp.flags.into()), "{name}");
-    assert_eq!(cell(row, "stack_count"), Some(irp.stack.len() as u64), "{name}");
-    assert_eq!(cell(row, "current_location"), Some(irp.current as u64), "{name}");
+    assert_eq!(number(row, "irp"), Some(irp.va), "{name}");
+    assert_eq!(number(row, "thread_id"), Some(thread.tid.into()), "{name}");
+    assert_eq!(number(row, "tail_thread"), Some(thread.ethread), "{name}");
+    assert_eq!(number(row, "flags"), Some(irp.flags.into()), "{name}");
+    assert_eq!(number(row, "stack_count"), Some(irp.stack.len() as u64), "{name}");
+    assert_eq!(number(row, "current_location"), Some(irp.current as u64), "{name}");
     assert_eq!(row["pending"], "true", "{name}");
-    assert_eq!(cell(row, "requestor_mode"), Some(1), "{name}");
-    assert_eq!(cell(row, "cancel_routine"), some(irp.cancel_routine), "{name}");
+    assert_eq!(number(row, "requestor_mode"), Some(1), "{name}");
+    assert_eq!(number(row, "cancel_routine"), some(irp.cancel_routine), "{name}");
     let module = (irp.cancel_routine != 0).then_some("contoso.sys+0x4560");
     assert_eq!(row.get("cancel_module").map(String::as_str), module, "{name}");
-    assert_eq!(cell(row, "file_object"), Some(irp.file), "{name}");
+    assert_eq!(number(row, "file_object"), Some(irp.file), "{name}");
     assert_eq!(row.get("file_name").map(String::as_str), file(facts, irp.file), "{name}");
     let current = irp.stack.get(irp.current - 1);
-    assert_eq!(cell(row, "major"), current.map(|current| current.major.into()), "{name}");
+    assert_eq!(number(row, "major"), current.map(|current| current.major.into()), "{name}");
     let driver = current.and_then(|current| driver(facts, current.device));
     assert_eq!(row.get("driver_name").map(String::as_str), driver.map(|driver| driver.1), "{name}");
     let layout = facts.layout();
     let at = layout.size("_IRP") + (irp.current - 1) * layout.size("_IO_STACK_LOCATION");
-    assert_eq!(cell(row, "current_stack_location"), Some(irp.va + at as u64), "{name}");
+    assert_eq!(number(row, "current_stack_location"), Some(irp.va + at as u64), "{name}");
 }
 
 fn stack(facts: &Facts, rows: &[Row], irp: &Irp, name: &str) {
-    let rows: Vec<&Row> = rows.iter().filter(|row| cell(row, "irp") == Some(irp.va)).collect();
+    let rows: Vec<&Row> = rows.iter().filter(|row| number(row, "irp") == Some(irp.va)).collect();
     assert_eq!(rows.len(), irp.stack.len(), "{name}");
     for (index, (row, planted)) in rows.iter().zip(&irp.stack).enumerate() {
-        assert_eq!(cell(row, "location"), Some(index as u64 + 1), "{name}");
+        assert_eq!(number(row, "location"), Some(index as u64 + 1), "{name}");
         assert_eq!(row["current"], (index + 1 == irp.current).to_string(), "{name}");
         // A location that nobody has filled is no IRP_MJ_CREATE, though that is number 0.
         let used = planted.major != 0;
-        let read = ["major", "minor", "control"].map(|column| cell(row, column));
+        let read = ["major", "minor", "control"].map(|column| number(row, column));
         let [major, minor, control] = [planted.major, planted.minor, planted.control].map(|n| Some(n.into()));
         assert_eq!(read, [major.filter(|_| used), minor.filter(|_| used), control], "{name}");
-        assert_eq!(cell(row, "device"), some(planted.device), "{name}");
+        assert_eq!(number(row, "device"), some(planted.device), "{name}");
         let driver = driver(facts, planted.device);
-        assert_eq!(cell(row, "driver"), driver.map(|driver| driver.0), "{name}");
+        assert_eq!(number(row, "driver"), driver.map(|driver| driver.0), "{name}");
         assert_eq!(row.get("driver_name").map(String::as_str), driver.map(|driver| driver.1), "{name}");
-        assert_eq!(cell(row, "file_object"), some(planted.file), "{name}");
+        assert_eq!(number(row, "file_object"), some(planted.file), "{name}");
         assert_eq!(row.get("file_name").map(String::as_str), file(facts, planted.file), "{name}");
-        assert_eq!(cell(row, "completion_routine"), some(planted.routine), "{name}");
+        assert_eq!(number(row, "completion_routine"), some(planted.routine), "{name}");
         let module = (planted.routine != 0).then_some("ntfs.sys+0x1230");
         assert_eq!(row.get("completion_module").map(String::as_str), module, "{name}");
-        assert_eq!(cell(row, "context"), Some(planted.context), "{name}");
-        let arguments = [1, 2, 3, 4].map(|number| cell(row, &format!("argument{number}")).unwrap());
+        assert_eq!(number(row, "context"), Some(planted.context), "{name}");
+        let arguments = [1, 2, 3, 4].map(|index| number(row, &format!("argument{index}")).unwrap());
         assert_eq!(arguments, planted.parameters, "{name}");
         let names = match (planted.major, planted.minor) {
             (0, _) => (None, None),
@@ -109,7 +101,7 @@ fn damaged(change: impl Fn(&Machine, u64) -> (u64, Vec<u8>)) -> (Tables, Vec<u64
 }
 
 fn found(tables: &Tables) -> Vec<u64> {
-    tables["irps"].iter().map(|row| cell(row, "irp").unwrap()).collect()
+    tables["irps"].iter().map(|row| number(row, "irp").unwrap()).collect()
 }
 
 #[test]
@@ -122,7 +114,7 @@ fn damage() {
     // A stack of -1 locations, and one that leaves the dump.
     let (tables, planted) = damaged(|machine, irp| (irp + offset(machine, "StackCount"), vec![255]));
     assert_eq!(found(&tables), planted);
-    assert!(tables["irp_stack"].iter().all(|row| cell(row, "irp") == Some(planted[0])));
+    assert!(tables["irp_stack"].iter().all(|row| number(row, "irp") == Some(planted[0])));
     assert!(!faults(&tables, "_IRP").is_empty());
     let (tables, planted) = damaged(|machine, irp| (irp + offset(machine, "StackCount"), vec![127]));
     assert_eq!(found(&tables), planted);
@@ -171,7 +163,7 @@ fn what_the_bug_check_leads_to() {
         assert_eq!(locations.count(), irp.stack.len(), "{name}");
         let row = tables["devices"].iter().find(|row| row["device"] == device.va.to_string());
         let row = row.unwrap_or_else(|| panic!("{name}: {:?}", tables["devices"]));
-        assert_eq!(cell(row, "driver"), Some(device.driver), "{name}");
+        assert_eq!(number(row, "driver"), Some(device.driver), "{name}");
         let driver = tables["drivers"].iter().find(|row| row["driver"] == device.driver.to_string());
         assert!(driver.is_some_and(|row| !row.contains_key("hidden")), "{name}: {driver:?}");
         // The parameters are exchanged: neither is of the type that it should be.

@@ -1,19 +1,11 @@
 //! `big_pool` and `pool_tags` of every build equal the plan; damaged tables end where the damage is.
 
-use crate::support::{Row, Tables, kernels, symbols_of, tables_of};
+use crate::support::{Row, Tables, faults, kernels, number, symbols_of, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Machine, PoolUse, Space, Tag, scenario};
-
-fn cell(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
 
 fn by_key(rows: &[Row], tag: Tag) -> &Row {
     let key = tag.key().to_string();
     rows.iter().find(|row| row["key"] == key).unwrap_or_else(|| panic!("no {tag:?} in {rows:?}"))
-}
-
-fn faults<'a>(tables: &'a Tables, structure: &str) -> Vec<&'a Row> {
-    tables["faults"].iter().filter(|row| row.get("structure").is_some_and(|of| of == structure)).collect()
 }
 
 #[test]
@@ -51,22 +43,22 @@ fn big_pool(facts: &Facts, rows: &[Row], name: &str) {
     let place = |path| facts.layout().find("_POOL_TRACKER_BIG_PAGES", path);
     for planted in &facts.resources.big_pool {
         let row = by_key(rows, planted.tag);
-        assert_eq!(cell(row, "address"), Some(planted.va), "{name}");
+        assert_eq!(number(row, "address"), Some(planted.va), "{name}");
         assert_eq!(row["free"], planted.free.to_string(), "{name}");
         assert_eq!(row["protected"], planted.tag.protected.to_string(), "{name}");
-        assert_eq!(cell(row, "size"), Some(planted.bytes), "{name}");
+        assert_eq!(number(row, "size"), Some(planted.bytes), "{name}");
         // XP has no pool type, and the public source of 26100 states no bits.
         let typed = place("PoolType").is_some();
         assert_eq!(typed, !matches!(facts.build.number, 2600 | 26100), "{name}");
-        assert_eq!(cell(row, "pool_type"), typed.then_some(planted.pool_type.into()), "{name}");
+        assert_eq!(number(row, "pool_type"), typed.then_some(planted.pool_type.into()), "{name}");
         assert_eq!(row.contains_key("paged"), typed, "{name}");
         let bits = place("Pattern").is_some_and(|place| place.bits.is_some());
-        assert_eq!(cell(row, "pattern"), bits.then_some(0x5a), "{name}");
-        assert_eq!(cell(row, "slush_size"), bits.then_some(0x123), "{name}");
+        assert_eq!(number(row, "pattern"), bits.then_some(0x5a), "{name}");
+        assert_eq!(number(row, "slush_size"), bits.then_some(0x123), "{name}");
         let billed = planted.billed.filter(|_| place("ProcessBilled").is_some());
         let process = billed.map(|process| &facts.processes[process]);
-        assert_eq!(cell(row, "process_billed"), process.map(|process| process.eprocess), "{name}");
-        assert_eq!(cell(row, "process_id"), process.map(|process| process.pid.into()), "{name}");
+        assert_eq!(number(row, "process_billed"), process.map(|process| process.eprocess), "{name}");
+        assert_eq!(number(row, "process_id"), process.map(|process| process.pid.into()), "{name}");
     }
     assert_eq!(by_key(rows, facts.resources.big_pool[4].tag)["tag"], "Co. ", "{name}");
     assert_eq!(by_key(rows, facts.resources.big_pool[3].tag)["tag"], "Thre", "{name}");
@@ -77,13 +69,13 @@ fn pool_tags(facts: &Facts, rows: &[Row], name: &str) {
     for planted in &facts.resources.pool_tags {
         let row = by_key(rows, planted.tag);
         let read = |pool: &str| PoolUse {
-            allocs: cell(row, &format!("{pool}_allocs")).unwrap(),
-            frees: cell(row, &format!("{pool}_frees")).unwrap(),
-            bytes: cell(row, &format!("{pool}_bytes")).unwrap(),
+            allocs: number(row, &format!("{pool}_allocs")).unwrap(),
+            frees: number(row, &format!("{pool}_frees")).unwrap(),
+            bytes: number(row, &format!("{pool}_bytes")).unwrap(),
         };
         assert_eq!((read("nonpaged"), read("paged")), (planted.nonpaged, planted.paged), "{name}");
         let tables = if planted.expansion { 1 } else { 1 + u64::from(facts.processors) };
-        assert_eq!(cell(row, "tables"), Some(tables), "{name}");
+        assert_eq!(number(row, "tables"), Some(tables), "{name}");
     }
 }
 

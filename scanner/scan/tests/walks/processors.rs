@@ -1,11 +1,7 @@
 //! `processors` of every build equals the plan.
 
-use crate::support::{Row, kernels, tables_of};
+use crate::support::{Row, kernels, number, tables_of};
 use fixtures::{Arch, Facts, Format, Machine, running::ProcessorState, scenario};
-
-fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
 
 /// A member that this kernel's layout may lack: then the cell must be NULL.
 fn known(facts: &Facts, path: &str, value: u64) -> Option<u64> {

@@ -1,22 +1,7 @@
 //! `dpcs`, `apcs` and `work_items` of every build equal the plan; damaged queues keep what is before the damage.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, has_fault, kernels, number, owner, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Machine, Space, scenario};
-
-fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
-
-/// `module+offset` as the facts have it.
-fn owner(facts: &Facts, va: u64) -> Option<String> {
-    let holds = |base: u64, size: u32| (base..base + u64::from(size)).contains(&va);
-    let module = facts.modules.iter().find(|module| holds(module.base, module.size))?;
-    Some(format!("{}+{:#x}", module.name, va - module.base))
-}
-
-fn has_fault(tables: &Tables, kind: &str) -> bool {
-    tables["faults"].iter().any(|row| row.get("kind").is_some_and(|found| found == kind))
-}
 
 fn check(name: &str, row: &Row, cells: &[(&str, Option<u64>)]) {
     for (column, expected) in cells {

@@ -18,6 +18,32 @@ pub type Row = BTreeMap<String, String>;
 /// The rows of every table.
 pub type Tables = BTreeMap<String, Vec<Row>>;
 
+/// The number in a cell; NULL is none.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn number(row: &Row, name: &str) -> Option<u64> {
+    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
+}
+
+/// The faults of a structure.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn faults<'a>(tables: &'a Tables, structure: &str) -> Vec<&'a Row> {
+    tables["faults"].iter().filter(|row| row.get("structure").is_some_and(|of| of == structure)).collect()
+}
+
+/// Whether there is a fault of a kind.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn has_fault(tables: &Tables, kind: &str) -> bool {
+    tables["faults"].iter().any(|row| row.get("kind").is_some_and(|found| found == kind))
+}
+
+/// `module+offset` as the facts have it.
+#[allow(dead_code, reason = "only some of the test programs that share this file")]
+pub fn owner(facts: &Facts, va: u64) -> Option<String> {
+    let holds = |base: u64, size: u32| (base..base + u64::from(size)).contains(&va);
+    let module = facts.modules.iter().find(|module| holds(module.base, module.size))?;
+    Some(format!("{}+{:#x}", module.name, va - module.base))
+}
+
 /// Every kernel that the machine can be.
 pub fn kernels() -> Vec<(Arch, Build)> {
     let x64 = Build::X64.map(|build| (Arch::X64, build));

@@ -1,7 +1,7 @@
 //! `threads` of every build equals the plan; threads in no list are found too.
 
-use crate::account::{flag, number, planted};
-use crate::support::{Row, kernels, tables_of};
+use crate::account::{flag, planted};
+use crate::support::{Row, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Machine, Space, Thread, scenario};
 
 /// One 15.625 ms tick in seconds.

@@ -1,11 +1,7 @@
 //! `timers` of every build equals the plan; damaged tables and lists keep the rest.
 
-use crate::support::{Row, kernels, tables_of};
+use crate::support::{Row, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Machine, Space, running::Timer, scenario};
-
-fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
 
 /// Timers in the order of the tables.
 fn in_order(facts: &Facts) -> Vec<Timer> {

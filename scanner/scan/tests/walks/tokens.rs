@@ -1,7 +1,7 @@
 //! `tokens`, `token_sids`, `token_privileges` of every build equal the plan.
 
-use crate::account::{flag, number};
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::account::flag;
+use crate::support::{Row, Tables, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Machine, Space, account::Token, scenario};
 
 fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {

@@ -1,11 +1,7 @@
 //! `vads` of every build equals the plan; damaged trees keep what is left of them.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Space, Vad, scenario};
-
-fn number(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
 
 fn planned(facts: &Facts) -> Vec<(u32, &Vad)> {
     let of = |space: &'_ fixtures::UserSpace| facts.processes[space.process.0].pid;

@@ -1,11 +1,7 @@
 //! `waits`, `eresources` and `eresource_owners` of every build equal the plan.
 
-use crate::support::{Row, Tables, kernels, tables_of};
+use crate::support::{Row, Tables, kernels, number, tables_of};
 use fixtures::{Arch, Build, Facts, Format, Kind, Machine, Space, ThreadId, scenario};
-
-fn cell(row: &Row, name: &str) -> Option<u64> {
-    row.get(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is {text}")))
-}
 
 fn ethread(facts: &Facts, thread: ThreadId) -> u64 {
     facts.threads[thread.0].ethread
@@ -34,16 +30,16 @@ fn waits(facts: &Facts, rows: &[Row], name: &str) {
     assert_eq!(rows.len(), count, "{name}");
     for wait in &planted.waits {
         let thread = &facts.threads[wait.thread.0];
-        let of = |row: &&Row| cell(row, "ethread") == Some(thread.ethread);
+        let of = |row: &&Row| number(row, "ethread") == Some(thread.ethread);
         let found: Vec<&Row> = rows.iter().filter(of).collect();
         assert_eq!(found.len(), wait.objects.len(), "{name}");
         for (index, (row, &object)) in found.iter().zip(&wait.objects).enumerate() {
             let dispatcher = planted.dispatchers.iter().find(|known| known.va == object).unwrap();
-            assert_eq!(cell(row, "thread_id"), Some(thread.tid.into()), "{name}");
-            assert_eq!(cell(row, "index"), Some(index as u64), "{name}");
-            assert_eq!(cell(row, "wait_key"), Some(index as u64), "{name}");
-            assert_eq!(cell(row, "object"), Some(object), "{name}");
-            assert_eq!(cell(row, "wait_reason"), Some(thread.wait_reason.into()), "{name}");
+            assert_eq!(number(row, "thread_id"), Some(thread.tid.into()), "{name}");
+            assert_eq!(number(row, "index"), Some(index as u64), "{name}");
+            assert_eq!(number(row, "wait_key"), Some(index as u64), "{name}");
+            assert_eq!(number(row, "object"), Some(object), "{name}");
+            assert_eq!(number(row, "wait_reason"), Some(thread.wait_reason.into()), "{name}");
             assert_eq!(row["wait_type_name"], "WaitAny", "{name}");
             assert_eq!(row["linked"], "true", "{name}");
             assert_eq!(row["signal_state"], dispatcher.signal.to_string(), "{name}");
@@ -56,12 +52,12 @@ fn waits(facts: &Facts, rows: &[Row], name: &str) {
             };
             assert_eq!(row["object_kind"], kind, "{name}");
             let lock = planted.eresources.iter().find(|lock| lock.exclusive_waiter == Some(wait.thread));
-            assert_eq!(cell(row, "resource"), lock.map(|lock| lock.va), "{name}");
+            assert_eq!(number(row, "resource"), lock.map(|lock| lock.va), "{name}");
             let owner = owner.or(lock.filter(|lock| lock.exclusive).map(|lock| lock.owners[0].0));
             let expected = owner.map(|owner| ethread(facts, owner));
-            assert_eq!(cell(row, "owner_thread"), expected, "{name}");
+            assert_eq!(number(row, "owner_thread"), expected, "{name}");
             let tid = owner.map(|owner| facts.threads[owner.0].tid.into());
-            assert_eq!(cell(row, "owner_thread_id"), tid, "{name}");
+            assert_eq!(number(row, "owner_thread_id"), tid, "{name}");
         }
     }
     let reasons: Vec<&String> = rows.iter().map(|row| &row["wait_reason_name"]).collect();
@@ -77,18 +73,18 @@ fn resources(facts: &Facts, rows: &[Row], owners: &[Row], name: &str) {
     let counts = facts.layout().find("_OWNER_ENTRY", "OwnerCount").is_some();
     assert_eq!(counts, facts.build.number != 26100, "{name}");
     for (row, lock) in rows.iter().zip(planted) {
-        assert_eq!(cell(row, "address"), Some(lock.va), "{name}");
+        assert_eq!(number(row, "address"), Some(lock.va), "{name}");
         assert_eq!(row["exclusive"], lock.exclusive.to_string(), "{name}");
-        assert_eq!(cell(row, "active_count"), Some(lock.owners.len() as u64), "{name}");
-        assert_eq!(cell(row, "contention_count"), Some(lock.contention.into()), "{name}");
-        assert_eq!(cell(row, "shared_waiters"), Some(lock.shared_waiter.is_some().into()), "{name}");
-        assert_eq!(cell(row, "exclusive_waiters"), Some(lock.exclusive_waiter.is_some().into()), "{name}");
+        assert_eq!(number(row, "active_count"), Some(lock.owners.len() as u64), "{name}");
+        assert_eq!(number(row, "contention_count"), Some(lock.contention.into()), "{name}");
+        assert_eq!(number(row, "shared_waiters"), Some(lock.shared_waiter.is_some().into()), "{name}");
+        assert_eq!(number(row, "exclusive_waiters"), Some(lock.exclusive_waiter.is_some().into()), "{name}");
         let at = |at: u64| Some(at).filter(|&at| at != 0);
-        assert_eq!(cell(row, "exclusive_waiters_at"), at(lock.waiters[1]), "{name}");
+        assert_eq!(number(row, "exclusive_waiters_at"), at(lock.waiters[1]), "{name}");
         let alone = lock.owners.first().filter(|_| lock.exclusive).map(|owner| ethread(facts, owner.0));
-        assert_eq!(cell(row, "owner_thread"), alone, "{name}");
-        let found = owners.iter().filter(|row| cell(row, "resource") == Some(lock.va));
-        let found: Vec<_> = found.map(|row| (cell(row, "owner_thread"), cell(row, "count"))).collect();
+        assert_eq!(number(row, "owner_thread"), alone, "{name}");
+        let found = owners.iter().filter(|row| number(row, "resource") == Some(lock.va));
+        let found: Vec<_> = found.map(|row| (number(row, "owner_thread"), number(row, "count"))).collect();
         let expected = lock.owners.iter();
         let expected: Vec<_> = expected
             .map(|&(thread, count)| (Some(ethread(facts, thread)), counts.then_some(count.into())))
@@ -114,7 +110,7 @@ fn member(machine: &Machine, name: &str, path: &str) -> u64 {
 fn counted(machine: &Machine, tables: &Tables, wait: usize) -> (usize, usize, Vec<String>) {
     let thread = ethread(&machine.facts, machine.facts.resources.waits[wait].thread);
     let rows = &tables["waits"];
-    let own = rows.iter().filter(|row| cell(row, "ethread") == Some(thread)).count();
+    let own = rows.iter().filter(|row| number(row, "ethread") == Some(thread)).count();
     let about = |row: &&Row| {
         row.get("structure").is_some_and(|of| ["_KTHREAD", "_KWAIT_BLOCK"].contains(&of.as_str()))
     };
@@ -159,7 +155,7 @@ fn a_leftover_block() {
         (head, [head.to_le_bytes(), head.to_le_bytes()].concat())
     });
     let thread = ethread(&machine.facts, machine.facts.resources.waits[0].thread);
-    let row = tables["waits"].iter().find(|row| cell(row, "ethread") == Some(thread)).unwrap();
+    let row = tables["waits"].iter().find(|row| number(row, "ethread") == Some(thread)).unwrap();
     assert_eq!((row["linked"].as_str(), row.get("owner_thread")), ("false", None));
 }
 
@@ -189,5 +185,5 @@ fn damaged_resources() {
     let marked: Vec<&Row> =
         tables["eresource_owners"].iter().filter(|row| !row.contains_key("owner_thread")).collect();
     assert_eq!(marked.len(), 1);
-    assert_eq!(cell(marked[0], "owner"), Some(0xffff_a508_1234_5673));
+    assert_eq!(number(marked[0], "owner"), Some(0xffff_a508_1234_5673));
 }

@@ -2,13 +2,12 @@
 
 use super::*;
 use crate::{
-    Dump, Pfn,
+    Pfn,
     format::header::{
         Kind,
         tests::{of_type, put64},
     },
-    format::scratch::{Scratch, damaged},
-    runs::PhysRun,
+    format::scratch::{damaged, faults, open, runs},
 };
 
 /// A dump whose map of `bits` bits has those of `frames` set; the frames' pages follow the map at
@@ -25,19 +24,6 @@ fn dump(kind: Kind, dump_type: u32, bits: u64, frames: &[u64]) -> Vec<u8> {
     bytes.extend(map);
     frames.iter().for_each(|&frame| bytes.extend([frame as u8; 0x1000]));
     bytes
-}
-
-fn open(bytes: &[u8]) -> Dump {
-    crate::open(&Scratch::new().file("memory.dmp", bytes), None).unwrap()
-}
-
-fn runs(dump: &Dump) -> Vec<(u64, u64, u64)> {
-    let Memory::Physical(runs) = &dump.memory else { panic!("not physical") };
-    runs.as_slice().iter().map(|PhysRun { first, count, offset }| (first.0, *count, *offset)).collect()
-}
-
-fn faults(dump: &Dump) -> Vec<(&str, &str, &str)> {
-    dump.records.faults.iter().map(|p| (&*p.field, &*p.expected, &*p.found)).collect()
 }
 
 const FRAMES: [u64; 6] = [1, 2, 63, 64, 65, 90];

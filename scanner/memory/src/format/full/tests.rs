@@ -1,14 +1,12 @@
 //! Full dumps written by hand, and the published headers of two real ones.
 
-use super::*;
 use crate::{
     Dump, Fault, Pfn,
     format::header::{
         Kind,
         tests::{of_type, put32, put64, sample},
     },
-    format::scratch::{Scratch, damaged},
-    runs::PhysRun,
+    format::scratch::{Scratch, damaged, runs},
 };
 
 /// A header that states `runs`, and behind it a page for each frame, filled with the frame's number.
@@ -36,11 +34,6 @@ fn dump(kind: Kind, runs: &[(u64, u64)]) -> Vec<u8> {
 
 fn open(scratch: &Scratch, bytes: &[u8]) -> Dump {
     crate::open(&scratch.file("memory.dmp", bytes), None).unwrap()
-}
-
-fn runs(dump: &Dump) -> Vec<(u64, u64, u64)> {
-    let Memory::Physical(runs) = &dump.memory else { panic!("not physical") };
-    runs.as_slice().iter().map(|PhysRun { first, count, offset }| (first.0, *count, *offset)).collect()
 }
 
 fn found(dump: &Dump) -> Vec<(&str, &str, &str)> {

@@ -1,14 +1,12 @@
 //! Range dumps written by hand.
 
-use super::*;
 use crate::{
-    Dump, Pfn,
+    Pfn,
     format::header::{
         Kind,
         tests::{of_type, put32, put64},
     },
-    format::scratch::{Scratch, damaged},
-    runs::PhysRun,
+    format::scratch::{damaged, faults, open, runs},
 };
 
 /// A dump of these ranges, its list ended by a zero entry, and a page for each frame, filled with
@@ -35,19 +33,6 @@ fn dump(kind: Kind, dump_type: u32, ranges: &[(u64, u64)]) -> Vec<u8> {
         (*first..first + count).for_each(|frame| bytes.extend([frame as u8; 0x1000]));
     }
     bytes
-}
-
-fn open(bytes: &[u8]) -> Dump {
-    crate::open(&Scratch::new().file("memory.dmp", bytes), None).unwrap()
-}
-
-fn runs(dump: &Dump) -> Vec<(u64, u64, u64)> {
-    let Memory::Physical(runs) = &dump.memory else { panic!("not physical") };
-    runs.as_slice().iter().map(|PhysRun { first, count, offset }| (first.0, *count, *offset)).collect()
-}
-
-fn faults(dump: &Dump) -> Vec<(&str, &str, &str)> {
-    dump.records.faults.iter().map(|p| (&*p.field, &*p.expected, &*p.found)).collect()
 }
 
 #[test]

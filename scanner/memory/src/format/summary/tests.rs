@@ -2,10 +2,9 @@
 
 use super::*;
 use crate::{
-    Dump, Pfn,
+    Pfn,
     format::header::tests::{of_type, put32},
-    format::scratch::{Scratch, damaged},
-    runs::PhysRun,
+    format::scratch::{damaged, faults, open, runs},
 };
 
 /// A dump with frames 3, 4, 5 and 33 of a map of 40 bits; pages filled with the frame's number.
@@ -21,19 +20,6 @@ fn dump(kind: Kind) -> Vec<u8> {
     bytes.resize(first_page as usize, 0xee);
     [3, 4, 5, 33].iter().for_each(|&frame| bytes.extend([frame; 0x1000]));
     bytes
-}
-
-fn open(bytes: &[u8]) -> Dump {
-    crate::open(&Scratch::new().file("memory.dmp", bytes), None).unwrap()
-}
-
-fn runs(dump: &Dump) -> Vec<(u64, u64, u64)> {
-    let Memory::Physical(runs) = &dump.memory else { panic!("not physical") };
-    runs.as_slice().iter().map(|PhysRun { first, count, offset }| (first.0, *count, *offset)).collect()
-}
-
-fn faults(dump: &Dump) -> Vec<(&str, &str, &str)> {
-    dump.records.faults.iter().map(|p| (&*p.field, &*p.expected, &*p.found)).collect()
 }
 
 #[test]
