@@ -256,6 +256,7 @@ fn the_morning_read_of_one_dump_for_a_program_and_for_a_report() {
     );
     assert!(dumps[0]["why"][0]["evidence"].is_object());
     assert_eq!(dumps[0]["why"][0]["pattern"], "NULL Pointer (Data)");
+    assert_eq!(dumps[0]["why"][0]["name"], "null_pointer_data");
     let ran = dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "fault/memory.dmp", "--markdown"]);
     assert!(ran.out.contains("## 0xD1 DRIVER\\_IRQL\\_NOT\\_LESS\\_OR\\_EQUAL\n"), "{}", ran.out);
     assert_eq!(dumplake_in(demo(), &["analyze", "demo/lake", "--dump", "nothing-of-it"]).code, 2);

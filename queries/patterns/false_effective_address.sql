@@ -4,9 +4,9 @@
 -- Tables: crashes, dumps
 -- Needs: none
 -- Reading: one row a crash whose instruction, decoded, names another address by the registers at the fault than the one
---   that is reported. Certain where its address is not canonical and no address is reported (all bits one): operand is
---   then the pointer to look at. Weak where none is reported and its address is canonical: an operand that is not aligned
---   as it has to be gives the same. Strong elsewhere: registers, code or report are not those of that moment, as with
+--   that is reported. Of an address that is not canonical Windows reports none (all bits one), which is no disagreement: the
+--   pattern Wild Pointer tells of it. Weak where none is reported and its address is canonical: an operand that is not
+--   aligned as it has to be gives the same. Strong elsewhere: registers, code or report are not those of that moment, as with
 --   failing hardware, code changed after the fault, or a record that belongs to another fault.
 -- Limits: needs the code and every register of the operand; x86 and x64. push, pop, call, ret and enter use the stack
 --   besides their operand and are left out.
@@ -25,9 +25,9 @@ SELECT dump_id, 'address' AS subject_kind, hex_address(reported) AS subject, rep
                    operand_base, 'base_value', hex_address(operand_base_value), 'reported', hex_address(reported),
                    'at', fault_text) AS evidence,
        coalesce(fault_text, 'It') || ' used ' || hex_address(operand_address) || ' by its registers, and Windows reports '
-           || hex_address(reported) || CASE WHEN NOT general THEN '' WHEN uncanonical
-                  THEN ', as it does for what is no canonical address' ELSE ', as it does for other general protection faults' END
+           || hex_address(reported) || CASE WHEN general THEN ', as it does for general protection faults' ELSE '' END
            || '.' AS reading,
-       CASE WHEN NOT general THEN 'strong' WHEN uncanonical THEN 'certain' ELSE 'weak' END AS strength
+       CASE WHEN general THEN 'weak' ELSE 'strong' END AS strength
 FROM crash
 WHERE NOT (reported >= operand_address AND reported::HUGEINT - operand_address < greatest(operand_size, 1))
+  AND NOT (general AND uncanonical)

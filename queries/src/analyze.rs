@@ -94,9 +94,11 @@ pub struct Crash {
     pub stack: Vec<String>,
 }
 
-/// A finding with the title of its pattern.
+/// A finding with name and title of its pattern.
 #[derive(Debug)]
 pub struct Told {
+    /// The pattern's name, as its file and its table macro bear it.
+    pub name: &'static str,
     /// The pattern's title.
     pub title: String,
     /// Findings of it in this dump that are not told.
@@ -255,7 +257,12 @@ fn tell(dump: &mut Dump, outcomes: &[Outcome]) {
             continue;
         }
         let more = finding.of.saturating_sub(1);
-        let told = Told { title: outcome.pattern.title(), more, finding: finding.clone() };
+        let told = Told {
+            name: outcome.pattern.name,
+            title: outcome.pattern.title(),
+            more,
+            finding: finding.clone(),
+        };
         let part = if outcome.pattern.section() == "A" { &mut dump.why } else { &mut dump.unusual };
         part.push(told);
     }

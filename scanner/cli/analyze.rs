@@ -137,19 +137,24 @@ impl Page<'_> {
         if !dump.undecidable.is_empty() {
             self.heading(2, "Not decidable for want of memory")?;
         }
-        for (why, what) in &dump.undecidable {
-            let mut line = format!("{why}:");
-            for (at, what) in what.iter().enumerate() {
-                if at > 0 && line.len() + what.len() > LIST {
-                    self.item(&format!("{line},"))?;
-                    line = format!("  {what}");
-                } else {
-                    line = format!("{line}{} {what}", if at > 0 { "," } else { "" });
-                }
-            }
-            self.item(&line)?;
+        dump.undecidable.iter().try_for_each(|(why, what)| self.missing(why, what))
+    }
+
+    /// All of what one reason leaves undecided: in Markdown one item, whose lines whoever shows it breaks.
+    fn missing(&mut self, why: &str, what: &[String]) -> io::Result<()> {
+        if self.markdown {
+            return writeln!(self.out, "- {}", safe::markdown(&format!("{why}: {}", what.join(", "))));
         }
-        Ok(())
+        let mut line = format!("{why}:");
+        for (at, what) in what.iter().enumerate() {
+            if at > 0 && line.len() + what.len() > LIST {
+                self.item(&format!("{line},"))?;
+                line = format!("  {what}");
+            } else {
+                line = format!("{line}{} {what}", if at > 0 { "," } else { "" });
+            }
+        }
+        self.item(&line)
     }
 
     fn crash(&mut self, dump: &Dump) -> io::Result<()> {
@@ -219,6 +224,7 @@ fn dump_json(dump: &Dump, record: Option<&String>) -> Value {
     let told = |told: &Told| {
         let mut value = finding_json(&told.finding);
         value["pattern"] = json!(told.title);
+        value["name"] = json!(told.name);
         value["more"] = json!(told.more);
         value
     };
@@ -276,6 +282,9 @@ mod tests {
             assert!(text.contains("1 x b9") && !text.contains("1 x b10"), "{text}");
             assert!((0..60).all(|number| text.contains(&format!("number {number:02}"))), "{text}");
             assert!(!text.contains("..."), "{text}");
+            // A line that goes on in the next would be another item of Markdown's list.
+            let lines = text.lines().filter(|line| line.contains("number ")).count();
+            assert_eq!(lines == 1, markdown, "{text}");
             let mut out = Vec::new();
             Page { out: &mut out, markdown }.reading(&reading(), usize::MAX).unwrap();
             let text = String::from_utf8(out).unwrap();

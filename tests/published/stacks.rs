@@ -101,6 +101,24 @@ fn the_fault_is_on_the_stack_once() {
     assert_eq!(saved.len(), FAULTS.len() - 2, "{saved:?}");
 }
 
+/// What a thread that crashed did is told by the fault's frame and those that led to it, not by what handled it.
+#[test]
+fn the_telling_function_of_a_crash_led_to_it() {
+    let Some(real) = real("telling functions of triage dumps") else { return };
+    let query = "SELECT d.path, s.top_function, min(f.\"index\") AS place FROM stacks s JOIN dumps d USING (dump_id) \
+                 JOIN crashes c ON c.dump_id = s.dump_id AND c.ethread = s.ethread JOIN frames f ON f.dump_id = s.dump_id \
+                 AND f.ethread = s.ethread AND f.text = s.top_function WHERE d.format = 'kernel triage' GROUP BY ALL";
+    let rows = real.ask().rows(query);
+    let mut told = 0;
+    for row in &rows {
+        let path = row["path"].as_str().unwrap();
+        let Some(fault) = FAULTS.iter().find(|fault| path.ends_with(fault.0)) else { continue };
+        assert!(row["place"].as_u64() >= Some(fault.4), "{row:?}");
+        told += 1;
+    }
+    assert!(told >= 5, "{rows:#?}");
+}
+
 /// Frames that must be there in this order, others between them or not: how Windows gets from the start of a system
 /// thread to where it crashed.
 const CHAINS: [(&str, &[&str]); 3] = [

@@ -162,6 +162,43 @@ fn the_overview_shows_the_exception_of_a_thread_before_the_one_of_the_header() {
     assert_eq!(lake.csv(&sql), "0xC0000005,0xfffff80000000000");
 }
 
+/// The record in the header of a bug check is that of the breakpoint by which it stopped.
+#[test]
+fn the_overview_shows_the_exception_of_the_crash() {
+    let lake = crashes();
+    let header = [
+        ("source", "'header'"),
+        ("code", "2147483651"),
+        ("code_name", "'STATUS_BREAKPOINT'"),
+        ("address", "1"),
+    ];
+    for dump in [FIRST, SECOND, "d0000000000000003"] {
+        lake.put("exceptions", dump, &[&header]);
+    }
+    let bugcheck = ("bugcheck_code", "268435582");
+    lake.put(
+        "crashes",
+        FIRST,
+        &[&[
+            bugcheck,
+            ("exception_code", "3221225477"),
+            ("exception_name", "'STATUS_ACCESS_VIOLATION'"),
+            ("fault_ip", "18446735277616529408"),
+            ("thread_id", "8"),
+        ]],
+    );
+    lake.put("crashes", SECOND, &[&[bugcheck, ("fault_ip", "2"), ("thread_id", "12")]]);
+    // A header without a bug check: its record is all that is stated.
+    lake.put("dumps", "d0000000000000004", &[&[("architecture", "'x64'")]]);
+    lake.put("exceptions", "d0000000000000004", &[&header]);
+    let sql = "SELECT exception_code, exception_name, exception_address, thread_id FROM crash_overview ORDER BY dump_id";
+    assert_eq!(
+        lake.csv(sql),
+        "0xC0000005,STATUS_ACCESS_VIOLATION,0xfffff80000000000,8\n,,,12\n,,,\n\
+         0x80000003,STATUS_BREAKPOINT,0x0000000000000001,"
+    );
+}
+
 #[test]
 fn one_lying_module_does_not_fail_the_query() {
     let lake = crashes();

@@ -29,7 +29,7 @@ table! {
         top: Option<String>,
         /// The innermost frame's module.
         top_module: Option<String>,
-        /// The frames that say what it does: the innermost one that is no part of waiting, switching or crashing in the kernel itself.
+        /// The frames that say what it does: the innermost one that is no part of waiting, switching or crashing in the kernel itself; of the thread that crashed, where the fault is on its stack, from that frame outwards.
         top_function: Option<String>,
         /// First 16 hexadecimal digits of a hash over modules and functions of all frames, without offsets: equal stacks have equal hashes, in this dump and in others of the same images.
         hash: Option<String>,

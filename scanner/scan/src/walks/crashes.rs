@@ -90,6 +90,18 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     }
 }
 
+/// The thread that crashed (its number among the stacks), and the frame of its stack that is the fault's: what lies inside
+/// of it is how the system went from the fault to the bug check. A user minidump's thread is walked from its exception.
+pub fn faulted(job: &Job) -> Option<(usize, usize)> {
+    let (bugcheck, system) = (job.dump.records.header.bugcheck?, job.system?);
+    let stacks = stacks::all(job);
+    let (index, _) = crashed_thread(system, stacks)?;
+    let code = Code::of_kernel(system);
+    let meanings = bugcheck_parameters(&bugcheck);
+    let fault = Fault::of_bugcheck(system, &StatedFault::of(system, &code), &bugcheck, meanings);
+    Some((index, stacks.get(index)?.frame_at(fault.ip?, fault.is_breakpoint())?))
+}
+
 /// The row with what is known of the place of its instruction between others.
 fn within(row: CrashRow, code: &Code<'_>, ip: Option<u64>) -> CrashRow {
     let boundary = ip.and_then(|ip| code.boundary(ip));

@@ -34,8 +34,10 @@ const PLUMBING: [&str; 12] = [
 
 pub fn stacks(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
     let mut out = Out::<Stacks>::new(sink);
-    for stack in all(job).iter().filter(|stack| is_listed(job, stack)) {
-        out.push(stack_row(job, stack))?;
+    let fault = super::crashes::faulted(job);
+    for (index, stack) in all(job).iter().enumerate().filter(|(_, stack)| is_listed(job, stack)) {
+        let first = fault.filter(|fault| fault.0 == index).map_or(0, |fault| fault.1);
+        out.push(stack_row(job, stack, first))?;
     }
     out.finish()
 }
@@ -73,7 +75,8 @@ pub fn is_listed(job: &Job, stack: &ThreadStack) -> bool {
     stack.ids.thread.is_some() || is_stated && !stack.stack.frames.is_empty()
 }
 
-fn stack_row(job: &Job, found: &ThreadStack) -> StackRow {
+/// The row of a stack; what the thread does is told by the frames from `first` on.
+fn stack_row(job: &Job, found: &ThreadStack, first: usize) -> StackRow {
     let frames = &found.stack.frames;
     // A function that nothing tells the beginning of is like no other.
     let functions: Vec<_> =
@@ -98,7 +101,7 @@ fn stack_row(job: &Job, found: &ThreadStack) -> StackRow {
         gave_way: found.stack.gave_way.map(|why| why.to_string()),
         top: top.zip(found.symbols.first()).map(|(frame, symbol)| text(symbol, frame.ip)),
         top_module: found.symbols.first().and_then(|symbol| symbol.module.clone()),
-        top_function: telling(found),
+        top_function: telling_from(found, first),
         hash: hash(&found.symbols),
         stack_base: found.base,
         stack_limit: found.limit,
@@ -115,12 +118,7 @@ fn used(sp: u64, found: &ThreadStack) -> Option<u64> {
     reach.contains(&sp).then(|| reach.end - sp)
 }
 
-/// The innermost frame outside of the kernel's plumbing.
-fn telling(found: &ThreadStack) -> Option<String> {
-    telling_from(found, 0)
-}
-
-/// The same, from this frame outwards.
+/// The innermost frame outside of the kernel's plumbing, from this one outwards.
 pub fn telling_from(found: &ThreadStack, first: usize) -> Option<String> {
     let named = found.stack.frames.iter().zip(&found.symbols).skip(first);
     let plumbing = |symbol: &Symbol| {
