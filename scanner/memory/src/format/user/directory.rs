@@ -148,8 +148,10 @@ fn extent(reader: &mut Reader<'_>, streams: &[Stream<'_>]) {
     let place = |stream: &Stream| (stream.bytes.start(), stream.bytes.start().saturating_add(stream.stated));
     let used = streams.iter().filter(|stream| stream.kind != 0 && stream.stated > 0);
     let beyond: Vec<&Stream> = used.filter(|stream| place(stream).1 > size).collect();
+    // What begins within the file may be of a type that only its writer knows.
     let can_be = |stream: &&&Stream| {
-        name(stream.kind).is_some() && stream.stated <= LARGEST && stream.bytes.start() >= HEADER_SIZE
+        let (start, known) = (stream.bytes.start(), name(stream.kind).is_some());
+        (known || start <= size) && stream.stated <= LARGEST && start >= HEADER_SIZE
     };
     let mut places: Vec<(u64, u64)> = beyond.iter().filter(can_be).map(|stream| place(stream)).collect();
     places.sort_unstable();
