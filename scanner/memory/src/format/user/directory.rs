@@ -17,6 +17,8 @@ const VERSION: u16 = 0xa793;
 const MAX_STREAMS: u64 = 4096;
 /// More bytes than any writer puts into a stream: memory lies outside of them.
 const LARGEST: u64 = 1 << 30;
+/// More bytes than any writer puts between streams that follow one another: stacks, names, contexts.
+const GAP: u64 = 16 << 20;
 
 /// One stream: an entry of the directory and the bytes that the file has of it.
 pub(super) struct Stream<'a> {
@@ -155,26 +157,35 @@ fn extent(reader: &mut Reader<'_>, streams: &[Stream<'_>]) {
     };
     let mut places: Vec<(u64, u64)> = beyond.iter().filter(can_be).map(|stream| place(stream)).collect();
     places.sort_unstable();
-    let believed = match places[..] {
-        [] => false,
+    let believed = believed(&places, size);
+    if let Some(&(_, end)) = believed.last() {
+        reader.records.reaches(end);
+    }
+    if let Some(odd) = beyond.iter().find(|stream| !believed.contains(&place(stream))) {
+        let (start, end) = place(odd);
+        reader.records.header.extent_in_doubt = true;
+        reader.note(Error::invalid(
+            "MINIDUMP_DIRECTORY",
+            "Location",
+            odd.entry,
+            format!("a stream within {size:#x} bytes, or others that lie there too"),
+            format!("{start:#x} to {end:#x}"),
+        ));
+    }
+}
+
+/// Those of sorted places beyond the end of a file of `size` bytes that follow one another.
+fn believed(places: &[(u64, u64)], size: u64) -> &[(u64, u64)] {
+    let mut last = size;
+    let count = places.iter().take_while(|&&(start, end)| {
+        let (before, follows) = (last, start.saturating_sub(last) <= GAP);
+        last = end;
+        follows && (before == size || before <= start)
+    });
+    match &places[..count.count()] {
         // As far beyond the end as the file is long: any place is like another there.
-        [(_, end)] => end - size <= size,
-        _ => places.windows(2).all(|pair| pair[0].1 <= pair[1].0),
-    };
-    match (believed, places.last(), beyond.first()) {
-        (true, Some(&(_, end)), _) => reader.records.reaches(end),
-        (_, _, Some(first)) => {
-            let (start, end) = place(first);
-            reader.records.header.extent_in_doubt = true;
-            reader.note(Error::invalid(
-                "MINIDUMP_DIRECTORY",
-                "Location",
-                first.entry,
-                format!("a stream within {size:#x} bytes, or others that lie there too"),
-                format!("{start:#x} to {end:#x}"),
-            ));
-        }
-        _ => {}
+        [(_, end)] if end - size > size => &[],
+        followed => followed,
     }
 }
 

@@ -194,6 +194,11 @@ fn a_damaged_entry_is_no_truncation() {
     let mut bytes = file.clone();
     put(&mut bytes, 0x20, 0x1234_5678_e000_0000, 8);
     assert_eq!(extent(&bytes), (false, true));
+    // Damage beside a cut takes nothing from it.
+    let mut bytes = file[..file.len() - 1].to_vec();
+    put(&mut bytes, 0x20 + 8, 0xe000_0000, 4);
+    assert_eq!(extent(&bytes), (true, true));
+    assert_eq!(read(&bytes).1.header.least_file_size, file.len() as u64);
     // A count of streams that no writer writes.
     let mut bytes = file.clone();
     put(&mut bytes, 8, 0xffff_ffff, 4);
