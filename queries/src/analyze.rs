@@ -152,7 +152,7 @@ const DUMPS: &str = "
                ELSE 'the dump does not hold what it runs: the stack is that of the thread that noticed' END
     FROM dumps AS d
     LEFT JOIN (CRASHES) AS c USING (dump_id)
-    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)";
+    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(coalesce(c.evidence_ethread, c.ethread), c.thread_id)";
 
 fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
     let [
@@ -201,7 +201,7 @@ fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
 pub fn rule_text(rule: &str) -> &str {
     match rule {
         "named by the system" => "the dump itself names it",
-        "request" => "its device holds the request that was not finished",
+        "request" => "its device holds the request that was not finished; it may wait for a driver below it",
         "fault" => "it holds the instruction at fault",
         "stack" => "the innermost code on the stack that is neither the kernel's nor a framework's",
         "stack, unverified" => {

@@ -77,10 +77,16 @@ fn the_stack_of_the_processor_that_hangs() {
             &rows[..if stack { 2 } else { 1 }].iter().map(|row| &row[..]).collect::<Vec<_>>(),
         );
         if stack {
-            lake.put("stacks", FIRST, &[&[("ethread", "88"), ("thread_id", "10"), ("frames", "1")]]);
+            let of = |ethread, thread, top| {
+                [("ethread", ethread), ("thread_id", thread), ("frames", "1"), ("top_function", top)]
+            };
+            lake.put("stacks", FIRST, &[&of("77", "9", "'noticed'"), &of("88", "10", "'hangs'")]);
         }
         let session = lake.session();
         let crash = analyze(&session, None).unwrap().dumps.pop().unwrap().crash.unwrap();
+        if stack {
+            assert_eq!(crash.place.as_deref(), Some("hangs"), "where, by the same stack");
+        }
         (crash.stack, crash.hung, records(&session, None).unwrap().remove(FIRST).unwrap())
     };
     let (stack, said, record) = hung(&[("hung_processor", "2"), ("hung_ethread", "88")], true);
