@@ -57,8 +57,8 @@ pub struct Dump {
     pub what: String,
     /// What stopped; None for a dump of a running system.
     pub crash: Option<Crash>,
-    /// A part of its file is missing, with which a crash may be.
-    pub is_truncated: bool,
+    /// A part of its file is missing, with which a crash may be; `None` if damaged headers do not tell.
+    pub is_truncated: Option<bool>,
     /// Patterns of crashes that speak of the cause, the strongest first.
     pub why: Vec<Told>,
     /// Patterns of memory, waiting and the system that are no everyday matter.
@@ -190,7 +190,7 @@ fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
         path: path.unwrap_or_default(),
         what: what.unwrap_or_default(),
         crash,
-        is_truncated: cut.as_deref() == Some("true"),
+        is_truncated: cut.map(|cut| cut == "true"),
         why: Vec::new(),
         unusual: Vec::new(),
         undecidable: Vec::new(),

@@ -47,7 +47,7 @@ fn a_file_that_was_cut_does_not_say_that_nothing_crashed() {
     let reading = analyze(&lake.session(), None).unwrap();
     for dump in reading.dumps {
         let is_cut = dump.dump_id == SECOND;
-        assert_eq!((dump.crash.is_none(), dump.is_truncated), (true, is_cut));
+        assert_eq!((dump.crash.is_none(), dump.is_truncated), (true, Some(is_cut)));
         assert_eq!(dump.what.ends_with("truncated: 7 bytes are missing at least"), is_cut, "{}", dump.what);
     }
 }
