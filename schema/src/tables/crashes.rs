@@ -49,7 +49,7 @@ table! {
         fault_source: Option<String>,
         /// The instruction, where its bytes are in the dump or in an image file: x86 and x64, in Intel's syntax. NULL where it may be either: below 4 GiB in a user minidump of an x64 system that holds neither the registers there nor the headers of the module.
         fault_instruction: Option<String>,
-        /// Whether that address lies within another instruction (WinDbg says `MISALIGNED_IP`): the processor went wrong, or something sent it astray. Of x64, by the flow of control from the start of the function, which unwind data, its name or the padding before it tells; NULL where the dump and image files lack that, or no path leads there.
+        /// Whether that address lies within another instruction (WinDbg says `MISALIGNED_IP`): the processor went wrong, or something sent it astray. Of x64, by the flow of control from the start of the function, which unwind data, its name or the padding before it tells; NULL where the dump and image files lack that, or no path leads there. Where unwind data is not there, or only a path past a call leads there, also NULL unless the whole function reads as one sequence of instructions into none of which it jumps.
         fault_misaligned: Option<bool>,
         /// The instruction that it lies within.
         fault_within: Option<String>,
