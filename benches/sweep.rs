@@ -76,6 +76,8 @@ fn image(folder: &Path, pages: u64) -> PathBuf {
     let path = machine.dump(Format::Full).write_to(folder).unwrap();
     if std::env::var_os("DUMPLAKE_BENCH_SPARSE").is_none() {
         mix::fill(&path, 2 * PAGE, &machine.facts).unwrap();
+        // Or what is measured waits for these bytes on their way to the disk.
+        std::fs::File::open(&path).unwrap().sync_all().unwrap();
     }
     let file = folder.join("symbols/windows").join(isf::file_name(&machine.facts));
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -19,9 +19,13 @@ pub fn volatility(dump: &Path, symbols: &Path, plugin: &str) -> Option<[f64; 2]>
     let output = Command::new(python).arg(script).arg(dump).arg(symbols).arg(plugin).output().unwrap();
     let seconds = start.elapsed().as_secs_f64();
     let used = processor_time()[1].saturating_sub(before).as_secs_f64();
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        println!("{plugin:<32} failed: {}", text.lines().last().unwrap_or_default());
+    // The script ends well when a plugin does not, and prints its error in the place of rows.
+    let failed = output.stdout.windows(9).any(|window| window == b"\"error\": ");
+    if failed || !output.status.success() {
+        let text = if failed { &output.stdout } else { &output.stderr };
+        let text = String::from_utf8_lossy(text).into_owned();
+        let last = text.lines().last().unwrap_or_default();
+        println!("{plugin:<32} failed: {}", last.chars().take(160).collect::<String>());
         return None;
     }
     let rows = output.stdout.windows(6).filter(|window| window == b"_depth").count();

@@ -6,13 +6,15 @@
 -- Scope: lake
 -- Weight: context
 -- Reading: one row a dump whose bug check or exception happened in other dumps of the lake too: how many, and with how
---   many different modules, processes and levels. Strong when at least three share one culprit that is not the kernel.
+--   many different modules, processes and levels. Strong when at least three share one culprit that is not the kernel, nor one
+--   of Microsoft's drivers that only holds the request (rule request): it may wait for a driver below it.
 -- Limits: a level that a parameter states is that of the fault, one of the processor what it noted: irql_source tells;
 --   few crashes share much by accident; dumps of one machine are no independent witnesses.
 WITH each AS (
     SELECT c.dump_id, coalesce(hex_code(c.bugcheck_code), hex_code(c.exception_code)) AS code,
            coalesce(c.bugcheck_name, c.exception_name) AS name, c.culprit, c.process_name, c.irql, c.irql_source, d.build,
-           c.culprit_rule <> 'kernel' AS blamed
+           c.culprit_rule <> 'kernel' AND NOT (
+               c.culprit_rule = 'request' AND lower(c.culprit) IN (SELECT name FROM microsoft_drivers)) AS blamed
     FROM crashes AS c
     JOIN dumps AS d USING (dump_id)),
 alike AS (

@@ -57,8 +57,8 @@ pub struct Dump {
     pub what: String,
     /// What stopped; None for a dump of a running system.
     pub crash: Option<Crash>,
-    /// A part of its file is missing, with which a crash may be.
-    pub is_truncated: bool,
+    /// A part of its file is missing, with which a crash may be; `None` if damaged headers do not tell.
+    pub is_truncated: Option<bool>,
     /// Patterns of crashes that speak of the cause, the strongest first.
     pub why: Vec<Told>,
     /// Patterns of memory, waiting and the system that are no everyday matter.
@@ -154,7 +154,7 @@ const DUMPS: &str = "
                ELSE 'the dump does not hold what it runs: the stack is that of the thread that noticed' END
     FROM dumps AS d
     LEFT JOIN (CRASHES) AS c USING (dump_id)
-    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(c.ethread, c.thread_id)";
+    LEFT JOIN stacks AS s ON s.dump_id = c.dump_id AND thread_key(s.ethread, s.thread_id) = thread_key(coalesce(c.evidence_ethread, c.ethread), c.thread_id)";
 
 fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
     let [
@@ -192,7 +192,7 @@ fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
         path: path.unwrap_or_default(),
         what: what.unwrap_or_default(),
         crash,
-        is_truncated: cut.as_deref() == Some("true"),
+        is_truncated: cut.map(|cut| cut == "true"),
         why: Vec::new(),
         unusual: Vec::new(),
         undecidable: Vec::new(),
@@ -203,7 +203,7 @@ fn dump_of(row: Vec<Option<String>>) -> Option<Dump> {
 pub fn rule_text(rule: &str) -> &str {
     match rule {
         "named by the system" => "the dump itself names it",
-        "request" => "its device holds the request that was not finished",
+        "request" => "its device holds the request that was not finished; it may wait for a driver below it",
         "fault" => "it holds the instruction at fault",
         "stack" => "the innermost code on the stack that is neither the kernel's nor a framework's",
         "stack, unverified" => {

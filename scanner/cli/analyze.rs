@@ -160,8 +160,8 @@ impl Page<'_> {
     fn crash(&mut self, dump: &Dump) -> io::Result<()> {
         let Some(crash) = &dump.crash else {
             return self.item(match dump.is_truncated {
-                true => "What there is of the file does not say whether anything crashed.",
-                false => "Nothing crashed.",
+                Some(false) => "Nothing crashed.",
+                _ => "What there is of the file does not say whether anything crashed.",
             });
         };
         self.heading(2, &crash.code)?;
@@ -264,7 +264,7 @@ mod tests {
             path: "x.dmp".into(),
             what: "kernel triage".into(),
             crash: None,
-            is_truncated: false,
+            is_truncated: Some(false),
             why: Vec::new(),
             unusual: Vec::new(),
             undecidable: vec![("it is small".into(), missing)],

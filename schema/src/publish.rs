@@ -15,6 +15,7 @@ use crate::{
     disk::{self, sync_folder},
     error::{Error, Result},
     lake::check_id,
+    shape,
 };
 use std::{
     collections::BTreeSet,
@@ -99,6 +100,8 @@ pub fn commit(root: &Path, ready: &[Ready]) -> Result<()> {
     }
     disk::sync(&staging(root), &written).map_err(|error| Error::new("write", &staging(root), error))?;
     let _publication = lock_publication(root)?;
+    // Another version may have stated its own columns since this one opened the lake.
+    shape::note(root, || false)?;
     publish_pending(root, |dump_id| ids.contains(dump_id))?; // what another process left of these must not come later
     let mut renamed = Vec::new();
     for Ready { dump_id, folder, .. } in ready {

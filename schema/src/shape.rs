@@ -138,6 +138,17 @@ mod tests {
         assert!(!is_uniform(root) && !path(root).exists());
     }
 
+    /// As when a repair by that version ends while this one converts.
+    #[test]
+    fn what_another_version_states_of_an_open_lake_does_not_outlive_a_commit() {
+        let scratch = Scratch::new("shape of two");
+        let root = &scratch.0;
+        let lake = Lake::create_or_open(root).unwrap();
+        fs::write(path(root), "table others\n").unwrap();
+        convert(&lake, ID, "1", &["dumps"]).unwrap();
+        assert!(!path(root).exists());
+    }
+
     /// Also of merged files, and of a file that somebody put beside ours.
     #[test]
     fn a_repair_finds_whether_the_files_are_alike() {

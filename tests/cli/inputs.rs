@@ -164,8 +164,7 @@ fn a_damaged_directory_is_not_told_as_a_truncated_file() {
     let format = Format::UserMinidump { process: ProcessId(0), full: false };
     let dump = busy_machine(Arch::X64).dump(format).write_to(&folder).unwrap();
     let mut bytes = std::fs::read(&dump).unwrap();
-    let directory = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
-    bytes[directory + 8..directory + 12].copy_from_slice(&0xf000_0000_u32.to_le_bytes());
+    damage(&mut bytes, 6);
     std::fs::write(&dump, bytes).unwrap();
     let ran = dumplake_in(&folder, &["convert", ".", "-o", "lake"]);
     assert!(ran.code == 0 && !ran.out.contains("truncated"), "{}{}", ran.out, ran.err);
@@ -175,6 +174,35 @@ fn a_damaged_directory_is_not_told_as_a_truncated_file() {
     assert_eq!(ask.number(faults), 1);
     let told = dumplake_in(&folder, &["analyze", "lake"]);
     assert!(told.code == 0 && !told.out.contains("truncated"), "{}", told.out);
+    // What the damaged entry led to was the exception.
+    assert!(!told.out.contains("Nothing crashed"), "{}", told.out);
+    let told = dumplake_in(&folder, &["analyze", "lake", "--json"]).out;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert!(told["dumps"][0]["crash"].is_null() && told["dumps"][0]["truncated"].is_null(), "{told}");
+}
+
+/// Lets the directory of a user minidump point anywhere for a type of stream.
+fn damage(bytes: &mut [u8], kind: u32) {
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (count, directory) = (number(8) as usize, number(12) as usize);
+    let mut entries = (0..count).map(|entry| directory + entry * 12);
+    let entry = entries.find(|entry| number(*entry) == kind).unwrap();
+    bytes[entry + 8..entry + 12].copy_from_slice(&0xf000_0000_u32.to_le_bytes());
+}
+
+#[test]
+fn memory_that_is_missing_is_told_beside_a_damaged_directory() {
+    let folder = scratch("damaged and cut");
+    let format = Format::UserMinidump { process: ProcessId(0), full: true };
+    let dump = busy_machine(Arch::X64).dump(format).write_to(&folder).unwrap();
+    let mut bytes = std::fs::read(&dump).unwrap();
+    damage(&mut bytes, 6);
+    bytes.truncate(bytes.len() - 0x800);
+    std::fs::write(&dump, bytes).unwrap();
+    let ran = dumplake_in(&folder, &["convert", ".", "-o", "lake"]);
+    let missing = Ask::open(&folder.join("lake")).number("SELECT bytes_missing FROM dumps");
+    assert!((1..=0x800).contains(&missing), "{missing}: {}{}", ran.out, ran.err);
+    assert!(ran.out.contains(&format!("truncated: {missing} bytes")), "{}", ran.out);
 }
 
 #[test]

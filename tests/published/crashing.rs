@@ -152,6 +152,11 @@ fn what_single_codes_state() {
     let others = "SELECT count(*) AS n FROM crashes c JOIN dumps d USING (dump_id) WHERE c.fault_misaligned \
                   AND d.path NOT LIKE '%102622-30093-01.dmp'";
     assert_eq!(real.ask().row(others)["n"], 0);
+    // ATTEMPTED_WRITE_TO_READONLY_MEMORY; its trap frame's error code is 3, bit 1 of which is a write.
+    assert_eq!(of("rts-training-bsods/be_0.dmp", "c.fault_access"), "write");
+    // The exception's address is 0 in the file, and `Eip`/`Rip` of its context lies in the program.
+    assert_eq!(of("invalid-parameter.dmp", "c.fault_source"), "context record");
+    assert!(of("invalid-parameter.dmp", "c.bucket").as_str().unwrap().contains("CrashTest+0x7a9a3"));
     let meaning = |path: &str| of(path, "c.parameter_meanings").as_str().unwrap().to_owned();
     assert!(
         meaning("rts-training-bsods/1a.dmp")

@@ -320,14 +320,15 @@ fn a_leak_is_told_from_a_wave() {
     assert_eq!(csv(&session, texts), "new gone changed - came and went went and came -");
 }
 
-/// One bit that turned in two modules of two dumps is counted as one line; what differs by more, or is a breakpoint, is not.
+/// One bit that turned in two places of two dumps is counted as one line; what differs by more, or is a breakpoint, is not;
+/// a place is one in whatever many dumps, and what may be a jump turned by a patch is marked and not counted.
 #[test]
 fn single_bits_of_code_that_turned() {
     let lake = Lake::empty();
-    let change = |va, expected, found, effect| {
+    let at = |base, va, expected, found, effect| {
         [
             ("module", "'x.sys'"),
-            ("base", "4096"),
+            ("base", base),
             ("va", va),
             ("kind", "'code'"),
             ("bytes", "1"),
@@ -336,6 +337,7 @@ fn single_bits_of_code_that_turned() {
             ("effect", effect),
         ]
     };
+    let change = |va, expected, found, effect| at("4096", va, expected, found, effect);
     let other = "'other'";
     lake.put(
         "code_changes",
@@ -347,4 +349,11 @@ fn single_bits_of_code_that_turned() {
     lake.put("code_changes", "d0000000000000002", &[&change("8203", "'ff'", "'fe'", other), &more, &back]);
     let sql = "SELECT address[-4:] AS va, line, became, places, dumps FROM flipped_bits";
     assert_eq!(csv(&lake.session(), sql), "1003,24,0,2,2\n200b,24,0,2,2\n2013,24,1,1,1");
+    // The same place of a module that lies elsewhere, and jumps that a patch turned (75 to 74, 0F 85 to 0F 84).
+    let again = at("8192", "8195", "'41'", "'40'", other);
+    let (short, near) = (change("4115", "'75'", "'74'", other), change("4123", "'85'", "'84'", other));
+    lake.put("code_changes", "d0000000000000002", &[&again, &short, &near]);
+    let sql = "SELECT address[-4:] AS va, turns_jump, line, became, places, dumps FROM flipped_bits";
+    let expected = ["1003,false,24,0,1,2", "2003,false,24,0,1,2", "1013,true,24,0,1,2", "101b,true,24,0,1,2"];
+    assert_eq!(csv(&lake.session(), sql), expected.join("\n"));
 }

@@ -47,7 +47,7 @@ fn a_file_that_was_cut_does_not_say_that_nothing_crashed() {
     let reading = analyze(&lake.session(), None).unwrap();
     for dump in reading.dumps {
         let is_cut = dump.dump_id == SECOND;
-        assert_eq!((dump.crash.is_none(), dump.is_truncated), (true, is_cut));
+        assert_eq!((dump.crash.is_none(), dump.is_truncated), (true, Some(is_cut)));
         assert_eq!(dump.what.ends_with("truncated: 7 bytes are missing at least"), is_cut, "{}", dump.what);
     }
 }
@@ -77,10 +77,16 @@ fn the_stack_of_the_processor_that_hangs() {
             &rows[..if stack { 2 } else { 1 }].iter().map(|row| &row[..]).collect::<Vec<_>>(),
         );
         if stack {
-            lake.put("stacks", FIRST, &[&[("ethread", "88"), ("thread_id", "10"), ("frames", "1")]]);
+            let of = |ethread, thread, top| {
+                [("ethread", ethread), ("thread_id", thread), ("frames", "1"), ("top_function", top)]
+            };
+            lake.put("stacks", FIRST, &[&of("77", "9", "'noticed'"), &of("88", "10", "'hangs'")]);
         }
         let session = lake.session();
         let crash = analyze(&session, None).unwrap().dumps.pop().unwrap().crash.unwrap();
+        if stack {
+            assert_eq!(crash.place.as_deref(), Some("hangs"), "where, by the same stack");
+        }
         (crash.stack, crash.hung, records(&session, None).unwrap().remove(FIRST).unwrap())
     };
     let (stack, said, record) = hung(&[("hung_processor", "2"), ("hung_ethread", "88")], true);

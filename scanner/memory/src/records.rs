@@ -152,6 +152,8 @@ pub struct Header {
     pub least_file_size: u64,
     /// What the headers say of the file's extent beyond that contradicts itself: a damaged header, maybe no truncation.
     pub extent_in_doubt: bool,
+    /// The same of the memory that the file's tables name.
+    pub memory_in_doubt: bool,
     pub comment: Option<String>,
     pub version_user: Option<String>,
     pub product_type: Option<u32>,

@@ -29,7 +29,7 @@ table! {
         idle_thread: Option<u64>,
         /// True if the idle thread runs (`_KPRCB.CurrentThread` equals `_KPRCB.IdleThread`).
         idle: Option<bool>,
-        /// Interrupt request level: on x64 `CR8` among the registers that were saved of the processor (a processor that another one's crash stopped was raised to 15 by that), on x86 `_KPCR.Irql`, on ARM64 `_KPCR.CurrentIrql` (of the processor that crashed: what the bug check raised it to). NULL where no registers were saved, as in dumps of a running system, and where a small dump of x86 or ARM64 has only the `_KPRCB`.
+        /// Interrupt request level: on x64 `CR8` among the registers that were saved of the processor (a processor that another one's crash stopped was raised to 15 by that), on x86 `_KPCR.Irql`, on ARM64 `_KPCR.CurrentIrql` (of the processor that crashed: what the bug check raised it to). In dumps of a running system that is its level while the memory was written, and NULL on x64, where no registers are saved. NULL too where a small dump of x86 or ARM64 has only the `_KPRCB`.
         irql: Option<u32>,
         /// Interrupt request level before the debugger or the bug check raised it (`_KPRCB.DebuggerSavedIRQL`).
         debugger_saved_irql: Option<u32>,

@@ -9,7 +9,7 @@ table! {
         va: Option<u64>,
         /// Physical address of the word; NULL in dumps of virtual memory.
         pa: Option<u64>,
-        /// `kernel stack` (of a thread), `processor stack` (on which a processor runs deferred calls, interrupts or exceptions), `user stack`, `unmapped`.
+        /// `kernel stack` (of a thread), `processor stack` (on which a processor runs deferred calls, interrupts or exceptions; of ARM64 down to the first page that is not there, if that is within 72 KiB, and none of small dumps but the one that they state), `user stack`, `unmapped`.
         page_kind: String,
         /// Address of the `_ETHREAD` whose stack it is; NULL on stacks of processors.
         ethread: Option<u64>,

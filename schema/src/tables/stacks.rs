@@ -83,7 +83,7 @@ table! {
         confidence: String,
         /// `kernel` or `user`.
         mode: String,
-        /// Which stack it lies on: `kernel` or `user`, the thread's own; `wow64`, the 32-bit one of a thread of a 32-bit process on x64, which lies outside of the 64-bit layer's frames, or takes their place where the trap came in 32-bit code or a user minidump states the registers of 32-bit code; `dpc` or `interrupt`, one of the processor that runs the thread.
+        /// Which stack it lies on: `kernel` or `user`, the thread's own; `wow64`, the 32-bit one of a thread of a 32-bit process on x64, which lies outside of the 64-bit layer's frames, or takes their place where the trap came in 32-bit code or a user minidump states the registers of 32-bit code; `dpc` or `interrupt`, one of the processor that runs the thread; of ARM64, where nothing states their size, only where a page is missing below it, within 72 KiB, and not in small dumps.
         stack: String,
         /// Which instructions `ip` points to: `x64`, `x86`, `ARM64`.
         instruction_set: String,

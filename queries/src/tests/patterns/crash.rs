@@ -235,6 +235,16 @@ fn crashes_of_one_code_in_one_context() {
     // What the processor noted is not the level that a parameter states.
     let evidence = &findings[0].evidence;
     assert!(evidence.contains("2 (parameter)") && evidence.contains("2 (processor)"), "{evidence}");
+    // Microsoft's driver that holds a request may wait for one below it; another's is named by it.
+    for (culprit, strength) in [("'Disk.sys'", "weak"), ("'contoso.sys'", "strong")] {
+        for dump in [FIRST, SECOND, THIRD] {
+            let mut row = crash("159", "1", "2", "NULL");
+            row.extend([("culprit", culprit), ("culprit_rule", "'request'")]);
+            lake.put("crashes", dump, &[&row]);
+        }
+        let strengths: Vec<_> = found(&lake, "fault_context").into_iter().map(|f| f.strength).collect();
+        assert_eq!(strengths, [strength; 3], "{culprit}");
+    }
 }
 
 #[test]

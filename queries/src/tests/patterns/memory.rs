@@ -361,6 +361,15 @@ fn code_that_differs_between_dumps_of_one_boot() {
         [("system_time", "'2024-05-06 09:00:00'"), ("uptime_seconds", "7200"), ("kernel_base", "4096")];
     lake.put("dumps", THIRD, &[&same]);
     assert_eq!(subjects(&lake, "code_between_dumps"), []);
+    // Then nothing of that moment is compared with an earlier dump, also not the pages in which both agree.
+    let (one, other) = (page("4096", "1", "7"), page("4096", "9", "7"));
+    let (before, after) = (page("12288", "3", "7"), page("12288", "5", "7"));
+    lake.put("code_pages", FIRST, &[&one, &before]);
+    lake.put("code_pages", SECOND, &[&one, &after]);
+    lake.put("code_pages", THIRD, &[&other, &after]);
+    assert_eq!(subjects(&lake, "code_between_dumps"), []);
+    lake.put("code_pages", THIRD, &[&one, &after]);
+    assert_eq!(subjects(&lake, "code_between_dumps").len(), 1, "where they agree it is");
 }
 
 #[test]

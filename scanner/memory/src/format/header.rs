@@ -145,6 +145,21 @@ fn open(file: &[u8]) -> Result<Opened> {
         Some(other) => Some(format!("unsupported dump type {other}")),
         None => Some("a field that was never written or is cut off".into()),
     };
+    if let (Some(found), Some(machine), None) =
+        (&found, records.header.machine_type, records.header.architecture)
+        && dump_type.is_some()
+    {
+        // Nothing of what it says can be believed.
+        let expected = "a header with a machine and a dump type that Windows has";
+        let found = format!("machine type {machine:#x}, {found}");
+        return Err(Error::invalid(
+            kind.structure(),
+            "MachineImageType",
+            kind.layout().machine,
+            expected,
+            found,
+        ));
+    }
     if let Some(found) = found {
         let (structure, at) = (kind.structure(), kind.layout().dump_type);
         let expected = "a dump type from 1 to 10";

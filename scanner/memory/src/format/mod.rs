@@ -162,9 +162,9 @@ impl Dump {
     /// it has at least. `None` if nothing but what cannot be true says that something is missing.
     pub fn bytes_missing(&self) -> Option<u64> {
         let header = &self.records.header;
-        let named = if header.extent_in_doubt { 0 } else { self.memory_missing() };
+        let named = if header.memory_in_doubt { 0 } else { self.memory_missing() };
         let missing = named.max(header.least_file_size.saturating_sub(self.file().len() as u64));
-        (missing > 0 || !header.extent_in_doubt).then_some(missing)
+        (missing > 0 || !header.extent_in_doubt && !header.memory_in_doubt).then_some(missing)
     }
 
     /// Bytes of memory that the runs name beyond the end of the file.
@@ -303,6 +303,7 @@ fn doubt_runs(dump: &mut Dump) {
     let physical = matches!(dump.memory, Memory::Physical(_)) && missing > 0;
     if let Some(expected) = dump.records.beyond_required(end).filter(|_| physical) {
         let structure = dump.format.name;
-        dump.records.doubt(Problem::new("invalid", structure, "memory", size, expected, format!("{end:#x}")));
+        dump.records.header.memory_in_doubt = true;
+        dump.records.fault(Problem::new("invalid", structure, "memory", size, expected, format!("{end:#x}")));
     }
 }

@@ -126,16 +126,26 @@ fn ranges(system: &System<'_>, mut tops: Vec<(u64, Kind)>) -> Vec<Place> {
     tops.iter().enumerate().map(range).collect()
 }
 
-/// Bytes of a stack whose size nothing tells: it ends at a page that is not there, as a guard page lies below it.
+/// Bytes of a stack whose size nothing tells: it ends at a page that is not there, as a guard page lies below it. Small
+/// dumps lack what they were not to hold, which says nothing; nor does memory that goes on for longer than a stack.
 fn mapped_below(system: &System<'_>, top: u64) -> u64 {
-    let pages = (1..=LARGEST / PAGE_SIZE).filter_map(|page| top.checked_sub(page * PAGE_SIZE));
-    let there = |at: &u64| system.space.u64(Va(*at)).is_ok();
-    pages.take_while(there).last().map_or(0, |limit| top - limit)
+    if system.dump.records.header.triage.is_some() {
+        return 0;
+    }
+    down_to_guard(top, |at| system.space.u64(Va(at)).is_ok())
+}
+
+/// Bytes down to the lowest page that is there, 0 if none lacks within the largest stack.
+fn down_to_guard(top: u64, is_there: impl Fn(u64) -> bool) -> u64 {
+    let page = |number: u64| top.checked_sub(number * PAGE_SIZE);
+    let guard = (1..=LARGEST / PAGE_SIZE + 1).find(|number| !page(*number).is_some_and(&is_there));
+    guard.map_or(0, |guard| (guard - 1) * PAGE_SIZE)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::traps::saved::Bytes, end_of, noted};
+    use super::{super::traps::saved::Bytes, LARGEST, down_to_guard, end_of, noted};
+    use memory::PAGE_SIZE;
 
     const TOP: u64 = 0xffff_f880_0000_2000;
     const OTHER: u64 = 0xffff_f880_0100_0f00;
@@ -162,5 +172,15 @@ mod tests {
         let (bytes, captured) = part(TOP, 16);
         assert_eq!(noted(&bytes, &captured, 8, is_stack), Some(OTHER));
         assert_eq!(noted(&bytes, &captured, 8, |_| false), None);
+    }
+
+    /// A stack ends at a page that is not there; memory without one is no stack.
+    #[test]
+    fn a_stack_that_nothing_bounds_is_none() {
+        let size = |lowest: u64| down_to_guard(TOP, |at| at >= lowest);
+        assert_eq!(size(TOP), 0);
+        assert_eq!(size(TOP - 3 * PAGE_SIZE), 3 * PAGE_SIZE);
+        assert_eq!(size(TOP - LARGEST), LARGEST);
+        assert_eq!(size(TOP - LARGEST - PAGE_SIZE), 0);
     }
 }

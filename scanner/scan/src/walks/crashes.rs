@@ -152,13 +152,14 @@ fn symbol_of(code: &Code, stack: Option<&ThreadStack>, ip: u64) -> Symbol {
 fn of_process(job: &Job) -> Option<CrashRow> {
     let records = &job.dump.records;
     let exception = records.exceptions.first()?;
-    let fault = Fault::of_exception(exception);
-    let module = fault.ip.and_then(|ip| records.modules.iter().find(|m| ip.wrapping_sub(m.base) < m.size));
-    let name = module.and_then(|module| Some(super::modules::base_name(module.path.as_deref()?)));
     // The thread was walked from the exception's registers: its innermost frame is the instruction at fault.
     let mut walked = stacks::all(job).iter();
     let stack =
         walked.find(|stack| stack.start == Some("exception") && stack.ids.thread == exception.thread_id);
+    let innermost = stack.and_then(|stack| stack.stack.frames.first()).map(|frame| frame.ip);
+    let fault = Fault::of_exception(exception, innermost);
+    let module = fault.ip.and_then(|ip| records.modules.iter().find(|m| ip.wrapping_sub(m.base) < m.size));
+    let name = module.and_then(|module| Some(super::modules::base_name(module.path.as_deref()?)));
     let place = fault.ip.map(|ip| match (stack.and_then(|stack| frame_at(stack, ip)), &name, module) {
         (Some(symbol), ..) => stacks::text(symbol, ip),
         (None, Some(name), Some(module)) => format!("{}+{:#x}", stacks::stem(name), ip - module.base),

@@ -127,7 +127,9 @@ fn registers(
     let lstar = view.uint(layout.lstar).filter(|_| system.architecture == Architecture::X64);
     ProcessorRow {
         irql: match system.architecture {
-            Architecture::X86 | Architecture::Arm64 => pcr.as_ref().and_then(|pcr| pcr.u32(kpcr.irql)),
+            Architecture::X86 | Architecture::Arm64 => {
+                pcr.as_ref().and_then(|pcr| pcr.u32(kpcr.irql)).filter(|&level| level < 32)
+            }
             Architecture::X64 => saved_level(view, layout),
         },
         idt_base: of_pcr(kpcr.idt_base),

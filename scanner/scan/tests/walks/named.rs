@@ -146,3 +146,43 @@ fn within_an_instruction_of_a_function_without_unwind_data() {
     assert_eq!(columns(&[0xcc; 4], 5), ["", ""]);
     assert_eq!(columns(&[0x90; 4], 9), ["", ""], "nothing says where the function begins");
 }
+
+/// What a jump leads into is told by flow alone. What follows a call may be no code, and where unwind data is not there the
+/// start is a guess: then all of the function has to read as instructions.
+#[test]
+fn within_an_instruction_where_flow_alone_does_not_tell() {
+    let mut machine = scenario::busy(Arch::X64, Build::WIN10_19041);
+    let driver = machine.facts.modules.iter().find(|module| module.name == "contoso.sys").unwrap().base;
+    let at = driver + 0x1_0040;
+    let mut told = |code: &[u8], offset: u64| {
+        machine.patch(Space::Kernel, at - 4, &[0xcc; 4]);
+        machine.patch(Space::Kernel, at, &[0x90; 32]);
+        machine.patch(Space::Kernel, at, code);
+        machine.patch(Space::Kernel, at + 32, &[0xcc; 4]);
+        let mut of = |exception_directory: u32| {
+            machine.patch(Space::Kernel, driver + 0x1a0, &exception_directory.to_le_bytes());
+            machine.patch(
+                Space::Kernel,
+                driver + 0x1a4,
+                &u32::from(exception_directory != 0).wrapping_mul(24).to_le_bytes(),
+            );
+            machine.crash(0xd1, [0x28, 2, 0, at + offset]);
+            crash(&machine).get("fault_within").cloned().unwrap_or_default()
+        };
+        [of(0), of(0x8000)]
+    };
+    let movaps = "movaps [rcx-60h], xmm0";
+    // call; movaps; ret
+    let call = [0xe8, 0, 0x10, 0, 0, 0x0f, 0x29, 0x41, 0xa0, 0xc3];
+    assert_eq!(told(&call, 8), [movaps, movaps]);
+    // The same with what is no code behind it (FF FF), or with a jump into the middle of an instruction.
+    assert_eq!(told(&[&call[..], &[0xff, 0xff]].concat(), 8), ["", ""]);
+    assert_eq!(told(&[&call[..], &[0xeb, 0xfc]].concat(), 8), ["", ""]);
+    // xor eax, eax; movaps; ret: no call
+    let flow = [0x31, 0xc0, 0x0f, 0x29, 0x41, 0xa0, 0xc3];
+    assert_eq!(told(&flow, 5), [movaps, movaps]);
+    assert_eq!(told(&[&flow[..], &[0xff, 0xff]].concat(), 5), [movaps, ""]);
+    // Nearer padding that is not where a function begins.
+    let apart = [0xeb, 0x05, 0xcc, 0xcc, 0xcc, 0xcc, 0x90, 0x0f, 0x29, 0x41, 0xa0, 0xc3];
+    assert_eq!(told(&apart, 10), ["", ""]);
+}

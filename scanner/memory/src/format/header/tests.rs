@@ -250,6 +250,22 @@ fn a_type_that_nobody_knows_gives_its_header() {
     assert_eq!(fault_texts(&crate::open(&full, Some("kernel header")).unwrap().records), [""; 0]);
 }
 
+/// A signature alone makes no dump: where neither machine nor type can be, nothing else is told either.
+#[test]
+fn garbage_behind_a_signature_is_refused() {
+    let scratch = Scratch::new();
+    let mut state = 7u64;
+    for kind in [Kind::Bits32, Kind::Bits64] {
+        let mut bytes = of_type(kind, 1);
+        for byte in &mut bytes[8..] {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = (state >> 56) as u8;
+        }
+        let error = crate::open(&scratch.file("memory.dmp", &bytes), None).err().unwrap();
+        assert_eq!((error.structure, error.field), (kind.structure(), "MachineImageType"));
+    }
+}
+
 #[test]
 fn a_header_that_is_cut_off_gives_what_is_there() {
     let mut bytes = of_type(Kind::Bits64, 5);

@@ -17,6 +17,8 @@ const VERSION: u16 = 0xa793;
 const MAX_STREAMS: u64 = 4096;
 /// More bytes than any writer puts into a stream: memory lies outside of them.
 const LARGEST: u64 = 1 << 30;
+/// More bytes than any writer puts between streams that follow one another: stacks, names, contexts.
+const GAP: u64 = 16 << 20;
 
 /// One stream: an entry of the directory and the bytes that the file has of it.
 pub(super) struct Stream<'a> {
@@ -148,31 +150,42 @@ fn extent(reader: &mut Reader<'_>, streams: &[Stream<'_>]) {
     let place = |stream: &Stream| (stream.bytes.start(), stream.bytes.start().saturating_add(stream.stated));
     let used = streams.iter().filter(|stream| stream.kind != 0 && stream.stated > 0);
     let beyond: Vec<&Stream> = used.filter(|stream| place(stream).1 > size).collect();
+    // What begins within the file may be of a type that only its writer knows.
     let can_be = |stream: &&&Stream| {
-        name(stream.kind).is_some() && stream.stated <= LARGEST && stream.bytes.start() >= HEADER_SIZE
+        let (start, known) = (stream.bytes.start(), name(stream.kind).is_some());
+        (known || start <= size) && stream.stated <= LARGEST && start >= HEADER_SIZE
     };
     let mut places: Vec<(u64, u64)> = beyond.iter().filter(can_be).map(|stream| place(stream)).collect();
     places.sort_unstable();
-    let believed = match places[..] {
-        [] => false,
+    let believed = believed(&places, size);
+    if let Some(&(_, end)) = believed.last() {
+        reader.records.reaches(end);
+    }
+    if let Some(odd) = beyond.iter().find(|stream| !believed.contains(&place(stream))) {
+        let (start, end) = place(odd);
+        reader.records.header.extent_in_doubt = true;
+        reader.note(Error::invalid(
+            "MINIDUMP_DIRECTORY",
+            "Location",
+            odd.entry,
+            format!("a stream within {size:#x} bytes, or others that lie there too"),
+            format!("{start:#x} to {end:#x}"),
+        ));
+    }
+}
+
+/// Those of sorted places beyond the end of a file of `size` bytes that follow one another.
+fn believed(places: &[(u64, u64)], size: u64) -> &[(u64, u64)] {
+    let mut last = size;
+    let count = places.iter().take_while(|&&(start, end)| {
+        let (before, follows) = (last, start.saturating_sub(last) <= GAP);
+        last = end;
+        follows && (before == size || before <= start)
+    });
+    match &places[..count.count()] {
         // As far beyond the end as the file is long: any place is like another there.
-        [(_, end)] => end - size <= size,
-        _ => places.windows(2).all(|pair| pair[0].1 <= pair[1].0),
-    };
-    match (believed, places.last(), beyond.first()) {
-        (true, Some(&(_, end)), _) => reader.records.reaches(end),
-        (_, _, Some(first)) => {
-            let (start, end) = place(first);
-            reader.records.header.extent_in_doubt = true;
-            reader.note(Error::invalid(
-                "MINIDUMP_DIRECTORY",
-                "Location",
-                first.entry,
-                format!("a stream within {size:#x} bytes, or others that lie there too"),
-                format!("{start:#x} to {end:#x}"),
-            ));
-        }
-        _ => {}
+        [(_, end)] if end - size > size => &[],
+        followed => followed,
     }
 }
 

@@ -52,7 +52,7 @@ fn doubt_overlaps<'a>(reader: &mut Reader<'a>, stream: &Stream<'a>, from: usize)
     let apart = |pair: &[&VirtRun]| end(pair[0]).is_some_and(|end| end <= pair[1].start.0);
     let Some(pair) = blocks.windows(2).find(|pair| !apart(pair)) else { return };
     let found = format!("{:#x} bytes at {:#x}, and {:#x}", pair[0].len, pair[0].start.0, pair[1].start.0);
-    reader.records.header.extent_in_doubt = true;
+    reader.records.header.memory_in_doubt = true;
     reader.note(stream.bytes.invalid("MemoryRanges", 16, "blocks apart from each other", found));
 }
 

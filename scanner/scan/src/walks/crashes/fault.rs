@@ -43,6 +43,10 @@ impl Fault {
         fault.read_record(system);
         fault.read_trap(stated);
         fault.read_context(stated);
+        // ATTEMPTED_WRITE_TO_READONLY_MEMORY says by its name what was tried.
+        if bugcheck.code & 0xffff == 0xbe {
+            fault.access = access_name(1);
+        }
         // Of 0x1E the other two parameters are those of the exception.
         if let (0x1e, Some(ACCESS_VIOLATION), [_, _, Some(access), address]) =
             (bugcheck.code & 0xffff, fault.code, bugcheck.parameters)
@@ -61,14 +65,14 @@ impl Fault {
         fault
     }
 
-    /// Of a user minidump's exception.
-    pub fn of_exception(exception: &Exception) -> Fault {
-        let mut fault = Fault {
-            code: Some(exception.code),
-            ip: exception.address,
-            source: exception.address.map(|_| "exception"),
-            ..Fault::default()
+    /// Of a user minidump's exception. Who reports one that Windows did not raise leaves its address zero; then the
+    /// instruction of the registers that were saved with it counts.
+    pub fn of_exception(exception: &Exception, saved: Option<u64>) -> Fault {
+        let (ip, source) = match (exception.address, saved) {
+            (None | Some(0), Some(saved @ 1..)) => (Some(saved), Some("context record")),
+            (stated, _) => (stated, stated.map(|_| "exception")),
         };
+        let mut fault = Fault { code: Some(exception.code), ip, source, ..Fault::default() };
         if let (ACCESS_VIOLATION, [access, address, ..]) = (exception.code, exception.parameters.as_slice()) {
             (fault.access, fault.address) = (access_name(*access), Some(*address));
         }

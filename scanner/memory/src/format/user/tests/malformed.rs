@@ -194,10 +194,22 @@ fn a_damaged_entry_is_no_truncation() {
     let mut bytes = file.clone();
     put(&mut bytes, 0x20, 0x1234_5678_e000_0000, 8);
     assert_eq!(extent(&bytes), (false, true));
+    // Damage beside a cut takes nothing from it.
+    let mut bytes = file[..file.len() - 1].to_vec();
+    put(&mut bytes, 0x20 + 8, 0xe000_0000, 4);
+    assert_eq!(extent(&bytes), (true, true));
+    assert_eq!(read(&bytes).1.header.least_file_size, file.len() as u64);
     // A count of streams that no writer writes.
     let mut bytes = file.clone();
     put(&mut bytes, 8, 0xffff_ffff, 4);
     assert_eq!(extent(&bytes), (false, true));
+    // Cut in the last stream, whose type is the writer's own.
+    let mut dump = Dump::new();
+    dump.stream(7, &system_info(9, 2, 0));
+    dump.stream(0x4d7a_0099, &[0x55; 0x40]);
+    let bytes = dump.finish();
+    assert_eq!(extent(&bytes), (false, false));
+    assert_eq!(extent(&bytes[..bytes.len() - 8]), (true, false));
     for cut in [0x120, file.len() / 2, file.len() - 1] {
         assert_eq!(extent(&file[..cut]), (true, false), "{cut:#x}");
     }
@@ -212,7 +224,7 @@ fn blocks_that_lie_on_each_other_are_not_missing() {
         dump.stream(7, &system_info(9, 2, 0));
         let blocks = [2, 0, at, 0, 0x1000, 0, 0x40, first, 0x2000, 0, 0x40, 0];
         dump.stream(9, &words(&blocks));
-        read(&dump.finish()).1.header.extent_in_doubt
+        read(&dump.finish()).1.header.memory_in_doubt
     };
     assert!(!list(0) && list(0x100));
 }
