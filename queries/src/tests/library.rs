@@ -194,8 +194,8 @@ fn the_overview_shows_the_exception_of_the_crash() {
     let sql = "SELECT exception_code, exception_name, exception_address, thread_id FROM crash_overview ORDER BY dump_id";
     assert_eq!(
         lake.csv(sql),
-        "0xC0000005,STATUS_ACCESS_VIOLATION,0xfffff80000000000,8\n,,,12\n,,,\n\
-         0x80000003,STATUS_BREAKPOINT,0x0000000000000001,"
+        "0xC0000005,STATUS_ACCESS_VIOLATION,0xfffff80000000000,8\n,,,\n\
+         0x80000003,STATUS_BREAKPOINT,0x0000000000000001,\n,,,12"
     );
 }
 
