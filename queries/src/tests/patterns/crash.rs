@@ -166,21 +166,6 @@ fn the_handling_of_a_fault_is_not_the_way_to_it() {
     only(&lake, "origin_module", &[("caller.sys", "strong")]);
 }
 
-/// The pattern is of the kernel's stacks: a program whose stack ran out is none.
-#[test]
-fn a_stack_of_the_kernel_ran_out() {
-    let mut double = crash("127", "NULL", "9000000", "'ntoskrnl.exe'");
-    double.push(("parameter1", "8"));
-    let mut program = crash("NULL", "NULL", "9000000", "'app.exe'");
-    program.push(("exception_code", "3221225725"));
-    let lake = pair("crashes", &double, &program);
-    only(&lake, "stack_overflow", &[("System 4.8", "strong")]);
-    let mut thrown = crash("30", "NULL", "9000000", "'ntoskrnl.exe'");
-    thrown.push(("exception_code", "3221225725"));
-    let lake = pair("crashes", &thrown, &program);
-    only(&lake, "stack_overflow", &[("System 4.8", "certain")]);
-}
-
 #[test]
 fn the_component_that_only_reports() {
     let blamed = |rule: &'static str, fault: &'static str, culprit: &'static str| {
@@ -448,6 +433,10 @@ fn a_stack_that_ran_out() {
     };
     let lake = pair("crashes", &fault("8"), &fault("0"));
     only(&lake, "stack_overflow", &[("System 4.8", "strong")]);
+    // The stack of a program is none of the kernel's.
+    let full = |code| [crash(code, "NULL", "NULL", "NULL"), vec![("exception_code", "3221225725")]].concat();
+    let lake = pair("crashes", &full("30"), &full("NULL"));
+    only(&lake, "stack_overflow", &[("System 4.8", "certain")]);
 }
 
 #[test]
@@ -460,15 +449,6 @@ fn a_stack_buffer_that_was_overrun() {
     // Kind 3 is a list entry that was damaged.
     let lake = pair("crashes", &check("2"), &check("3"));
     only(&lake, "local_buffer_overflow", &[("System 4.8", "certain")]);
-}
-
-#[test]
-fn a_walk_that_ended_too_early() {
-    let stack = |why: &'static str| {
-        [("ethread", "4096"), ("process_id", "4"), ("thread_id", "8"), ("frames", "5"), ("end_reason", why)]
-    };
-    let lake = pair("stacks", &stack("'lost'"), &stack("'user mode'"));
-    only(&lake, "truncated_stack_trace", &[("a process 4.8", "strong")]);
 }
 
 #[test]

@@ -202,3 +202,12 @@ fn threads_that_were_running() {
     let lake = pair("processors", &processor("false"), &processor("true"));
     only(&lake, "active_thread", &[("a process 4.8", "certain")]);
 }
+
+#[test]
+fn a_walk_that_ended_too_early() {
+    let stack = |why: &'static str| {
+        [("ethread", "4096"), ("process_id", "4"), ("thread_id", "8"), ("frames", "5"), ("end_reason", why)]
+    };
+    let lake = pair("stacks", &stack("'lost'"), &stack("'user mode'"));
+    only(&lake, "truncated_stack_trace", &[("a process 4.8", "strong")]);
+}
