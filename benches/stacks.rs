@@ -82,20 +82,7 @@ fn run(path: &Path) -> (Duration, BTreeMap<String, usize>) {
     let system = nt::System::open(&dump, &library).unwrap();
     let tables: Vec<_> =
         schema::all().iter().copied().filter(|table| ["stacks", "frames"].contains(&table.name)).collect();
-    let job = scan::Job {
-        dump: &dump,
-        system: Some(&system),
-        content_hash: Some(""),
-        names: None,
-        tool_version: "",
-        options: "",
-        tables: &tables,
-        progress: &|_| {},
-        origin: None,
-        found: None,
-        needles: &[],
-        sha256: false,
-    };
+    let job = scan::Job::bare(&dump, Some(&system), &tables);
     let values = Values::default();
     let start = Instant::now();
     scan::run(&job, &values).unwrap();

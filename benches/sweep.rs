@@ -163,20 +163,7 @@ fn rows_of(path: &Path, names: &str) -> String {
     let dump = memory::open(path, None).unwrap();
     let library = symbols::Library::built_in();
     let system = nt::System::open(&dump, &library).unwrap();
-    let job = scan::Job {
-        dump: &dump,
-        system: Some(&system),
-        content_hash: Some(""),
-        names: None,
-        tool_version: "",
-        options: "",
-        tables: &tables,
-        progress: &|_| {},
-        origin: None,
-        found: None,
-        needles: &[],
-        sha256: false,
-    };
+    let job = scan::Job::bare(&dump, Some(&system), &tables);
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();
     let rows = counter.0.into_inner().unwrap();

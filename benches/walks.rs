@@ -66,20 +66,7 @@ fn walks(path: &Path) {
     let dump = memory::open(path, None).unwrap();
     let library = symbols::Library::built_in();
     let system = nt::System::open(&dump, &library).unwrap();
-    let job = scan::Job {
-        dump: &dump,
-        system: Some(&system),
-        content_hash: Some(""),
-        names: None,
-        tool_version: "",
-        options: "",
-        tables: schema::all(),
-        progress: &|_| {},
-        origin: None,
-        found: None,
-        needles: &[],
-        sha256: false,
-    };
+    let job = scan::Job::bare(&dump, Some(&system), schema::all());
     let counter = Counter::default();
     scan::run(&job, &counter).unwrap();
     let seconds = start.elapsed().as_secs_f64();

@@ -42,18 +42,9 @@ fn convert(path: &Path, raw: bool) {
     let sink = Count::default();
     let system = scan::nt::System::open(&dump, &scan::nt::symbols::NoSymbols);
     let job = scan::Job {
-        system: system.as_ref(),
-        dump: &dump,
         content_hash: Some("0123456789abcdef"),
-        names: None,
         tool_version: "0",
-        options: "",
-        tables: schema::all(),
-        progress: &|_| {},
-        origin: None,
-        found: None,
-        needles: &[],
-        sha256: false,
+        ..scan::Job::bare(&dump, system.as_ref(), schema::all())
     };
     scan::run(&job, &sink).unwrap();
     let rows = sink.0.load(Ordering::Relaxed);

@@ -58,6 +58,30 @@ pub struct Job<'a> {
     pub sha256: bool,
 }
 
+impl<'a> Job<'a> {
+    /// A dump and the tables to write, and nothing besides: its content has no hash. For measuring and for tests.
+    pub fn bare(
+        dump: &'a Dump,
+        system: Option<&'a nt::System<'a>>,
+        tables: &'a [&'static TableSpec],
+    ) -> Job<'a> {
+        Job {
+            dump,
+            system,
+            content_hash: Some(""),
+            tool_version: "",
+            names: None,
+            options: "",
+            origin: None,
+            tables,
+            progress: &|_| {},
+            found: None,
+            needles: &[],
+            sha256: false,
+        }
+    }
+}
+
 /// What [`run`] wrote.
 pub struct Done {
     /// Number of rows by table.

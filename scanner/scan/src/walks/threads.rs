@@ -103,20 +103,7 @@ mod tests {
         assert_eq!(dump.records.threads.len(), 60_000);
         assert!(dump.records.contexts.len() > 50_000, "{}", dump.records.contexts.len());
         let tables = [Threads::spec()];
-        let job = crate::Job {
-            dump: &dump,
-            system: None,
-            content_hash: Some(""),
-            names: None,
-            tool_version: "",
-            options: "",
-            tables: &tables,
-            progress: &|_| {},
-            origin: None,
-            found: None,
-            needles: &[],
-            sha256: false,
-        };
+        let job = crate::Job::bare(&dump, None, &tables);
         let sink = Mutex::new(Vec::new());
         let start = Instant::now();
         assert_eq!(super::walk(&job, &sink as &dyn Sink).unwrap(), 60_000);

@@ -170,21 +170,7 @@ fn scanned(
     tables: &[&'static TableSpec],
     needles: &[scan::Needle],
 ) -> Tables {
-    let (content_hash, tool_version, options) = (Some(""), "", "");
-    let job = scan::Job {
-        dump,
-        system,
-        content_hash,
-        names: Some(provider),
-        tool_version,
-        options,
-        tables,
-        progress: &|_| {},
-        origin: None,
-        found: None,
-        needles,
-        sha256: false,
-    };
+    let job = scan::Job { names: Some(provider), needles, ..scan::Job::bare(dump, system, tables) };
     let rows = Rows::default();
     scan::run(&job, &rows).unwrap();
     rows.0.into_inner().unwrap()
