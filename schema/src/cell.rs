@@ -124,7 +124,7 @@ impl CellType {
 }
 
 /// A type that a column can be declared with: the base types, and `Option` of each.
-pub trait Cell: Default {
+pub trait Cell: Sized {
     /// The type of the column.
     const TYPE: CellType;
     /// True for `Option`.

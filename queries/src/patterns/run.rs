@@ -134,7 +134,7 @@ fn dumps(session: &Session, only: &[String]) -> Result<Vec<String>> {
 
 /// The condition that keeps rows of some dumps.
 fn of(only: &[String]) -> String {
-    let ids: Vec<String> = only.iter().map(|dump| quote(dump).to_string()).collect();
+    let ids: Vec<String> = only.iter().map(|dump| quote(dump)).collect();
     if ids.is_empty() { String::new() } else { format!(" WHERE dump_id IN ({})", ids.join(", ")) }
 }
 

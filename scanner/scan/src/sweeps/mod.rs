@@ -15,7 +15,7 @@ mod residue;
 
 pub use objects::FoundObject;
 
-use crate::{Job, reverse::ReverseMap, stack::ThreadStack};
+use crate::{Job, reverse::ReverseMap, stack::ThreadStack, walks::Fault};
 use look::Seen;
 use memory::{PAGE_SIZE, Pa, Va, records::Problem};
 use nt::irp::Irp;
@@ -162,6 +162,8 @@ impl Harvest {
 pub struct Found {
     /// The stacks of all threads, once a walk has asked for them.
     pub(crate) stacks: OnceLock<Vec<ThreadStack>>,
+    /// What is stated of the fault, once a walk has asked for it.
+    pub(crate) fault: OnceLock<Fault>,
     /// Requests of the system, once a walk has asked for them.
     pub(crate) irps: OnceLock<Vec<Irp>>,
     /// Rows of `code_checks`, once the walk that fills `code_changes` has looked.

@@ -13,9 +13,9 @@ use crate::{
     code::{Boundary, Code, ProcessCode, Symbol},
     names::{Role, bugcheck_name, bugcheck_parameters, exception_name, is_live_dump},
     out::Out,
-    stack::{StatedFault, ThreadStack},
+    stack::ThreadStack,
 };
-use fault::Fault;
+pub use fault::Fault;
 use memory::records::Bugcheck;
 use nt::{System, process::Process, thread::Thread};
 use schema::{
@@ -44,7 +44,7 @@ pub fn walk(job: &Job, sink: &dyn Sink) -> schema::Result<u64> {
 fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     let code = Code::of_kernel(system);
     let meanings = bugcheck_parameters(bugcheck);
-    let fault = Fault::of_bugcheck(system, &StatedFault::of(system, &code), bugcheck, meanings);
+    let fault = fault_of(job, || Fault::of_bugcheck(system, &code, bugcheck));
     let stacks = stacks::all(job);
     let crashed = crashed_thread(system, stacks);
     let walked = |index: usize| stacks.get(index).filter(|stack| !stack.stack.frames.is_empty());
@@ -90,15 +90,21 @@ fn of_system(job: &Job, system: &System<'_>, bugcheck: &Bugcheck) -> CrashRow {
     }
 }
 
+/// What is stated of the fault, read once for all walks that ask.
+fn fault_of(job: &Job, read: impl FnOnce() -> Fault) -> Fault {
+    match job.found {
+        Some(found) => found.fault.get_or_init(read).clone(),
+        None => read(),
+    }
+}
+
 /// The thread that crashed (its number among the stacks), and the frame of its stack that is the fault's: what lies inside
 /// of it is how the system went from the fault to the bug check. A user minidump's thread is walked from its exception.
 pub fn faulted(job: &Job) -> Option<(usize, usize)> {
     let (bugcheck, system) = (job.dump.records.header.bugcheck?, job.system?);
     let stacks = stacks::all(job);
     let (index, _) = crashed_thread(system, stacks)?;
-    let code = Code::of_kernel(system);
-    let meanings = bugcheck_parameters(&bugcheck);
-    let fault = Fault::of_bugcheck(system, &StatedFault::of(system, &code), &bugcheck, meanings);
+    let fault = fault_of(job, || Fault::of_bugcheck(system, &Code::of_kernel(system), &bugcheck));
     Some((index, stacks.get(index)?.frame_at(fault.ip?, fault.is_breakpoint())?))
 }
 

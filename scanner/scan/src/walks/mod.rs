@@ -43,6 +43,7 @@ mod vads;
 mod waits;
 mod work_items;
 
+pub(crate) use crashes::Fault;
 pub(crate) use modules::base_name;
 
 use crate::Job;

@@ -9,6 +9,7 @@ use memory::Architecture;
 
 /// Upper halves of addresses of user mode are below this one.
 const LOWER_HALF: u32 = 0x8000_0000;
+
 /// Spans that are told apart.
 pub const SPANS: usize = 3;
 

@@ -1,7 +1,8 @@
 //! The instruction at fault, as parameters, a context record or an exception record state it.
 
 use crate::{
-    names::{Role, STATUS_BREAKPOINT, access_name, exception_name},
+    code::Code,
+    names::{Role, STATUS_BREAKPOINT, access_name, bugcheck_parameters, exception_name},
     stack::{Registers, StatedFault},
 };
 use memory::{
@@ -33,12 +34,9 @@ pub struct Fault {
 
 impl Fault {
     /// Of a bug check: its parameters, and the records that they lead to.
-    pub fn of_bugcheck(
-        system: &System<'_>,
-        stated: &StatedFault<'_>,
-        bugcheck: &Bugcheck,
-        roles: Option<[(Role, &str); 4]>,
-    ) -> Fault {
+    pub fn of_bugcheck(system: &System<'_>, code: &Code<'_>, bugcheck: &Bugcheck) -> Fault {
+        let stated = &StatedFault::of(system, code);
+        let roles = bugcheck_parameters(bugcheck);
         let mut fault = Fault::of_parameters(bugcheck, roles);
         fault.read_record(system);
         fault.read_trap(stated);
